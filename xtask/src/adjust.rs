@@ -1,0 +1,60 @@
+//! What progenitor needs and other readers of `resolved.json` must not see: each a named change with
+//! its reason, made in memory.
+
+use anyhow::{Result, bail};
+use serde_json::{Map, Value, json};
+
+/// Every adjustment, in order.
+pub(crate) fn adjust(document: &mut Value) -> Result<()> {
+    let mut changes = [0; 3];
+    for operation in operations(document) {
+        changes[0] += drop_error_responses(operation);
+        changes[1] += widen_success(operation)?;
+        changes[2] += drop_workspace_header(operation);
+    }
+    let names = ["drop_error_responses", "widen_success", "drop_workspace_header"];
+    match names.iter().zip(changes).find(|(_, count)| *count == 0) {
+        Some((name, _)) => bail!("the adjustment `{name}` changes nothing any more; remove it"),
+        None => Ok(()),
+    }
+}
+
+/// All operation objects of a document.
+pub(crate) fn operations(document: &mut Value) -> impl Iterator<Item = &mut Value> {
+    let paths = document.get_mut("paths").and_then(Value::as_object_mut);
+    let items = paths.into_iter().flat_map(Map::values_mut).filter_map(Value::as_object_mut);
+    items.flat_map(Map::values_mut).filter(|operation| operation.get("responses").is_some())
+}
+
+/// progenitor takes at most one error type per operation and loses the status of an error whose body
+/// has another shape. Without a declared error every one arrives as status, headers and unread body.
+fn drop_error_responses(operation: &mut Value) -> usize {
+    let Some(responses) = operation["responses"].as_object_mut() else { return 0 };
+    let all = responses.len();
+    responses.retain(|status, _| status.starts_with('2'));
+    all - responses.len()
+}
+
+/// A 201 or 202 with a good body is a success, whatever the document names.
+fn widen_success(operation: &mut Value) -> Result<usize> {
+    let Some(responses) = operation["responses"].as_object_mut() else { return Ok(0) };
+    let first = responses.keys().next().cloned();
+    match (first, responses.len()) {
+        (Some(status), 1) => {
+            let response = responses.remove(&status).unwrap_or_default();
+            responses.insert("2XX".into(), response);
+            Ok(1)
+        }
+        (_, count) => bail!("{} documents {count} successes; one was expected", operation["operationId"]),
+    }
+}
+
+/// The client sends `x-workspace-id` with every call; as a parameter it would be an argument of each.
+fn drop_workspace_header(operation: &mut Value) -> usize {
+    let Some(parameters) = operation.get_mut("parameters").and_then(Value::as_array_mut) else { return 0 };
+    let all = parameters.len();
+    parameters.retain(|parameter| {
+        parameter["in"] != json!("header") || parameter["name"] != json!("x-workspace-id")
+    });
+    all - parameters.len()
+}

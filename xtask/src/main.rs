@@ -1,0 +1,62 @@
+//! `cargo xtask`: everything a maintainer does to this repository besides editing it.
+
+mod adjust;
+mod check;
+mod codegen;
+mod file;
+mod spec;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// Maintenance commands of mlspace-registry.
+#[derive(Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask")]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Work with the vendor's OpenAPI document.
+    #[command(subcommand)]
+    Spec(SpecCommand),
+    /// Regenerate openapi/resolved.json and crates/api/src/generated.rs.
+    Codegen {
+        /// Change nothing; print what would change and exit 1 if anything would.
+        #[arg(long)]
+        check: bool,
+    },
+    /// Run all that CI checks.
+    Ci,
+}
+
+#[derive(Subcommand)]
+enum SpecCommand {
+    /// Cut our operations out of an official document and write openapi/registry.json.
+    Import {
+        /// The official document, JSON or YAML, OpenAPI 3.0 or 3.1.
+        file: PathBuf,
+        /// The day the document was retrieved (YYYY-MM-DD), when the document does not say.
+        #[arg(long, value_name = "YYYY-MM-DD", value_parser = spec::import::parse_date)]
+        date: Option<String>,
+    },
+}
+
+fn main() -> ExitCode {
+    let root = file::workspace_root();
+    let result = match Arguments::parse().command {
+        Command::Spec(SpecCommand::Import { file, date }) => {
+            spec::import::run(&root, &file, date.as_deref()).map(|()| ExitCode::SUCCESS)
+        }
+        Command::Codegen { check } => codegen::run(&root, check),
+        Command::Ci => check::run(&root),
+    };
+    result.unwrap_or_else(|error| {
+        eprintln!("error: {error:#}");
+        ExitCode::from(2)
+    })
+}

@@ -1,0 +1,35 @@
+//! From the vendor's document to the one that the generator reads.
+//!
+//! 1. [`import`] cuts our operations out, drops prose and vendor extensions, and writes
+//!    `openapi/registry.json`.
+//! 2. [`spelling`] brings 3.0 and 3.1 spellings of the same thing to one, that of 3.0.3.
+//! 3. [`overlay`] applies `openapi/overlay.yaml`, our own part, and gives `openapi/resolved.json`.
+
+pub(crate) mod import;
+pub(crate) mod overlay;
+pub(crate) mod slice;
+pub(crate) mod spelling;
+
+/// Keys under which an object maps *names* to things, so that `description` there is a name, not prose.
+const NAME_MAPS: [&str; 17] = [
+    "properties",
+    "patternProperties",
+    "schemas",
+    "paths",
+    "responses",
+    "parameters",
+    "content",
+    "securitySchemes",
+    "headers",
+    "requestBodies",
+    "callbacks",
+    "links",
+    "variables",
+    "mapping",
+    "scopes",
+    "encoding",
+    "dependentSchemas",
+];
+
+/// Keys whose values are data and not part of the document's structure.
+const DATA: [&str; 5] = ["default", "enum", "const", "required", "security"];

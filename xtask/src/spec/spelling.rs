@@ -1,0 +1,155 @@
+//! One spelling for what OpenAPI 3.0 and 3.1 write differently: that of 3.0.3.
+//!
+//! The vendor's document calls itself 3.1.0 and mixes both. Bringing it to one spelling on the way in
+//! means that a vendor who only changes the spelling changes nothing here.
+
+use serde_json::{Map, Value, json};
+
+/// Rewrites one schema object, whose children are already rewritten.
+///
+/// Returns what has no counterpart in 3.0.3, as a sentence.
+pub(crate) fn normalise(schema: &mut Map<String, Value>) -> Result<(), String> {
+    constant_to_enum(schema);
+    null_type_to_nullable(schema)?;
+    null_branch_to_nullable(schema);
+    null_value_to_nullable(schema);
+    for (bound, exclusive) in [("minimum", "exclusiveMinimum"), ("maximum", "exclusiveMaximum")] {
+        if schema.get(exclusive).is_some_and(Value::is_number) {
+            let limit = schema.insert(exclusive.into(), json!(true)).unwrap_or_default();
+            schema.insert(bound.into(), limit);
+        }
+    }
+    if schema.get("nullable") == Some(&json!(false)) {
+        schema.remove("nullable");
+    }
+    reference_beside_others_to_all_of(schema);
+    Ok(())
+}
+
+fn constant_to_enum(schema: &mut Map<String, Value>) {
+    if let Some(value) = schema.remove("const") {
+        schema.insert("enum".into(), json!([value]));
+    }
+}
+
+/// `type: [string, "null"]` → `type: string, nullable: true`; several types become `anyOf`.
+fn null_type_to_nullable(schema: &mut Map<String, Value>) -> Result<(), String> {
+    if schema.get("type") == Some(&json!("null")) {
+        return Err("a type that is only `null` cannot be said in OpenAPI 3.0".into());
+    }
+    let Some(Value::Array(types)) = schema.get("type") else { return Ok(()) };
+    let mut types = types.clone();
+    let all = types.len();
+    types.retain(|name| name != "null");
+    if types.len() < all {
+        schema.insert("nullable".into(), json!(true));
+    }
+    match types.as_slice() {
+        [] => return Err("a type that is only `null` cannot be said in OpenAPI 3.0".into()),
+        [one] => {
+            schema.insert("type".into(), one.clone());
+        }
+        several => {
+            let branches: Vec<_> = several.iter().map(|name| json!({ "type": name })).collect();
+            schema.remove("type");
+            schema.insert("anyOf".into(), Value::Array(branches));
+        }
+    }
+    Ok(())
+}
+
+/// `anyOf: [X, {type: "null"}]` → `X, nullable: true`. The branch is still spelled `null` here because
+/// [`is_null`] schemas are left alone until their parent has seen them.
+fn null_branch_to_nullable(schema: &mut Map<String, Value>) {
+    for key in ["anyOf", "oneOf"] {
+        let Some(Value::Array(branches)) = schema.get_mut(key) else { continue };
+        let all = branches.len();
+        branches.retain(|branch| !is_null(branch));
+        if branches.len() == all {
+            continue;
+        }
+        let only = if branches.len() == 1 { branches.pop() } else { None };
+        schema.insert("nullable".into(), json!(true));
+        if let Some(Value::Object(only)) = only {
+            schema.remove(key);
+            for (name, value) in only {
+                schema.entry(name).or_insert(value);
+            }
+        }
+    }
+}
+
+/// A schema that allows `null` and nothing else.
+pub(crate) fn is_null(schema: &Value) -> bool {
+    schema.get("type") == Some(&json!("null"))
+}
+
+fn null_value_to_nullable(schema: &mut Map<String, Value>) {
+    if let Some(Value::Array(values)) = schema.get_mut("enum")
+        && values.iter().any(Value::is_null)
+        && values.len() > 1
+    {
+        values.retain(|value| !value.is_null());
+        schema.insert("nullable".into(), json!(true));
+    }
+}
+
+/// In 3.0 everything beside a `$ref` is ignored, so `{$ref, nullable}` must be said with `allOf`.
+fn reference_beside_others_to_all_of(schema: &mut Map<String, Value>) {
+    if schema.len() > 1
+        && let Some(reference) = schema.remove("$ref")
+    {
+        schema.insert("allOf".into(), json!([{ "$ref": reference }]));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn normalised(schema: Value) -> Value {
+        let Value::Object(mut schema) = schema else { panic!("not an object") };
+        normalise(&mut schema).unwrap();
+        Value::Object(schema)
+    }
+
+    #[test]
+    fn both_spellings_of_the_same_thing_end_alike() {
+        let pairs = [
+            (json!({"type": ["string", "null"]}), json!({"type": "string", "nullable": true})),
+            (
+                json!({"anyOf": [{"type": "string"}, {"type": "null"}]}),
+                json!({"type": "string", "nullable": true}),
+            ),
+            (
+                json!({"anyOf": [{"$ref": "#/x"}, {"type": "null"}]}),
+                json!({"allOf": [{"$ref": "#/x"}], "nullable": true}),
+            ),
+            (
+                json!({"oneOf": [{"type": "string"}, {"type": "integer"}, {"type": "null"}]}),
+                json!({"oneOf": [{"type": "string"}, {"type": "integer"}], "nullable": true}),
+            ),
+            (json!({"const": "ok"}), json!({"enum": ["ok"]})),
+            (json!({"const": "ok", "enum": ["ok"]}), json!({"enum": ["ok"]})),
+            (json!({"exclusiveMinimum": 0}), json!({"minimum": 0, "exclusiveMinimum": true})),
+            (json!({"exclusiveMaximum": 9.5}), json!({"maximum": 9.5, "exclusiveMaximum": true})),
+            (json!({"$ref": "#/x", "nullable": true}), json!({"allOf": [{"$ref": "#/x"}], "nullable": true})),
+            (json!({"enum": ["a", null]}), json!({"enum": ["a"], "nullable": true})),
+            (json!({"type": "string", "nullable": false}), json!({"type": "string"})),
+            (
+                json!({"type": ["string", "integer"]}),
+                json!({"anyOf": [{"type": "string"}, {"type": "integer"}]}),
+            ),
+        ];
+        for (newer, older) in pairs {
+            assert_eq!(normalised(newer.clone()), older, "from {newer}");
+            assert_eq!(normalised(older.clone()), older, "{older} is already in the spelling of 3.0");
+        }
+    }
+
+    #[test]
+    fn a_type_that_is_only_null_is_refused() {
+        let mut schema = Map::from_iter([("type".to_owned(), json!(["null"]))]);
+        assert!(normalise(&mut schema).unwrap_err().contains("only `null`"));
+    }
+}
