@@ -114,7 +114,7 @@ fn merge(target: &mut Value, update: &Value) {
 
 fn remove(document: &mut Value, pointer: &str) -> Result<()> {
     let (parent, last) = pointer.rsplit_once('/').context("the whole document cannot be removed")?;
-    let last = last.replace("~1", "/").replace("~0", "~");
+    let last = super::unescape(last);
     match document.pointer_mut(parent) {
         Some(Value::Object(map)) => {
             map.remove(&last);
