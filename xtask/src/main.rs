@@ -44,6 +44,10 @@ enum SpecCommand {
         #[arg(long, value_name = "YYYY-MM-DD", value_parser = spec::import::parse_date)]
         date: Option<String>,
     },
+    /// Compare two documents and say what each change means for a client.
+    Diff(spec::diff::Arguments),
+    /// Take over a new official document: import, diff, codegen, tests of requests, report on stdout.
+    Update(spec::update::Arguments),
 }
 
 fn main() -> ExitCode {
@@ -52,6 +56,8 @@ fn main() -> ExitCode {
         Command::Spec(SpecCommand::Import { file, date }) => {
             spec::import::run(&root, &file, date.as_deref()).map(|()| ExitCode::SUCCESS)
         }
+        Command::Spec(SpecCommand::Diff(arguments)) => spec::diff::run(&arguments),
+        Command::Spec(SpecCommand::Update(arguments)) => spec::update::run(&root, &arguments),
         Command::Codegen { check } => codegen::run(&root, check),
         Command::Ci => check::run(&root),
     };

@@ -7,10 +7,13 @@ use anyhow::{Context, Result, bail, ensure};
 use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
 
-use super::overlay::closest;
+use super::nearest::closest;
 use super::slice::Slice;
 use super::{METHODS, escape, prose, references, spelling};
 use crate::file;
+
+/// Where the slice of the official document is kept.
+pub(crate) const REGISTRY: &str = "openapi/registry.json";
 
 /// Imports `source` into the repository at `root`. Nothing is written unless all of it is good.
 pub(crate) fn run(root: &Path, source: &Path, date: Option<&str>) -> Result<()> {
@@ -19,9 +22,8 @@ pub(crate) fn run(root: &Path, source: &Path, date: Option<&str>) -> Result<()> 
     let document = file::parse(&text, source)?;
     let imported = import(&document, &slice, text.as_bytes(), date)
         .with_context(|| format!("{} cannot be imported", source.display()))?;
-    let target = root.join("openapi/registry.json");
-    file::replace(&target, &file::to_stable_json(&imported)?)?;
-    eprintln!("openapi/registry.json: {} operations", slice.operations.len());
+    file::replace(&root.join(REGISTRY), &file::to_stable_json(&imported)?)?;
+    eprintln!("{REGISTRY}: {} operations", slice.operations.len());
     Ok(())
 }
 

@@ -4,13 +4,19 @@
 //!    vendor extensions, and writes `openapi/registry.json`.
 //! 2. [`spelling`] brings 3.0 and 3.1 spellings of the same thing to one, that of 3.0.3.
 //! 3. [`overlay`] applies `openapi/overlay.yaml`, our own part, and gives `openapi/resolved.json`.
+//!
+//! [`diff`] says what the difference of two such documents means for a client, and [`update`] does all
+//! of it for a new document of the vendor's.
 
+pub(crate) mod diff;
 pub(crate) mod import;
+mod nearest;
 pub(crate) mod overlay;
 mod prose;
 mod references;
 pub(crate) mod slice;
 pub(crate) mod spelling;
+pub(crate) mod update;
 
 /// Keys under which an object maps *names* to things, so that `description` there is a name, not prose.
 const NAME_MAPS: [&str; 17] = [

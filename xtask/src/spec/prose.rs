@@ -5,7 +5,8 @@ use serde_json::Value;
 use super::{DATA, NAME_MAPS};
 
 /// Keys that hold sentences or samples. What they say is the vendor's to say, not ours to copy.
-pub(crate) const PROSE: [&str; 6] = ["description", "summary", "title", "example", "examples", "externalDocs"];
+pub(crate) const PROSE: [&str; 6] =
+    ["description", "summary", "title", "example", "examples", "externalDocs"];
 
 /// Drops prose, extensions and tags.
 ///

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use anyhow::{Result, bail, ensure};
 use serde_json::{Map, Value, json};
 
-use super::overlay::closest;
+use super::nearest::closest;
 use super::{escape, prose, unescape};
 
 /// Sections of `components` whose entries are put where they are referred to. Schemas stay: their
@@ -156,4 +156,3 @@ fn rewrite_references(value: &mut Value, references: &BTreeMap<String, String>) 
         _ => {}
     }
 }
-
