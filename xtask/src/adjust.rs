@@ -16,21 +16,37 @@ pub(crate) enum Adjustment {
     WidenSuccess,
     /// The client sends `x-workspace-id` with every call; as a parameter it would be an argument of each.
     DropWorkspaceHeader,
+    /// The generator turns a pattern into a regular expression, which needs one more crate, and into a
+    /// client that refuses what the service may have come to accept.
+    DropPatterns,
+}
+
+impl Adjustment {
+    /// The name in `slice.toml`.
+    fn name(self) -> &'static str {
+        match self {
+            Self::DropErrorResponses => "drop_error_responses",
+            Self::WidenSuccess => "widen_success",
+            Self::DropWorkspaceHeader => "drop_workspace_header",
+            Self::DropPatterns => "drop_patterns",
+        }
+    }
 }
 
 /// Makes the wanted adjustments. One that changes nothing has outlived its reason and is an error.
 pub(crate) fn adjust(document: &mut Value, wanted: &[Adjustment]) -> Result<()> {
     for adjustment in wanted {
-        let mut changes = 0;
-        for operation in operations(document) {
-            changes += match adjustment {
-                Adjustment::DropErrorResponses => drop_error_responses(operation),
-                Adjustment::WidenSuccess => widen_success(operation)?,
-                Adjustment::DropWorkspaceHeader => drop_workspace_header(operation),
-            };
-        }
+        let changes = match adjustment {
+            Adjustment::DropErrorResponses => operations(document).map(drop_error_responses).sum(),
+            Adjustment::WidenSuccess => operations(document).map(widen_success).sum::<Result<usize>>()?,
+            Adjustment::DropWorkspaceHeader => operations(document).map(drop_workspace_header).sum(),
+            Adjustment::DropPatterns => drop_patterns(document),
+        };
         if changes == 0 {
-            bail!("the adjustment {adjustment:?} changes nothing; take it out of slice.toml");
+            bail!(
+                "the adjustment `{}` changes nothing; take it out of openapi/slice.toml",
+                adjustment.name()
+            );
         }
     }
     Ok(())
@@ -59,7 +75,10 @@ fn widen_success(operation: &mut Value) -> Result<usize> {
             responses.insert("2XX".into(), response);
             Ok(1)
         }
-        (_, count) => bail!("{} documents {count} successes; one was expected", operation["operationId"]),
+        (_, count) => {
+            let id = operation["operationId"].as_str().unwrap_or("without an id");
+            bail!("the operation `{id}` documents {count} successes; one was expected")
+        }
     }
 }
 
@@ -70,4 +89,19 @@ fn drop_workspace_header(operation: &mut Value) -> usize {
         parameter["in"] != json!("header") || parameter["name"] != json!("x-workspace-id")
     });
     all - parameters.len()
+}
+
+/// Only a pattern is a text: a property of that name is an object.
+fn drop_patterns(value: &mut Value) -> usize {
+    match value {
+        Value::Object(map) => {
+            let own = map.get("pattern").is_some_and(Value::is_string);
+            if own {
+                map.remove("pattern");
+            }
+            usize::from(own) + map.values_mut().map(drop_patterns).sum::<usize>()
+        }
+        Value::Array(items) => items.iter_mut().map(drop_patterns).sum(),
+        _ => 0,
+    }
 }

@@ -1,14 +1,16 @@
 //! `cargo xtask codegen`: `registry.json` + `overlay.yaml` → `resolved.json` + `generated.rs`.
 
+use std::cell::RefCell;
+use std::collections::BTreeSet;
 use std::panic::{self, AssertUnwindSafe};
 use std::path::Path;
 use std::process::ExitCode;
-use std::sync::{Arc, Mutex};
+use std::sync::Once;
 
-use anyhow::{Context, Result, anyhow, bail};
+use anyhow::{Context, Result, anyhow, bail, ensure};
 use progenitor::{GenerationSettings, Generator, HooksMode, InterfaceStyle, TagStyle, TypeImpl};
 use schemars_0_8::schema::{InstanceType, SchemaObject};
-use serde_json::Value;
+use serde_json::{Map, Value, json};
 use similar::TextDiff;
 use syn::{Attribute, Item, parse_quote};
 
@@ -97,37 +99,52 @@ pub(crate) fn generate(mut document: Value, adjustments: &[Adjustment]) -> Resul
 fn tokens(document: &Value) -> Result<String> {
     let spec: openapiv3::OpenAPI =
         serde_json::from_value(document.clone()).context("the document is not OpenAPI 3.0")?;
-    let message = Arc::new(Mutex::new(String::new()));
-    let sink = Arc::clone(&message);
-    let previous = panic::take_hook();
-    panic::set_hook(Box::new(move |info| {
-        if let Ok(mut message) = sink.lock() {
-            *message = info.to_string();
-        }
-    }));
-    let outcome =
-        panic::catch_unwind(AssertUnwindSafe(|| Generator::new(&settings()).generate_tokens(&spec)));
-    panic::set_hook(previous);
+    let outcome = caught(|| Generator::new(&settings()).generate_tokens(&spec));
     let tokens = match outcome {
         Ok(tokens) => tokens.map_err(|error| anyhow!("the generator refuses the document: {error}"))?,
-        Err(_) => {
-            let message = message.lock().map(|message| message.clone()).unwrap_or_default();
-            bail!("the generator panicked: {message}")
-        }
+        Err(message) => bail!("the generator panicked: {message}"),
     };
     let mut code: syn::File = syn::parse2(tokens).context("the generator wrote what is not Rust")?;
-    derive_schemas(&mut code.items);
-    Ok(prettyplease::unparse(&code))
+    let types = types(&mut code.items);
+    only_once(types)?;
+    derive_schemas(types);
+    let code = prettyplease::unparse(&code);
+    ensure!(!code.contains("::regress::"), "a `pattern` needs `drop_patterns` in openapi/slice.toml");
+    Ok(code)
 }
 
-/// Gives every model a JSON Schema under a feature: the generator can add a derive, but no condition.
-fn derive_schemas(items: &mut [Item]) {
+/// The items of the module of models.
+fn types(items: &mut [Item]) -> &mut [Item] {
     let types = items.iter_mut().find_map(|item| match item {
         Item::Mod(module) if module.ident == "types" => module.content.as_mut(),
         _ => None,
     });
+    types.map_or(&mut [], |(_, items)| items.as_mut_slice())
+}
+
+/// The generator names inner types after their place, and does not look whether a schema has that name:
+/// `Job.status` becomes `JobStatus`.
+fn only_once(types: &[Item]) -> Result<()> {
+    let mut seen = BTreeSet::new();
+    for item in types {
+        let name = match item {
+            Item::Struct(model) => model.ident.to_string(),
+            Item::Enum(model) => model.ident.to_string(),
+            _ => continue,
+        };
+        ensure!(
+            !seen.contains(&name),
+            "two types would be called `{name}`; rename its schema in openapi/slice.toml"
+        );
+        seen.insert(name);
+    }
+    Ok(())
+}
+
+/// Gives every model a JSON Schema under a feature: the generator can add a derive, but no condition.
+fn derive_schemas(types: &mut [Item]) {
     let derive = parse_quote!(#[cfg_attr(feature = "schemars", derive(::schemars::JsonSchema))]);
-    for item in types.into_iter().flat_map(|(_, items)| items) {
+    for item in types {
         match item {
             Item::Struct(model) => model.attrs.push(Attribute::clone(&derive)),
             Item::Enum(model) => model.attrs.push(Attribute::clone(&derive)),
@@ -136,26 +153,67 @@ fn derive_schemas(items: &mut [Item]) {
     }
 }
 
-/// The operations that fail alone, found by giving the generator one at a time.
+thread_local! {
+    /// What the panic that is being caught on this thread says.
+    static CAUGHT: RefCell<Option<String>> = const { RefCell::new(None) };
+}
+
+/// Runs `work` and returns what its panic says, if it panics, instead of printing it.
+fn caught<T>(work: impl FnOnce() -> T) -> Result<T, String> {
+    static HOOK: Once = Once::new();
+    HOOK.call_once(|| {
+        let usual = panic::take_hook();
+        panic::set_hook(Box::new(move |info| {
+            let is_caught = CAUGHT.with_borrow_mut(|caught| {
+                caught.as_mut().map(|message| *message = info.to_string()).is_some()
+            });
+            if !is_caught {
+                usual(info);
+            }
+        }));
+    });
+    CAUGHT.set(Some(String::new()));
+    let outcome = panic::catch_unwind(AssertUnwindSafe(work));
+    let message = CAUGHT.take().unwrap_or_default();
+    outcome.map_err(|_| message)
+}
+
+/// The schemas or operations that fail alone, found by giving the generator one at a time.
 fn culprits(document: &Value) -> String {
     let mut found = Vec::new();
+    let schemas = document.pointer("/components/schemas").and_then(Value::as_object);
+    for name in schemas.into_iter().flat_map(Map::keys) {
+        let mut alone = document.clone();
+        alone["paths"] = json!({});
+        if let Some(schemas) = alone.pointer_mut("/components/schemas").and_then(Value::as_object_mut) {
+            schemas
+                .iter_mut()
+                .filter(|(other, _)| *other != name)
+                .for_each(|(_, schema)| *schema = json!({}));
+        }
+        if tokens(&alone).is_err() {
+            found.push(format!("the schema {name}"));
+        }
+    }
     let mut all = document.clone();
+    let mut broken = Vec::new();
     let ids: Vec<Value> = operations(&mut all).map(|operation| operation["operationId"].clone()).collect();
-    for id in ids {
+    for id in ids.iter().filter(|_| found.is_empty()) {
         let mut alone = document.clone();
         if let Some(paths) = alone["paths"].as_object_mut() {
             for item in paths.values_mut().filter_map(Value::as_object_mut) {
                 item.retain(|_, operation| {
-                    operation.get("responses").is_none() || operation["operationId"] == id
+                    operation.get("responses").is_none() || operation["operationId"] == *id
                 });
             }
         }
         if tokens(&alone).is_err() {
-            found.push(id.as_str().unwrap_or("an operation without an id").to_owned());
+            broken.push(id.as_str().unwrap_or("an operation without an id").to_owned());
         }
     }
+    found.extend(broken);
     if found.is_empty() {
-        "\nno single operation causes it".into()
+        "\nno single schema or operation causes it".into()
     } else {
         format!("\ncaused by: {}", found.join(", "))
     }
@@ -185,7 +243,6 @@ fn settings() -> GenerationSettings {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use serde_json::json;
 
     const ALL: [Adjustment; 3] =
         [Adjustment::DropErrorResponses, Adjustment::WidenSuccess, Adjustment::DropWorkspaceHeader];
@@ -226,7 +283,7 @@ mod tests {
         let mut bare = document(json!({"200": {"description": ""}}));
         bare["paths"]["/good"]["get"]["parameters"] = json!([]);
         let error = adjust(&mut bare, &ALL).unwrap_err().to_string();
-        assert!(error.contains("DropWorkspaceHeader"), "{error}");
+        assert!(error.contains("`drop_workspace_header` changes nothing"), "{error}");
         assert!(adjust(&mut bare, &[]).is_ok(), "what a slice does not want is not asked of it");
     }
 }

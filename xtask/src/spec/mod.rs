@@ -16,6 +16,8 @@ mod prose;
 mod references;
 pub(crate) mod slice;
 pub(crate) mod spelling;
+#[cfg(test)]
+mod tests;
 pub(crate) mod update;
 
 /// Keys under which an object maps *names* to things, so that `description` there is a name, not prose.
