@@ -15,6 +15,7 @@ use similar::TextDiff;
 use syn::{Attribute, Item, parse_quote};
 
 use crate::adjust::{Adjustment, adjust, operations};
+use crate::circles;
 use crate::file;
 use crate::spec::diff::{render, report};
 use crate::spec::overlay::Overlay;
@@ -88,6 +89,7 @@ fn difference(name: &str, old: &str, new: &str) -> String {
 /// The source of the low-level client for a resolved document.
 pub(crate) fn generate(mut document: Value, adjustments: &[Adjustment]) -> Result<String> {
     adjust(&mut document, adjustments)?;
+    circles::refuse(&document)?;
     let code = match tokens(&document) {
         Ok(code) => code,
         Err(error) => bail!("{error:#}{}", culprits(&document)),

@@ -2,6 +2,7 @@
 
 mod adjust;
 mod check;
+mod circles;
 mod codegen;
 mod file;
 mod spec;

@@ -48,7 +48,7 @@ const DATA: [&str; 7] = ["default", "enum", "const", "required", "security", "ex
 const METHODS: [&str; 8] = ["get", "put", "post", "delete", "options", "head", "patch", "trace"];
 
 /// A key as a segment of a JSON pointer.
-fn escape(key: &str) -> String {
+pub(crate) fn escape(key: &str) -> String {
     key.replace('~', "~0").replace('/', "~1")
 }
 

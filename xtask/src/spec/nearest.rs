@@ -17,9 +17,7 @@ pub(super) fn nearest(target: &str, document: &Value, before: Option<&Value>) ->
             continue;
         }
         if let Some(renamed) = before.and_then(|before| renamed(word, document, before)) {
-            return format!(
-                "`{word}` is not there; the nearest name is `{renamed}`, which has its properties"
-            );
+            return format!("`{word}` is not there; the nearest name is `{renamed}`, which is like it was");
         }
         if let Some(close) = closest(word, known.iter()) {
             return format!("`{word}` is not there; the nearest name is `{close}`");
@@ -29,14 +27,15 @@ pub(super) fn nearest(target: &str, document: &Value, before: Option<&Value>) ->
     "its parts exist, but not together".into()
 }
 
-/// The new schema that has most of the properties of the schema that `name` was.
+/// The new schema that says the same as the schema that `name` was, or has most of its properties.
 fn renamed(name: &str, document: &Value, before: &Value) -> Option<String> {
-    let old = names(schemas_of(before).find(|(other, _)| *other == name)?.1, "/properties");
+    let old = schemas_of(before).find(|(other, _)| *other == name)?.1;
+    let old_names = names(old, "/properties");
     let likeness = |schema: &Value| {
-        let new = names(schema, "/properties");
-        let common = new.iter().filter(|property| old.contains(property)).count();
+        let new_names = names(schema, "/properties");
+        let common = new_names.iter().filter(|property| old_names.contains(property)).count();
         // In thousandths, where all in common is 1000.
-        2000 * common / (old.len() + new.len()).max(1)
+        if schema == old { 1000 } else { 2000 * common / (old_names.len() + new_names.len()).max(1) }
     };
     let fresh = schemas_of(document).filter(|(name, _)| schemas_of(before).all(|(old, _)| old != *name));
     let (likeness, name) = fresh.map(|(name, schema)| (likeness(schema), name)).max()?;

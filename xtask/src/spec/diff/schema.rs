@@ -111,7 +111,8 @@ impl<'a> View<'a> {
                 all.entry(name).or_insert_with(|| Schema(Vec::new())).0.push(place);
             }
         }
-        all.retain(|_, schema| !Self::new(document, schema).flag(hidden));
+        let is_hidden = |place: &Place<'a>| place.flag(hidden) || document.resolve(place).flag(hidden);
+        all.retain(|_, schema| !schema.0.iter().any(is_hidden));
         all
     }
 

@@ -90,6 +90,57 @@ fn circles_of_schemas_are_imported() {
     );
 }
 
+/// The generator would follow these for ever, and a stack that overflows cannot be caught.
+#[test]
+fn a_schema_that_is_nothing_but_itself_is_refused() {
+    let own = json!({"$ref": "#/components/schemas/Run"});
+    for circle in [
+        own.clone(),
+        json!({"allOf": [own]}),
+        json!({"anyOf": [own, {"type": "string"}]}),
+        json!({"oneOf": [{"allOf": [own]}]}),
+    ] {
+        let mut document = build_images();
+        document["components"]["schemas"]["Run"] = circle;
+        let imported = import(&document, &slice(), b"", Some("2026-01-31")).unwrap();
+        let text = format!("{:#}", crate::codegen::generate(imported, &[]).unwrap_err());
+        assert!(text.contains("`Run` contains itself"), "{text}");
+    }
+}
+
+#[test]
+fn a_merge_that_never_ends_is_refused() {
+    let own = json!({"$ref": "#/components/schemas/Run"});
+    let mut document = build_images();
+    document["components"]["schemas"]["Run"] =
+        json!({"type": "object", "properties": {"next": {"allOf": [own, {"required": ["more"]}]}}});
+    let imported = import(&document, &slice(), b"", Some("2026-01-31")).unwrap();
+    let text = format!("{:#}", crate::codegen::generate(imported, &[]).unwrap_err());
+    assert!(
+        text.contains("`allOf` at /components/schemas/Run/properties/next leads back to itself"),
+        "{text}"
+    );
+}
+
+#[test]
+fn schemas_that_contain_themselves_in_their_parts_become_code() {
+    let own = json!({"$ref": "#/components/schemas/Tree"});
+    for tree in [
+        json!({"type": "array", "items": own}),
+        json!({"type": "object", "additionalProperties": own}),
+        json!({"type": "object", "properties": {"next": {"allOf": [own], "nullable": true}}}),
+        json!({"type": "object", "properties": {"next": {"anyOf": [own, {"type": "string"}]}}}),
+        json!({"allOf": [{"type": "object"}, {"properties": {"next": own}}]}),
+    ] {
+        let what = tree.to_string();
+        let document = json!({"openapi": "3.0.3", "info": {"title": "t", "version": "1"}, "paths": {},
+            "components": {"schemas": {"Tree": tree}}});
+        let code =
+            crate::codegen::generate(document, &[]).unwrap_or_else(|error| panic!("{what}: {error:#}"));
+        assert!(code.contains("Tree"), "{what}");
+    }
+}
+
 #[test]
 fn an_operation_that_is_gone_is_named_with_what_comes_nearest() {
     let mut document = build_images();

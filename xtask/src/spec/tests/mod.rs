@@ -15,12 +15,12 @@ use super::slice::Slice;
 use crate::file;
 
 /// A document of another part of the platform.
-pub(super) fn build_images() -> Value {
+pub(in crate::spec) fn build_images() -> Value {
     serde_saphyr::from_str(include_str!("build_images.yaml")).unwrap()
 }
 
 /// A slice of that document.
-pub(super) const BUILD_IMAGES_SLICE: &str = r#"
+pub(in crate::spec) const BUILD_IMAGES_SLICE: &str = r#"
 operations = [
     "POST /public/v2/build-image/jobs",
     "GET /public/v2/build-image/jobs",
@@ -37,7 +37,7 @@ adjustments = ["drop_error_responses", "widen_success", "drop_workspace_header",
 "#;
 
 /// Short ids, a type that hides, and a sentence: what an overlay is for.
-pub(super) const BUILD_IMAGES_OVERLAY: &str = r#"
+pub(in crate::spec) const BUILD_IMAGES_OVERLAY: &str = r#"
 overlay: 1.0.0
 info: {title: Build jobs, version: "1"}
 actions:
@@ -53,23 +53,23 @@ actions:
 "#;
 
 /// Our own slice, for documents whose schemas have our names already.
-pub(super) fn our_slice() -> Slice {
+pub(in crate::spec) fn our_slice() -> Slice {
     let mut slice = Slice::read(&file::workspace_root().join("openapi/slice.toml")).unwrap();
     slice.rename.clear();
     slice
 }
 
 /// Our vendored document.
-pub(super) fn vendored() -> Value {
+pub(in crate::spec) fn vendored() -> Value {
     let path = file::workspace_root().join("openapi/registry.json");
     file::parse(&file::read(&path).unwrap(), &path).unwrap()
 }
 
 /// A repository with nothing but the low-level crate, in a folder of its own.
-pub(super) struct Checkout(tempfile::TempDir);
+pub(in crate::spec) struct Checkout(tempfile::TempDir);
 
 impl Checkout {
-    pub(super) fn new() -> Self {
+    pub(in crate::spec) fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let root = file::workspace_root();
         for name in ["Cargo.lock", "crates/api/Cargo.toml", "crates/api/README.md"] {
@@ -87,22 +87,22 @@ impl Checkout {
         checkout
     }
 
-    pub(super) fn root(&self) -> &Path {
+    pub(in crate::spec) fn root(&self) -> &Path {
         self.0.path()
     }
 
-    pub(super) fn write(&self, name: &str, contents: &str) -> PathBuf {
+    pub(in crate::spec) fn write(&self, name: &str, contents: &str) -> PathBuf {
         let path = self.root().join(name);
         file::replace(&path, contents).unwrap();
         path
     }
 
-    pub(super) fn read(&self, name: &str) -> String {
+    pub(in crate::spec) fn read(&self, name: &str) -> String {
         file::read(&self.root().join(name)).unwrap()
     }
 
     /// Compiles the low-level crate. All checkouts share what they depend on.
-    pub(super) fn check(&self) {
+    pub(in crate::spec) fn check(&self) {
         let target =
             std::env::var_os("CARGO_TARGET_DIR").map_or(file::workspace_root().join("target"), PathBuf::from);
         let output = Command::new(std::env::var_os("CARGO").unwrap_or("cargo".into()))

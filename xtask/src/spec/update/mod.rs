@@ -44,14 +44,20 @@ pub(crate) struct Arguments {
 
 /// Updates the repository at `root` and prints the report, also when it stops.
 pub(crate) fn run(root: &Path, arguments: &Arguments) -> Result<ExitCode> {
+    let (report, finished) = report(root, arguments)?;
+    print!("{report}");
+    Ok(if finished { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// Updates the repository at `root`: the report, and whether it came to the end.
+fn report(root: &Path, arguments: &Arguments) -> Result<(String, bool)> {
     let text = file::read(&arguments.file)?;
     let document = file::parse(&text, &arguments.file)?;
     let vendored = root.join(REGISTRY);
     let vendored = file::parse(&file::read(&vendored)?, &vendored)?;
     let mut report = Report::new(&document, version(root)?);
     let finished = update(root, arguments, (&document, &text), vendored, &mut report)?;
-    print!("{}", report.markdown());
-    Ok(if finished { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    Ok((report.markdown(), finished))
 }
 
 /// Fills the report. Returns false when it stopped at something that a person must decide.
