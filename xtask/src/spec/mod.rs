@@ -20,6 +20,8 @@ pub(crate) mod spelling;
 mod tests;
 pub(crate) mod update;
 
+use std::borrow::Cow;
+
 /// Keys under which an object maps *names* to things, so that `description` there is a name, not prose.
 const NAME_MAPS: [&str; 17] = [
     "properties",
@@ -48,8 +50,8 @@ const DATA: [&str; 7] = ["default", "enum", "const", "required", "security", "ex
 const METHODS: [&str; 8] = ["get", "put", "post", "delete", "options", "head", "patch", "trace"];
 
 /// A key as a segment of a JSON pointer.
-pub(crate) fn escape(key: &str) -> String {
-    key.replace('~', "~0").replace('/', "~1")
+pub(crate) fn escape(key: &str) -> Cow<'_, str> {
+    if key.contains(['~', '/']) { key.replace('~', "~0").replace('/', "~1").into() } else { key.into() }
 }
 
 /// A segment of a JSON pointer as a key.

@@ -109,6 +109,7 @@ impl Checkout {
             .args(["check", "--quiet", "--package", "mlspace-registry-api"])
             .current_dir(self.root())
             .env("CARGO_TARGET_DIR", target.join("checkouts"))
+            .env("CARGO_INCREMENTAL", "0")
             .output()
             .unwrap();
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));

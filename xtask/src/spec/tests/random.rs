@@ -98,7 +98,9 @@ fn changes() -> impl Strategy<Value = Vec<Change>> {
 
 fn places(value: &Value, place: &str, found: &mut Vec<String>) {
     let children: Vec<(String, &Value)> = match value {
-        Value::Object(map) => map.iter().map(|(key, child)| (crate::spec::escape(key), child)).collect(),
+        Value::Object(map) => {
+            map.iter().map(|(key, child)| (crate::spec::escape(key).into_owned(), child)).collect()
+        }
         Value::Array(items) => items.iter().enumerate().map(|(at, child)| (at.to_string(), child)).collect(),
         _ => Vec::new(),
     };
