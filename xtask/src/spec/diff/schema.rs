@@ -23,6 +23,12 @@ impl Schema<'_> {
         self.0.iter().map(|place| place.pointer.as_ref()).collect::<Vec<_>>().join("\n")
     }
 
+    /// Whether both say the same in the same words, and refer to nothing that could say something else.
+    pub(super) fn is_the_same_throughout(&self, other: &Self) -> bool {
+        let same = |(a, b): (&Place<'_>, &Place<'_>)| a.value == b.value && !refers(a.value);
+        self.0.len() == other.0.len() && self.0.iter().zip(&other.0).all(same)
+    }
+
     /// Where it is, or at least where it begins.
     pub(super) fn pointer(&self) -> Rc<str> {
         self.0.first().map_or_else(|| "".into(), |place| Rc::clone(&place.pointer))
@@ -158,6 +164,14 @@ impl<'a> View<'a> {
         let unions =
             self.fragments.iter().flat_map(|fragment| [fragment.get("oneOf"), fragment.get("anyOf")]);
         unions.flatten().flat_map(|union| union.items()).map(Schema::from).collect()
+    }
+}
+
+fn refers(value: &Value) -> bool {
+    match value {
+        Value::Object(map) => map.contains_key("$ref") || map.values().any(refers),
+        Value::Array(items) => items.iter().any(refers),
+        _ => false,
     }
 }
 

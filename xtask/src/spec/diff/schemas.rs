@@ -89,6 +89,9 @@ pub(super) struct Comparison<'a> {
 
 impl<'a> Comparison<'a> {
     fn run(&mut self, old: &Schema<'a>, new: &Schema<'a>) {
+        if old.is_the_same_throughout(new) {
+            return;
+        }
         values::about(self);
         let same_kind = branches::compare(self, old, new);
         if same_kind && values::kind(self) {

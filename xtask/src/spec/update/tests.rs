@@ -102,6 +102,13 @@ fn a_document_that_does_not_fit_stops_before_anything_is_written() {
     assert!(!finished && report.contains("## Stopped: The overlay no longer fits"), "{report}");
     assert!(report.contains("`Job` is not there; the nearest name is `JobListEntry`"), "{report}");
     assert_eq!(files(&checkout), before);
+
+    // Then somebody brings the overlay up to date, and the day ends.
+    let overlay = BUILD_IMAGES_OVERLAY.replace("schemas.Job\n", "schemas.JobListEntry\n");
+    checkout.write("openapi/overlay.yaml", &overlay);
+    let (report, finished) = update(&checkout, &renamed, false, true);
+    assert!(finished && report.contains("No differences."), "{report}");
+    assert!(checkout.read("crates/api/src/generated.rs").contains("pub struct JobListEntry"));
 }
 
 #[test]
