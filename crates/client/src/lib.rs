@@ -46,3 +46,8 @@ pub use repositories::{Repositories, RepositoryUpdate};
 pub use retry::RetryPolicy;
 pub use tags::{TagCreation, Tags};
 pub use workspaces::Workspaces;
+
+/// The first page of the repository, compiled.
+#[cfg(doctest)]
+#[doc = include_str!("../../../README.md")]
+struct ReadMe;
