@@ -24,7 +24,16 @@ const STEPS: [Step; 5] = [
     },
     Step {
         name: "clippy without HTTPS",
-        arguments: &["clippy", "-p", "mlspace-registry", "--no-default-features", "--quiet", "--", "-D", "warnings"],
+        arguments: &[
+            "clippy",
+            "-p",
+            "mlspace-registry",
+            "--no-default-features",
+            "--quiet",
+            "--",
+            "-D",
+            "warnings",
+        ],
         environment: &[],
     },
     Step {
