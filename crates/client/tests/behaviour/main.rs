@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, clippy::panic)] // A failing test panics.
 
 mod bulk;
+mod bulk_property;
 mod cancel;
 mod discovery;
 mod errors;
