@@ -501,13 +501,19 @@ Sends a `GET` request to `/public/v2/docker_registry/v1/users/generate_password`
     }
     /**Lists the images of a repository with their tags
 
-Answers the whole list in one array.
+Answers the whole list in one array unless asked for a page.
 
 Sends a `GET` request to `/public/v2/docker_registry/v2/images/`
 
+Arguments:
+- `page`: The page to read, from 1. An image can be on two pages with part of its tags on each.
+- `page_size`: Rows on a page. Default and maximum are not known.
+- `repository_id`
 */
     pub async fn image_list<'a>(
         &'a self,
+        page: Option<::std::num::NonZeroU32>,
+        page_size: Option<::std::num::NonZeroU32>,
         repository_id: &'a ::uuid::Uuid,
     ) -> Result<ResponseValue<::std::vec::Vec<types::Image>>, Error<()>> {
         let url = format!("{}/public/v2/docker_registry/v2/images/", self.baseurl,);
@@ -525,6 +531,8 @@ Sends a `GET` request to `/public/v2/docker_registry/v2/images/`
                 ::reqwest::header::ACCEPT,
                 ::reqwest::header::HeaderValue::from_static("application/json"),
             )
+            .query(&progenitor_client::QueryParam::new("page", &page))
+            .query(&progenitor_client::QueryParam::new("page_size", &page_size))
             .query(&progenitor_client::QueryParam::new("repository_id", &repository_id))
             .headers(header_map)
             .build()?;

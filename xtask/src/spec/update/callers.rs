@@ -9,15 +9,18 @@ use serde_json::Value;
 
 use crate::file;
 
+/// What people use: its methods are what an update touches, and its snapshots show the requests.
+const CLIENT: &str = "crates/client";
+
 /// The operations of our slice: what the vendor calls them, what we do, and where they are used.
 pub(super) struct Operations {
     /// The vendor's labels to our ids.
     ours: BTreeMap<String, String>,
-    /// Our ids to what mentions them.
+    /// Our ids to what is about them.
     uses: BTreeMap<String, Uses>,
 }
 
-/// What mentions an operation.
+/// What is about an operation.
 #[derive(Debug, Default)]
 pub(super) struct Uses {
     /// `file: function`
@@ -50,7 +53,7 @@ impl Operations {
             }
         }
         let mut uses: BTreeMap<String, Uses> = own.into_values().map(|id| (id, Uses::default())).collect();
-        search(root, &root.join("crates"), &mut uses)?;
+        search(root, &root.join(CLIENT), &mut uses)?;
         Ok(Self { ours, uses })
     }
 
@@ -59,13 +62,13 @@ impl Operations {
         self.ours.get(label).map_or(label, String::as_str)
     }
 
-    /// What mentions our id.
+    /// What is about the operation with our id.
     pub(super) fn uses(&self, id: &str) -> Option<&Uses> {
         self.uses.get(id)
     }
 }
 
-/// Looks for the ids in everything that is written by hand below `place`.
+/// Looks for calls in the sources below `place` and for ids in the names of snapshots.
 fn search(root: &Path, place: &Path, uses: &mut BTreeMap<String, Uses>) -> Result<()> {
     if place.is_dir() {
         let entries = fs::read_dir(place).with_context(|| format!("cannot read {}", place.display()))?;
@@ -82,7 +85,7 @@ fn search(root: &Path, place: &Path, uses: &mut BTreeMap<String, Uses>) -> Resul
                 uses.snapshots.push(name.clone());
             }
         }
-        Some("rs") if !name.ends_with("/generated.rs") => {
+        Some("rs") if name.contains("/src/") => {
             let text = file::read(place)?;
             for (id, uses) in uses {
                 uses.code
@@ -94,7 +97,7 @@ fn search(root: &Path, place: &Path, uses: &mut BTreeMap<String, Uses>) -> Resul
     Ok(())
 }
 
-/// The functions whose text mentions `id`, each once.
+/// The functions that call `id`, each once.
 fn functions(text: &str, id: &str) -> Vec<String> {
     let mut found: Vec<String> = Vec::new();
     let mut function = "the file itself";
@@ -104,7 +107,7 @@ fn functions(text: &str, id: &str) -> Vec<String> {
         {
             function = after.split(['(', '<']).next().unwrap_or(after);
         }
-        if mentions(line, id) && found.last().is_none_or(|last| last != function) {
+        if line.contains(&format!(".{id}(")) && found.last().is_none_or(|last| last != function) {
             found.push(function.to_owned());
         }
     }
@@ -127,7 +130,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn functions_are_found_by_whole_words() {
+    fn calls_and_snapshots_are_found_by_whole_words() {
         let text = "impl A {\n    pub async fn list(&self) {\n        api.repository_list()\n    }\n\
             fn other() {\n        repository_list_all()\n    }\n}\n";
         assert_eq!(functions(text, "repository_list"), ["list"]);

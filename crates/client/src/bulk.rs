@@ -1,0 +1,206 @@
+//! Deleting many things, with an account of every one.
+//!
+//! 1. Ids are taken once each, in the caller's order, and sent in chunks, several at a time.
+//! 2. A chunk that is refused is split until the id that causes it stands alone.
+//! 3. When all chunks are through, what is in doubt is read: ids that an answer left out, and ids of
+//!    chunks whose answer got lost. What is gone is settled.
+//! 4. What is still there is sent again, up to [`ROUNDS`] rounds in all; where the service itself failed,
+//!    in smaller chunks, because some of its failures are due to a single id.
+//!
+//! A refused sign-in, a rate limit that does not let up, or a service that cannot be reached stops
+//! further chunks; what was not sent is reported as not attempted.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use tokio::sync::mpsc;
+use uuid::Uuid;
+
+use crate::api_error::ApiError;
+use crate::client::Client;
+use crate::error::Error;
+use crate::verify::Verify;
+use ledger::Ledger;
+use work::{Work, in_chunks};
+
+pub(crate) use target::Target;
+
+mod ledger;
+mod target;
+mod work;
+
+/// Ids in one request unless the caller says otherwise. The service's maximum is not known; 100 is the
+/// smallest that a registry of this kind documents (Amazon's).
+pub const DEFAULT_CHUNK_SIZE: usize = 100;
+/// More ids than this are not sent in one request: its body stays below 64 KiB.
+pub const MAX_CHUNK_SIZE: usize = 1_000;
+/// Requests in flight unless the caller says otherwise.
+pub const DEFAULT_CONCURRENCY: usize = 4;
+/// More requests than this are not in flight: the rate limit makes more pointless.
+pub const MAX_CONCURRENCY: usize = 32;
+/// How often an id is sent at most, if it is still there each time.
+const ROUNDS: usize = 3;
+/// How much smaller chunks get with each round where the service failed: two steps lead from the default
+/// size to single ids.
+const SHRINK: usize = 10;
+
+/// What became of one id.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub enum Outcome {
+    /// It is gone, by this call.
+    Deleted,
+    /// It is not there, and the service does not say that this call deleted it.
+    NotFound,
+    /// It was sent, and reading shows it still there, although nothing was said against it.
+    Kept,
+    /// The service refuses this id.
+    Rejected(Arc<ApiError>),
+    /// The request may have reached the service, and whether the thing is there could not be read.
+    Unknown(Option<Arc<Error>>),
+    /// It was not sent, or was refused before it was looked at; see [`BulkReport::stopped_by`].
+    NotAttempted,
+}
+
+impl Outcome {
+    /// Whether the thing is certainly not there any more.
+    pub fn is_gone(&self) -> bool {
+        matches!(self, Self::Deleted | Self::NotFound)
+    }
+}
+
+/// The account of a bulk delete: each distinct id once, in the order in which they were given.
+#[derive(Debug)]
+#[must_use = "a bulk delete fails item by item, and only the report says so"]
+pub struct BulkReport {
+    outcomes: Vec<(Uuid, Outcome)>,
+    stopped_by: Option<Arc<Error>>,
+}
+
+impl BulkReport {
+    /// Every id with its outcome.
+    pub fn outcomes(&self) -> &[(Uuid, Outcome)] {
+        &self.outcomes
+    }
+
+    /// How many outcomes are of this kind.
+    pub fn count(&self, of: impl Fn(&Outcome) -> bool) -> usize {
+        self.outcomes.iter().filter(|(_, outcome)| of(outcome)).count()
+    }
+
+    /// Whether every id is gone. What was not there in the first place counts as gone.
+    pub fn all_gone(&self) -> bool {
+        self.outcomes.iter().all(|(_, outcome)| outcome.is_gone())
+    }
+
+    /// Whether there is an id of which nothing certain can be said.
+    pub fn has_unknown(&self) -> bool {
+        self.outcomes.iter().any(|(_, outcome)| matches!(outcome, Outcome::Unknown(_)))
+    }
+
+    /// What ended the work early, if something did.
+    pub fn stopped_by(&self) -> Option<&Error> {
+        self.stopped_by.as_deref()
+    }
+}
+
+/// One id is settled.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct BulkEvent {
+    /// The id.
+    pub id: Uuid,
+    /// What became of it.
+    pub outcome: Outcome,
+}
+
+/// Tells of every id as soon as it is settled, each exactly once. Ends when the work has ended. If the work
+/// is dropped half-way, it still tells of every id: of those in flight that they are unknown, of the others
+/// that they were not attempted.
+#[derive(Debug)]
+pub struct BulkEvents(mpsc::UnboundedReceiver<BulkEvent>);
+
+impl BulkEvents {
+    /// The next event; `None` at the end.
+    pub async fn next(&mut self) -> Option<BulkEvent> {
+        self.0.recv().await
+    }
+}
+
+/// A bulk delete that has not begun.
+#[derive(Debug)]
+#[must_use = "nothing is deleted before `send`"]
+pub struct DeleteMany {
+    client: Client,
+    target: Target,
+    ids: Vec<Uuid>,
+    chunk_size: usize,
+    concurrency: usize,
+    verify: bool,
+    events: Option<mpsc::UnboundedSender<BulkEvent>>,
+}
+
+impl DeleteMany {
+    pub(crate) fn new(client: Client, target: Target, ids: impl IntoIterator<Item = Uuid>) -> Self {
+        let ids = ids.into_iter().collect();
+        let (chunk_size, concurrency) = (DEFAULT_CHUNK_SIZE, DEFAULT_CONCURRENCY);
+        let verify = client.settings().verify == Verify::Always;
+        Self { client, target, ids, chunk_size, concurrency, verify, events: None }
+    }
+
+    /// Ids in one request, from 1 to [`MAX_CHUNK_SIZE`]. Default [`DEFAULT_CHUNK_SIZE`].
+    pub fn chunk_size(mut self, size: usize) -> Self {
+        self.chunk_size = size.clamp(1, MAX_CHUNK_SIZE);
+        self
+    }
+
+    /// Requests in flight, from 1 to [`MAX_CONCURRENCY`]. Default [`DEFAULT_CONCURRENCY`].
+    pub fn concurrency(mut self, requests: usize) -> Self {
+        self.concurrency = requests.clamp(1, MAX_CONCURRENCY);
+        self
+    }
+
+    /// Whether to read every id that the service says it deleted, too: one request an id more, and for tags
+    /// one list of all repositories. By default only with [`Verify::Always`].
+    pub fn verify(mut self, verify: bool) -> Self {
+        self.verify = verify;
+        self
+    }
+
+    /// A stream of events, to be read while [`send`](Self::send) runs. The last call of this method wins.
+    pub fn events(&mut self) -> BulkEvents {
+        let (sender, receiver) = mpsc::unbounded_channel();
+        self.events = Some(sender);
+        BulkEvents(receiver)
+    }
+
+    /// Does it. One request for each chunk; more only for what was refused, left out or lost.
+    ///
+    /// This does not fail: whatever happens is in the report, id by id.
+    pub async fn send(self) -> BulkReport {
+        let mut ledger = Ledger::new(self.ids, self.events);
+        let mut stopped_by = None;
+        let work = Work {
+            client: &self.client,
+            target: self.target,
+            concurrency: self.concurrency,
+            verify: self.verify,
+        };
+        let all: Vec<usize> = (0..ledger.ids.len()).collect();
+        let mut chunks: VecDeque<_> = all.chunks(self.chunk_size).map(<[usize]>::to_vec).collect();
+        let mut size = self.chunk_size;
+        for round in 1..=ROUNDS {
+            let doubts = work.send_all(chunks, &mut ledger, &mut stopped_by).await;
+            let there = work.settle(doubts, &mut ledger).await;
+            if round == ROUNDS || stopped_by.is_some() {
+                there.into_iter().for_each(|doubt| ledger.settle(doubt.place, doubt.still_there()));
+                break;
+            }
+            let (suspect, innocent): (Vec<_>, Vec<_>) =
+                there.iter().partition(|doubt| doubt.failure().is_some());
+            size = (size / SHRINK).max(1);
+            chunks = in_chunks(&innocent, self.chunk_size).chain(in_chunks(&suspect, size)).collect();
+        }
+        BulkReport { outcomes: ledger.close(), stopped_by }
+    }
+}

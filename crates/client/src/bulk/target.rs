@@ -1,0 +1,110 @@
+//! What is deleted, and how to see whether it is still there.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+
+use futures_util::stream::{self, StreamExt};
+use mlspace_registry_api::types;
+use uuid::Uuid;
+
+use crate::call::Call;
+use crate::client::Client;
+use crate::error::{Error, Result};
+use crate::operation::{IMAGE_DELETE, REPOSITORY_DELETE, Repeat, TAG_DELETE};
+use crate::pager::Completeness;
+
+/// A kind of thing that can be deleted by the list.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Target {
+    Repositories,
+    Images,
+    Tags,
+}
+
+/// For each id whether it is there, or why that could not be read.
+pub(crate) type Presences = HashMap<Uuid, Result<bool, Arc<Error>>>;
+
+impl Target {
+    /// Sends one chunk; answers with what the service says it deleted.
+    ///
+    /// The loop below may not repeat it when the answer is lost: the second answer would leave out what
+    /// the first request deleted. Reading settles that.
+    pub(crate) async fn delete(self, client: &Client, ids: Vec<Uuid>) -> Result<Vec<Uuid>> {
+        let once =
+            |operation, field| Call { repeat: Repeat::IfUnsent, ..Call::new(operation).fields(&[field]) };
+        match self {
+            Self::Repositories => {
+                let body = Arc::new(types::DeleteRepositories { repository_ids: ids });
+                let call = once(&REPOSITORY_DELETE, "repository_ids");
+                client
+                    .call(call, |api| {
+                        let body = body.clone();
+                        async move { api.repository_delete(&body).await }
+                    })
+                    .await
+            }
+            Self::Images => {
+                let body = Arc::new(types::DeleteImages { image_ids: ids });
+                client
+                    .call(once(&IMAGE_DELETE, "image_ids"), |api| {
+                        let body = body.clone();
+                        async move { api.image_delete(&body).await }
+                    })
+                    .await
+            }
+            Self::Tags => {
+                let body = Arc::new(types::DeleteTags { tag_ids: ids });
+                client
+                    .call(once(&TAG_DELETE, "tag_ids"), |api| {
+                        let body = body.clone();
+                        async move { api.tag_delete(&body).await }
+                    })
+                    .await
+            }
+        }
+    }
+
+    /// Reads which of the ids are there: one request an id, or for tags one list of all repositories.
+    pub(crate) async fn read(self, client: &Client, ids: Vec<Uuid>, concurrency: usize) -> Presences {
+        if let Self::Tags = self {
+            return tags_there(client, ids).await;
+        }
+        let read = |id| async move {
+            let there = match self {
+                Self::Repositories => client.repositories().get_opt(id).await.map(|found| found.is_some()),
+                _ => client.images().get_opt(id).await.map(|found| found.is_some()),
+            };
+            (id, there.map_err(Arc::new))
+        };
+        stream::iter(ids).map(read).buffer_unordered(concurrency).collect().await
+    }
+}
+
+/// The service has no way to read a tag by its id; the repositories list theirs.
+async fn tags_there(client: &Client, ids: Vec<Uuid>) -> Presences {
+    if ids.is_empty() {
+        return Presences::new();
+    }
+    let mut missing: HashSet<Uuid> = ids.iter().copied().collect();
+    let mut repositories = client.repositories().list();
+    let mut failure = None;
+    while let Some(repository) = repositories.next().await {
+        match repository {
+            Ok(repository) => {
+                for tag in repository.tags {
+                    missing.remove(&tag.id);
+                }
+            }
+            Err(error) => failure = Some(Arc::new(error)),
+        }
+    }
+    if failure.is_none() && repositories.completeness() != Some(Completeness::Complete) {
+        failure = Some(Arc::new(Error::Invalid("the list of repositories is not complete".into())));
+    }
+    let there = |id: &Uuid| match &failure {
+        _ if !missing.contains(id) => Ok(true),
+        Some(failure) => Err(failure.clone()),
+        None => Ok(false),
+    };
+    ids.iter().map(|id| (*id, there(id))).collect()
+}

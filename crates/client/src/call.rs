@@ -1,0 +1,320 @@
+//! The one loop through which every operation goes.
+//!
+//! 1. Keep under the rate limit.
+//! 2. Sign: token, workspace, api key; fetched when there is none.
+//! 3. Send, within the time of one attempt and the time of the whole call.
+//! 4. A first 401: drop what was refused, sign anew, send once more.
+//! 5. Otherwise repeat or stop, as [`RetryPolicy`](crate::RetryPolicy) and the operation say.
+//!
+//! Nothing else in this crate retries or waits.
+
+use std::future::Future;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use mlspace_registry_api as api;
+use tracing::Instrument;
+
+use crate::api_error::{ApiError, BODY_CAP};
+use crate::client::Client;
+use crate::error::{Error, Result, Sent, TransportKind};
+use crate::operation::{Operation, Repeat};
+use crate::retry::parse_retry_after;
+use crate::sign_in::Signature;
+
+/// What the generated client answers with.
+pub(crate) type Answer<T> = Result<api::ResponseValue<T>, api::Error<()>>;
+
+/// Longest piece of a decoder's message that is shown.
+const DETAIL_CAP: usize = 200;
+
+/// One call of an operation.
+#[derive(Clone, Debug)]
+pub(crate) struct Call {
+    pub(crate) operation: &'static Operation,
+    pub(crate) repeat: Repeat,
+    /// The fields that the request carries, for errors that are about one of them.
+    pub(crate) fields: Vec<&'static str>,
+    /// The workspace to ask about, where it is not the client's own.
+    pub(crate) workspace: Option<String>,
+}
+
+impl Call {
+    pub(crate) fn new(operation: &'static Operation) -> Self {
+        Self { operation, repeat: operation.repeat, fields: Vec::new(), workspace: None }
+    }
+
+    pub(crate) fn fields(self, fields: &[&'static str]) -> Self {
+        Self { fields: fields.to_vec(), ..self }
+    }
+}
+
+/// Why a call waits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum WaitReason {
+    /// More requests now would exceed the rate that this client keeps to, or the service asked everybody
+    /// to wait.
+    RateLimit,
+    /// The service asked this call to wait.
+    RetryAfter,
+    /// The last attempt failed and the next one is due later.
+    Backoff,
+}
+
+/// A wait that is about to begin.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Wait {
+    /// The operation id.
+    pub operation: &'static str,
+    /// Why.
+    pub reason: WaitReason,
+    /// How long.
+    pub duration: Duration,
+}
+
+/// Is told of waits.
+pub(crate) type Observer = Arc<dyn Fn(&Wait) + Send + Sync>;
+
+impl Client {
+    /// Runs one call to its end. `request` makes the request anew for each attempt.
+    pub(crate) async fn call<T, F, Fut>(&self, call: Call, request: F) -> Result<T>
+    where
+        F: Fn(api::Client) -> Fut + Send + Sync,
+        Fut: Future<Output = Answer<T>> + Send,
+        T: Send,
+    {
+        let span = tracing::debug_span!("registry_call", operation = call.operation.id);
+        self.run(call, request).instrument(span).await
+    }
+
+    async fn run<T, F, Fut>(&self, call: Call, request: F) -> Result<T>
+    where
+        F: Fn(api::Client) -> Fut + Send + Sync,
+        Fut: Future<Output = Answer<T>> + Send,
+        T: Send,
+    {
+        let operation = call.operation;
+        if operation.writes && self.settings().read_only {
+            return Err(Error::Invalid(format!(
+                "{}: this client is read-only; nothing was sent",
+                operation.id
+            )));
+        }
+        let clock = self.clock();
+        let timer = Timer { operation: operation.id, start: clock.now(), deadline: self.settings().deadline };
+        let (mut attempts, mut replayed) = (0_u32, false);
+        let mut last = None;
+        loop {
+            self.keep_under_the_rate(&timer, &mut last).await?;
+            let Ok(signed) = tokio::time::timeout(timer.left(clock.now()), self.sign(&call)).await else {
+                return Err(timer.over(last));
+            };
+            let signature = signed?;
+            attempts += 1;
+            let error = match self.attempt(&call, &timer, attempts, &signature, &request).await {
+                Ok(value) => return Ok(value),
+                Err(error) => error,
+            };
+            let refused = error.status() == Some(401) && self.forget(&signature, &error);
+            if refused && !replayed && call.repeat != Repeat::Never {
+                replayed = true;
+                continue;
+            }
+            if error.is_deadline() {
+                return Err(error);
+            }
+            let jitter = fastrand::f64();
+            let Some(wait) = self.settings().retry.decide(call.repeat, attempts, &error, jitter) else {
+                let repeated = attempts - u32::from(replayed) > 1;
+                return Err(if repeated { exhausted(attempts, error) } else { error });
+            };
+            let asked = error.api().is_some_and(|error| error.retry_after().is_some());
+            if asked && error.is_rate_limited() {
+                self.limiter().pause(clock.now() + wait);
+            }
+            let reason = if asked { WaitReason::RetryAfter } else { WaitReason::Backoff };
+            last = Some(error);
+            self.wait(&timer, reason, wait, &mut last).await?;
+        }
+    }
+
+    async fn keep_under_the_rate(&self, timer: &Timer, last: &mut Option<Error>) -> Result<()> {
+        while let Err(wait) = self.limiter().pass(self.clock().now()) {
+            self.wait(timer, WaitReason::RateLimit, wait, last).await?;
+        }
+        Ok(())
+    }
+
+    /// Waits, or fails at once if the time of the call would run out meanwhile.
+    async fn wait(
+        &self,
+        timer: &Timer,
+        reason: WaitReason,
+        duration: Duration,
+        last: &mut Option<Error>,
+    ) -> Result<()> {
+        if timer.left(self.clock().now()) < duration {
+            return Err(timer.over(last.take()));
+        }
+        let wait = Wait { operation: timer.operation, reason, duration };
+        tracing::debug!(?reason, ms = duration.as_millis() as u64, "waiting");
+        if let Some(observer) = &self.settings().on_wait {
+            observer(&wait);
+        }
+        self.clock().sleep(duration).await;
+        Ok(())
+    }
+
+    async fn attempt<T, F, Fut>(
+        &self,
+        call: &Call,
+        timer: &Timer,
+        attempt: u32,
+        signature: &Signature,
+        request: &F,
+    ) -> Result<T>
+    where
+        F: Fn(api::Client) -> Fut + Send + Sync,
+        Fut: Future<Output = Answer<T>> + Send,
+        T: Send,
+    {
+        let start = self.clock().now();
+        let left = timer.left(start);
+        let limit = self.settings().timeout.min(left);
+        let sending = request(self.low_level(signature));
+        let answer = tokio::time::timeout(limit, async {
+            match sending.await {
+                Ok(value) => Ok((value.status().as_u16(), value.into_inner())),
+                Err(error) => Err(self.classify(call, signature, error).await),
+            }
+        });
+        let answer = answer.await.unwrap_or_else(|_| {
+            let timeout =
+                Error::Transport { operation: timer.operation, kind: TransportKind::Timeout, source: None };
+            Err(if limit < left { timeout } else { timer.over(Some(timeout)) })
+        });
+        let ms = self.clock().now().duration_since(start).as_millis() as u64;
+        match &answer {
+            Ok((status, _)) => tracing::debug!(attempt, status, ms, "answered"),
+            Err(error) => tracing::debug!(attempt, status = error.status(), ms, %error, "failed"),
+        }
+        answer.map(|(_, value)| value)
+    }
+
+    /// Turns whatever the generated client reports into this crate's error.
+    async fn classify(&self, call: &Call, signature: &Signature, error: api::Error<()>) -> Error {
+        let operation = call.operation.id;
+        let transport = |kind, error: reqwest::Error| Error::Transport {
+            operation,
+            kind,
+            source: Some(Box::new(error.without_url())),
+        };
+        match error {
+            api::Error::UnexpectedResponse(response) => {
+                Error::Api(Box::new(self.read_error(call, signature, response).await))
+            }
+            api::Error::CommunicationError(error) if error.is_builder() => {
+                Error::Invalid(format!("{operation}: the request cannot be built: {}", error.without_url()))
+            }
+            api::Error::CommunicationError(error) if error.is_connect() => {
+                transport(TransportKind::Connect, error)
+            }
+            api::Error::CommunicationError(error) if error.is_timeout() => {
+                transport(TransportKind::Timeout, error)
+            }
+            api::Error::CommunicationError(error) => transport(TransportKind::Interrupted, error),
+            api::Error::ResponseBodyError(error) => transport(TransportKind::Truncated, error),
+            api::Error::InvalidResponsePayload(body, error) => {
+                Error::Decode { operation, detail: describe_mismatch(call.operation, &body, &error) }
+            }
+            other => Error::Invalid(format!("{operation}: {}", kind_of(&other))),
+        }
+    }
+
+    async fn read_error(
+        &self,
+        call: &Call,
+        signature: &Signature,
+        mut response: reqwest::Response,
+    ) -> ApiError {
+        let mut error = ApiError::new(call.operation.id, response.status().as_u16());
+        error.sent_fields.clone_from(&call.fields);
+        let header = |name: &str| response.headers().get(name).and_then(|value| value.to_str().ok());
+        error.request_id =
+            header("x-request-id").map(|id| id.chars().filter(|c| c.is_ascii_graphic()).take(128).collect());
+        error.retry_after =
+            header("retry-after").and_then(|value| parse_retry_after(value, self.clock().wall()));
+        // The status is what matters; a body that breaks off or never ends must not cost us that.
+        let mut body = Vec::new();
+        while let Ok(Some(piece)) = response.chunk().await {
+            let room = BODY_CAP - body.len();
+            body.extend_from_slice(&piece[..piece.len().min(room)]);
+            if body.len() == BODY_CAP {
+                break;
+            }
+        }
+        error.read_body(&body);
+        if call.operation.secret {
+            error.body = None;
+        }
+        let secrets = self.secrets(signature);
+        error.redact(&secrets.iter().map(api::Secret::expose).collect::<Vec<_>>());
+        error
+    }
+}
+
+fn exhausted(attempts: u32, error: Error) -> Error {
+    Error::Exhausted { attempts, source: Box::new(error) }
+}
+
+/// Says what was expected where, without quoting the answer: it may hold a secret or a page of HTML.
+fn describe_mismatch(operation: &Operation, body: &[u8], error: &serde_json::Error) -> String {
+    if body.trim_ascii_start().starts_with(b"<") {
+        return "a page of HTML".into();
+    }
+    if body.trim_ascii().is_empty() {
+        return "an empty answer".into();
+    }
+    if operation.secret {
+        return format!("{:?} error at line {}, column {}", error.classify(), error.line(), error.column());
+    }
+    let mut text = error.to_string();
+    // The decoder quotes the text that it did not expect.
+    if let (Some(first), Some(last)) = (text.find('"'), text.rfind('"')) {
+        text.replace_range(first..=last, "…");
+    }
+    text.chars().filter(|c| !c.is_control()).take(DETAIL_CAP).collect()
+}
+
+/// The generated client's own `Display` prints bodies, headers and URLs; its kind is all we take.
+fn kind_of(error: &api::Error<()>) -> &'static str {
+    match error {
+        api::Error::InvalidRequest(_) => "the request is not valid",
+        _ => "the request was not sent",
+    }
+}
+
+/// The time that one call may take.
+struct Timer {
+    operation: &'static str,
+    start: Instant,
+    deadline: Duration,
+}
+
+impl Timer {
+    fn left(&self, now: Instant) -> Duration {
+        self.deadline.saturating_sub(now.duration_since(self.start))
+    }
+
+    fn over(&self, last: Option<Error>) -> Error {
+        let sent = last.as_ref().map_or(Sent::No, Error::was_sent);
+        Error::Deadline {
+            operation: self.operation,
+            deadline: self.deadline,
+            sent,
+            source: last.map(Box::new),
+        }
+    }
+}

@@ -1,0 +1,231 @@
+//! One error type, its variants by what the caller can do about them.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::api_error::ApiError;
+
+/// A result of this crate.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// What went wrong. `Display` says this layer only; the cause is in `source()`.
+///
+/// ```
+/// # fn handle(error: mlspace_registry::Error) {
+/// if error.is_not_found() {
+///     println!("it is gone");
+/// } else if error.is_outcome_unknown() {
+///     println!("look before you do it again");
+/// }
+/// # }
+/// ```
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The request or the settings are wrong. Nothing was sent; correct it and call again.
+    #[error("{0}")]
+    Invalid(String),
+
+    /// There is no valid token, workspace or api key to sign the call with. The call itself was not sent.
+    #[error("cannot sign in")]
+    #[non_exhaustive]
+    SignIn {
+        /// Why; shared among all calls that waited for the same sign-in.
+        source: Arc<Error>,
+    },
+
+    /// The request or its answer got lost on the way.
+    #[error("{operation}: {kind}")]
+    #[non_exhaustive]
+    Transport {
+        /// The operation id.
+        operation: &'static str,
+        /// Where on the way.
+        kind: TransportKind,
+        /// The cause, as the HTTP library tells it, without the URL.
+        source: Option<Box<dyn std::error::Error + Send + Sync>>,
+    },
+
+    /// The service answered with an error.
+    #[error(transparent)]
+    Api(Box<ApiError>),
+
+    /// The service said yes, and what came with it is not what the document promises.
+    #[error("{operation}: the answer is not as documented ({detail})")]
+    #[non_exhaustive]
+    Decode {
+        /// The operation id.
+        operation: &'static str,
+        /// What was expected where; never the answer itself.
+        detail: String,
+    },
+
+    /// The time for the whole call ran out, waits and repetitions included.
+    #[error("{operation}: not finished within {} s", deadline.as_secs_f64())]
+    #[non_exhaustive]
+    Deadline {
+        /// The operation id.
+        operation: &'static str,
+        /// The time that was allowed.
+        deadline: Duration,
+        /// Whether the service may have acted.
+        sent: Sent,
+        /// What the last attempt ended with, if one ended.
+        source: Option<Box<Error>>,
+    },
+
+    /// Several attempts, and every one failed. Predicates look through to the last.
+    #[error("gave up after {attempts} attempts")]
+    #[non_exhaustive]
+    Exhausted {
+        /// How many requests were sent.
+        attempts: u32,
+        /// What the last one ended with.
+        source: Box<Error>,
+    },
+
+    /// A write got lost, and reading afterwards shows that it did not happen.
+    #[error("{operation}: {what} was not applied")]
+    #[non_exhaustive]
+    NotApplied {
+        /// The operation id.
+        operation: &'static str,
+        /// What was to be changed.
+        what: String,
+        /// How the write got lost.
+        source: Box<Error>,
+    },
+
+    /// A write may or may not have happened. Look before you repeat it.
+    #[error(
+        "{operation}: {what} could not be confirmed; it may have been applied, so read before repeating it"
+    )]
+    #[non_exhaustive]
+    Unconfirmed {
+        /// The operation id.
+        operation: &'static str,
+        /// What was to be changed.
+        what: String,
+        /// Why it could not be confirmed, where something failed; `None` if the service said yes and
+        /// reading does not show it.
+        source: Option<Box<Error>>,
+    },
+}
+
+/// Where a request or its answer got lost.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum TransportKind {
+    /// No connection: wrong address, no network, refused, or a certificate that is not trusted.
+    Connect,
+    /// No answer in time.
+    Timeout,
+    /// The connection broke before the answer began.
+    Interrupted,
+    /// The connection broke within a good answer: the service has acted.
+    Truncated,
+}
+
+impl std::fmt::Display for TransportKind {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Connect => "cannot connect to the service",
+            Self::Timeout => "no answer in time",
+            Self::Interrupted => "the connection broke before the answer came",
+            Self::Truncated => "the connection broke within the answer",
+        })
+    }
+}
+
+/// Whether the service may have acted on a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sent {
+    /// It never saw it, or refused it unseen.
+    No,
+    /// It may have.
+    Maybe,
+    /// It has seen it and answered.
+    Yes,
+}
+
+impl Error {
+    /// The service's error, if that is what it is.
+    pub fn api(&self) -> Option<&ApiError> {
+        match self {
+            Self::Api(error) => Some(error),
+            _ => self.inner().and_then(Self::api),
+        }
+    }
+
+    /// The HTTP status of the service's error.
+    pub fn status(&self) -> Option<u16> {
+        self.api().map(ApiError::status)
+    }
+
+    /// The thing asked for does not exist, as far as the service lets us see.
+    pub fn is_not_found(&self) -> bool {
+        self.status() == Some(404)
+    }
+
+    /// The sign-in is missing, wrong or expired.
+    pub fn is_unauthenticated(&self) -> bool {
+        self.status() == Some(401)
+    }
+
+    /// Signed in, and not allowed to do this.
+    pub fn is_forbidden(&self) -> bool {
+        self.status() == Some(403)
+    }
+
+    /// The failure came before the call itself, while signing in.
+    pub fn is_sign_in(&self) -> bool {
+        matches!(self, Self::SignIn { .. }) || self.inner().is_some_and(Self::is_sign_in)
+    }
+
+    /// Too many requests, and waiting as long as was allowed did not help.
+    pub fn is_rate_limited(&self) -> bool {
+        self.status() == Some(429)
+    }
+
+    /// The web application firewall refused the request because of what is in its fields.
+    pub fn is_blocked_by_firewall(&self) -> bool {
+        self.status() == Some(445)
+    }
+
+    /// The time for the whole call ran out.
+    pub fn is_deadline(&self) -> bool {
+        matches!(self, Self::Deadline { .. }) || self.inner().is_some_and(Self::is_deadline)
+    }
+
+    /// A write may or may not have happened.
+    pub fn is_outcome_unknown(&self) -> bool {
+        matches!(self, Self::Unconfirmed { .. })
+    }
+
+    /// Whether the service may have acted on the request.
+    pub fn was_sent(&self) -> Sent {
+        match self {
+            Self::Invalid(_) | Self::SignIn { .. } => Sent::No,
+            Self::Transport { kind: TransportKind::Connect, .. } => Sent::No,
+            Self::Transport { kind: TransportKind::Truncated, .. } => Sent::Yes,
+            Self::Transport { .. } | Self::Unconfirmed { .. } => Sent::Maybe,
+            // A gateway's answer does not say what the service behind it did.
+            Self::Api(error) if matches!(error.status(), 502..=504) => Sent::Maybe,
+            Self::Api(error) if matches!(error.status(), 401 | 429) => Sent::No,
+            Self::Api(_) | Self::Decode { .. } => Sent::Yes,
+            Self::Deadline { sent, .. } => *sent,
+            Self::Exhausted { source, .. } => source.was_sent(),
+            Self::NotApplied { .. } => Sent::No,
+        }
+    }
+
+    /// The error that this one wraps, where predicates should look through.
+    fn inner(&self) -> Option<&Error> {
+        match self {
+            Self::SignIn { source } => Some(source),
+            Self::Exhausted { source, .. } | Self::NotApplied { source, .. } => Some(source),
+            Self::Deadline { source, .. } | Self::Unconfirmed { source, .. } => source.as_deref(),
+            _ => None,
+        }
+    }
+}

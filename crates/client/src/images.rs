@@ -1,0 +1,124 @@
+//! Images: list, read, delete.
+
+use std::collections::HashMap;
+use std::num::NonZeroU32;
+
+use mlspace_registry_api::types::Image;
+use uuid::Uuid;
+
+use crate::bulk::{DeleteMany, Target};
+use crate::call::Call;
+use crate::client::Client;
+use crate::error::Result;
+use crate::operation::{IMAGE_GET, IMAGE_LIST};
+use crate::pager::{Batch, Boxed, Completeness, Pager, Source};
+use crate::verify::optional;
+
+/// The images of a repository.
+#[derive(Clone, Copy, Debug)]
+pub struct Images<'a> {
+    pub(crate) client: &'a Client,
+}
+
+impl Images<'_> {
+    /// Lists the images of a repository, one row an image with all its tags.
+    ///
+    /// Two requests: the service gives the whole list at once, and the repository's count is read to
+    /// compare. Where the service gives less than it counts, further pages are read and merged by image,
+    /// because paging here splits an image over two pages with part of its tags on each.
+    pub fn list(self, repository_id: Uuid) -> Pager<Image> {
+        Pager::new(ImagesOf { client: self.client.clone(), repository_id })
+    }
+
+    /// Reads one image. One request.
+    ///
+    /// # Errors
+    /// [`is_not_found`](crate::Error::is_not_found) when there is none with this id.
+    pub async fn get(self, id: Uuid) -> Result<Image> {
+        let call = Call::new(&IMAGE_GET).fields(&["image_id"]);
+        self.client.call(call, |api| async move { api.image_get(&id).await }).await
+    }
+
+    /// Reads one image, or `None` when there is none with this id. One request.
+    ///
+    /// # Errors
+    /// As every call, but for 404.
+    pub async fn get_opt(self, id: Uuid) -> Result<Option<Image>> {
+        optional(self.get(id).await)
+    }
+
+    /// Starts to delete images.
+    pub fn delete_many(self, ids: impl IntoIterator<Item = Uuid>) -> DeleteMany {
+        DeleteMany::new(self.client.clone(), Target::Images, ids)
+    }
+}
+
+struct ImagesOf {
+    client: Client,
+    repository_id: Uuid,
+}
+
+impl ImagesOf {
+    async fn rows(&self, page: Option<NonZeroU32>) -> Result<Vec<Image>> {
+        let fields: &[_] = if page.is_some() { &["repository_id", "page"] } else { &["repository_id"] };
+        let (call, id) = (Call::new(&IMAGE_LIST).fields(fields), self.repository_id);
+        self.client.call(call, |api| async move { api.image_list(page, None, &id).await }).await
+    }
+
+    /// The whole list: an image is only whole when all rows about it have been seen.
+    async fn all(&self) -> Result<Batch<Image>> {
+        let mut merged = Merged::default();
+        merged.add(self.rows(None).await?);
+        let repository = self.client.repositories().get(self.repository_id).await.ok();
+        let count = repository.and_then(|repository| u64::try_from(repository.images_count).ok());
+        let mut number = NonZeroU32::MIN;
+        while count.is_some_and(|count| (merged.images.len() as u64) < count) {
+            number = number.saturating_add(1);
+            if !merged.add(self.rows(Some(number)).await?) {
+                break;
+            }
+        }
+        let end = Some(Completeness::judge(merged.images.len() as u64, count));
+        Ok(Batch { items: merged.images, end })
+    }
+}
+
+impl Source<Image> for ImagesOf {
+    fn page(&self, _number: u32, _size: NonZeroU32) -> Boxed<'_, Result<Batch<Image>>> {
+        Box::pin(self.all())
+    }
+
+    fn id(&self, image: &Image) -> Uuid {
+        image.id
+    }
+}
+
+/// Images in the order of their first rows, each with the tags of all its rows.
+#[derive(Default)]
+struct Merged {
+    images: Vec<Image>,
+    places: HashMap<Uuid, usize>,
+}
+
+impl Merged {
+    /// Adds rows; says whether they brought anything new.
+    fn add(&mut self, rows: Vec<Image>) -> bool {
+        let mut news = false;
+        for row in rows {
+            let Some(place) = self.places.get(&row.id) else {
+                self.places.insert(row.id, self.images.len());
+                self.images.push(row);
+                news = true;
+                continue;
+            };
+            let tags = &mut self.images[*place].tags;
+            for tag in row.tags {
+                if tags.iter().all(|known| known.id != tag.id) {
+                    tags.push(tag);
+                    news = true;
+                }
+            }
+        }
+        news
+    }
+}

@@ -1,0 +1,197 @@
+//! Repositories: list, read, change, favour, delete.
+
+use std::collections::BTreeSet;
+use std::num::NonZeroU32;
+use std::sync::Arc;
+
+use mlspace_registry_api::types::{self, Repository};
+use uuid::Uuid;
+
+use crate::bulk::{DeleteMany, Target};
+use crate::call::Call;
+use crate::client::Client;
+use crate::error::{Error, Result};
+use crate::operation::{REPOSITORY_FAVORITE, REPOSITORY_GET, REPOSITORY_LIST, REPOSITORY_UPDATE};
+use crate::pager::{Batch, Boxed, Pager, Source};
+use crate::verify::{Verify, confirm, optional};
+
+/// The repositories of the registry.
+#[derive(Clone, Copy, Debug)]
+pub struct Repositories<'a> {
+    pub(crate) client: &'a Client,
+}
+
+impl Repositories<'_> {
+    /// Lists all repositories. One request a page, and one for the registry's count at the end.
+    pub fn list(self) -> Pager<Repository> {
+        Pager::new(AllRepositories(self.client.clone()))
+    }
+
+    /// Reads one repository. One request.
+    ///
+    /// # Errors
+    /// [`is_not_found`](Error::is_not_found) when there is none with this id.
+    pub async fn get(self, id: Uuid) -> Result<Repository> {
+        let call = Call::new(&REPOSITORY_GET).fields(&["repository_id"]);
+        self.client.call(call, |api| async move { api.repository_get(&id).await }).await
+    }
+
+    /// Reads one repository, or `None` when there is none with this id. One request.
+    ///
+    /// # Errors
+    /// As every call, but for 404.
+    pub async fn get_opt(self, id: Uuid) -> Result<Option<Repository>> {
+        optional(self.get(id).await)
+    }
+
+    /// Starts a change of description and labels; [`send`](RepositoryUpdate::send) makes it.
+    pub fn update(self, id: Uuid) -> RepositoryUpdate {
+        RepositoryUpdate {
+            client: self.client.clone(),
+            id,
+            description: None,
+            add: BTreeSet::new(),
+            remove: BTreeSet::new(),
+            verify: None,
+        }
+    }
+
+    /// Marks the repository as a favourite of whoever signs in, or takes the mark away. One request; one
+    /// more to read it back with [`Verify::Always`], or if the answer does not show the change.
+    ///
+    /// # Errors
+    /// [`Error::NotApplied`] or [`Error::Unconfirmed`] when the answer got lost or does not show the change.
+    pub async fn set_favorite(self, id: Uuid, favorite: bool) -> Result<Repository> {
+        let call = Call::new(&REPOSITORY_FAVORITE).fields(&["repository_id", "favorite"]);
+        let body = types::FavoriteInput { favorite };
+        let answer = self.client.call(call, |api| {
+            let body = body.clone();
+            async move { api.repository_favorite(&id, &body).await }
+        });
+        let what = if favorite { "the favourite mark" } else { "taking the favourite mark away" };
+        let shows = |repository: &Repository| repository.favorite == favorite;
+        let verify = self.client.settings().verify == Verify::Always;
+        confirm("repository_favorite", what, answer.await, shows, verify, || self.get_opt(id)).await
+    }
+
+    /// Starts to delete repositories with all their images and tags.
+    pub fn delete_many(self, ids: impl IntoIterator<Item = Uuid>) -> DeleteMany {
+        DeleteMany::new(self.client.clone(), Target::Repositories, ids)
+    }
+}
+
+/// A change of a repository's description and labels. What is not set stays as it is.
+#[derive(Debug)]
+#[must_use = "nothing is changed before `send`"]
+pub struct RepositoryUpdate {
+    client: Client,
+    id: Uuid,
+    description: Option<String>,
+    add: BTreeSet<String>,
+    remove: BTreeSet<String>,
+    verify: Option<bool>,
+}
+
+impl RepositoryUpdate {
+    /// Sets the description; the empty text clears it.
+    pub fn description(mut self, text: impl Into<String>) -> Self {
+        self.description = Some(text.into());
+        self
+    }
+
+    /// Adds a label.
+    pub fn add_label(mut self, label: impl Into<String>) -> Self {
+        self.add.insert(label.into());
+        self
+    }
+
+    /// Removes a label. Removing one that is not there is no error.
+    pub fn remove_label(mut self, label: impl Into<String>) -> Self {
+        self.remove.insert(label.into());
+        self
+    }
+
+    /// Whether to read the repository again to see that the change stuck: one request more. By default as
+    /// the client's [`Verify`] says: when labels change, and not otherwise.
+    pub fn verify(mut self, verify: bool) -> Self {
+        self.verify = Some(verify);
+        self
+    }
+
+    /// Makes the change. One request, two when it is verified.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] when nothing is set, a label is empty, or one is both added and removed; nothing
+    /// is sent then. [`Error::Unconfirmed`] when the service said yes and reading does not show the change.
+    pub async fn send(self) -> Result<Repository> {
+        self.check()?;
+        let id = self.id;
+        let mut fields = vec!["repository_id"];
+        fields.extend(self.description.is_some().then_some("description"));
+        fields.extend((!self.add.is_empty()).then_some("labels"));
+        fields.extend((!self.remove.is_empty()).then_some("labels_to_delete"));
+        let list = |labels: &BTreeSet<String>| (!labels.is_empty()).then(|| labels.iter().cloned().collect());
+        let body = Arc::new(types::UpdateRepository {
+            description: self.description.clone(),
+            labels: list(&self.add),
+            labels_to_delete: list(&self.remove),
+        });
+        let answer = self.client.call(Call::new(&REPOSITORY_UPDATE).fields(&fields), |api| {
+            let body = body.clone();
+            async move { api.repository_update(&id, &body).await }
+        });
+        let labels = !self.add.is_empty() || !self.remove.is_empty();
+        let by_default = match self.client.settings().verify {
+            Verify::Labels => labels,
+            Verify::Always => true,
+            Verify::Never => false,
+        };
+        let (answer, verify) = (answer.await, self.verify.unwrap_or(by_default));
+        let repositories = self.client.repositories();
+        let read = || repositories.get_opt(id);
+        confirm("repository_update", "the change", answer, |shown| self.shows(shown), verify, read).await
+    }
+
+    fn check(&self) -> Result<()> {
+        let invalid = |problem: &str| Err(Error::Invalid(format!("repository_update: {problem}")));
+        if self.description.is_none() && self.add.is_empty() && self.remove.is_empty() {
+            return invalid("nothing to change: set a description, add a label or remove one");
+        }
+        if self.add.iter().chain(&self.remove).any(|label| label.trim().is_empty()) {
+            return invalid("a label is empty");
+        }
+        match self.add.intersection(&self.remove).next() {
+            Some(label) => invalid(&format!("the label {label:?} is both added and removed")),
+            None => Ok(()),
+        }
+    }
+
+    fn shows(&self, repository: &Repository) -> bool {
+        let labels = repository.labels.as_deref().unwrap_or_default();
+        let description = repository.description.as_deref().unwrap_or_default();
+        self.description.as_deref().is_none_or(|wanted| wanted == description)
+            && self.add.iter().all(|label| labels.contains(label))
+            && !self.remove.iter().any(|label| labels.contains(label))
+    }
+}
+
+struct AllRepositories(Client);
+
+impl Source<Repository> for AllRepositories {
+    fn page(&self, number: u32, size: NonZeroU32) -> Boxed<'_, Result<Batch<Repository>>> {
+        let call = Call::new(&REPOSITORY_LIST).fields(&["page", "page_size"]);
+        let page = NonZeroU32::new(number);
+        Box::pin(async move {
+            let rows = self.0.call(call, |api| async move { api.repository_list(page, Some(size)).await });
+            Ok(Batch { items: rows.await?, end: None })
+        })
+    }
+
+    fn count(&self) -> Boxed<'_, Option<u64>> {
+        Box::pin(async move { u64::try_from(self.0.registry().await.ok()?.repositories_count).ok() })
+    }
+
+    fn id(&self, repository: &Repository) -> Uuid {
+        repository.id
+    }
+}

@@ -1,0 +1,172 @@
+//! Signing calls: the token, the workspace and its api key.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use mlspace_registry_api::{self as api, Secret, types};
+use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderValue};
+
+use crate::cache::Cached;
+use crate::call::Call;
+use crate::client::Client;
+use crate::error::{Error, Result};
+use crate::operation::{Needs, SERVICE_AUTH, WORKSPACE_API_KEY, WORKSPACE_LIST};
+use crate::pager::Boxed;
+
+/// Codes of a 401 that are about the api key, from the examples in the vendor's document.
+const API_KEY_CODES: [&str; 2] = ["9", "10"];
+
+/// Which workspace calls are about, and its key.
+#[derive(Debug)]
+pub(crate) struct WorkspaceKey {
+    pub(crate) id: String,
+    pub(crate) api_key: Secret,
+}
+
+/// The headers of one attempt, and what they were made from. Never changed once made.
+#[derive(Debug, Default)]
+pub(crate) struct Signature {
+    headers: HeaderMap,
+    token: Option<Cached<Secret>>,
+    workspace: Option<Cached<Arc<WorkspaceKey>>>,
+}
+
+impl Client {
+    /// Makes the headers that a call needs; fetches what there is not yet.
+    pub(crate) async fn sign(&self, call: &Call) -> Result<Signature> {
+        let mut signature = Signature::default();
+        let needs = call.operation.needs;
+        if needs == Needs::Nothing {
+            return Ok(signature);
+        }
+        let token = self.token().await?;
+        signature.headers.insert(AUTHORIZATION, secret_header(&format!("Bearer {}", token.value.expose()))?);
+        signature.token = Some(token);
+        if let Some(workspace) = &call.workspace {
+            signature.headers.insert("x-workspace-id", header(workspace)?);
+        } else if needs == Needs::Everything {
+            let workspace = self.workspace_key().await?;
+            signature.headers.insert("x-workspace-id", header(&workspace.value.id)?);
+            signature.headers.insert("x-api-key", secret_header(workspace.value.api_key.expose())?);
+            signature.workspace = Some(workspace);
+        }
+        Ok(signature)
+    }
+
+    /// Drops what a 401 refused. Says whether there was anything that a new sign-in can replace.
+    pub(crate) fn forget(&self, signature: &Signature, error: &Error) -> bool {
+        let code = error.api().and_then(|error| error.code());
+        if let (Some(workspace), Some(code)) = (&signature.workspace, code)
+            && API_KEY_CODES.contains(&code)
+        {
+            self.workspaces_cache().invalidate(workspace.generation);
+            return self.settings().workspace_key.is_none();
+        }
+        if let Some(token) = &signature.token {
+            self.tokens().invalidate(token.generation);
+        }
+        signature.token.is_some()
+    }
+
+    /// The generated client with these headers.
+    pub(crate) fn low_level(&self, signature: &Signature) -> api::Client {
+        let session = api::Session::new(signature.headers.clone(), self.transport());
+        self.unsigned().with_session(session)
+    }
+
+    /// All secrets that an answer could repeat.
+    pub(crate) fn secrets(&self, signature: &Signature) -> Vec<Secret> {
+        let mut secrets = vec![self.settings().client_secret.clone()];
+        secrets.extend(signature.token.as_ref().map(|token| token.value.clone()));
+        secrets.extend(signature.workspace.as_ref().map(|workspace| workspace.value.api_key.clone()));
+        secrets
+    }
+
+    /// The token, fetched if need be. Boxed: fetching is itself a call.
+    fn token(&self) -> Boxed<'_, Result<Cached<Secret>>> {
+        Box::pin(async move {
+            let fetch = async {
+                let answer = self.service_auth().await?;
+                let lifetime = Duration::from_secs(answer.token.expires_in.max(0).unsigned_abs());
+                Ok((answer.token.access_token, Some(lifetime)))
+            };
+            self.tokens().get(self.clock(), fetch).await.map_err(|source| Error::SignIn { source })
+        })
+    }
+
+    pub(crate) async fn service_auth(&self) -> Result<types::ServiceAuthResponse> {
+        let settings = self.settings();
+        let body = Arc::new(types::ServiceAccount {
+            client_id: settings.client_id.clone(),
+            client_secret: settings.client_secret.clone(),
+        });
+        let call = Call::new(&SERVICE_AUTH).fields(&["client_id", "client_secret"]);
+        self.call(call, |api| {
+            let body = body.clone();
+            async move { api.service_auth(&body).await }
+        })
+        .await
+    }
+
+    /// The workspace and its key, found if not given. Boxed for the same reason as the token.
+    pub(crate) fn workspace_key(&self) -> Boxed<'_, Result<Cached<Arc<WorkspaceKey>>>> {
+        Box::pin(async move {
+            let fetch = async {
+                let settings = self.settings();
+                let id = match &settings.workspace {
+                    Some(id) => id.clone(),
+                    None => only(self.workspace_list(None).await?)?,
+                };
+                let api_key = match &settings.workspace_key {
+                    Some(key) => key.clone(),
+                    None => self.workspace_api_key(&id).await?,
+                };
+                Ok((Arc::new(WorkspaceKey { id, api_key }), None))
+            };
+            self.workspaces_cache().get(self.clock(), fetch).await.map_err(|source| Error::SignIn { source })
+        })
+    }
+
+    pub(crate) async fn workspace_list(&self, customer_id: Option<&str>) -> Result<Vec<types::Workspace>> {
+        let call =
+            Call::new(&WORKSPACE_LIST).fields(if customer_id.is_some() { &["customer_id"] } else { &[] });
+        let customer_id = customer_id.map(str::to_owned);
+        let answer = self.call(call, |api| {
+            let customer_id = customer_id.clone();
+            async move { api.workspace_list(customer_id.as_deref()).await }
+        });
+        Ok(answer.await?.workspaces)
+    }
+
+    pub(crate) async fn workspace_api_key(&self, workspace: &str) -> Result<Secret> {
+        let call = Call { workspace: Some(workspace.to_owned()), ..Call::new(&WORKSPACE_API_KEY) };
+        let answer = self.call(call, |api| async move { api.workspace_api_key().await });
+        Ok(answer.await?.x_api_key)
+    }
+}
+
+/// The only workspace there is; with several, the caller has to choose.
+fn only(workspaces: Vec<types::Workspace>) -> Result<String> {
+    match workspaces.as_slice() {
+        [one] => Ok(one.id.to_string()),
+        [] => Err(Error::Invalid("this key sees no workspace; ask the workspace's owner for access".into())),
+        several => {
+            let names: Vec<_> = several.iter().map(|one| format!("{} ({})", one.name, one.id)).collect();
+            let names = names.join(", ");
+            Err(Error::Invalid(format!("this key sees several workspaces, choose one by its id: {names}")))
+        }
+    }
+}
+
+fn header(value: &str) -> Result<HeaderValue> {
+    HeaderValue::from_str(value)
+        .map_err(|_| Error::Invalid("the workspace id holds characters that no header can carry".into()))
+}
+
+fn secret_header(value: &str) -> Result<HeaderValue> {
+    let mut header = HeaderValue::from_str(value).map_err(|_| {
+        Error::Invalid("the token or the api key holds characters that no header can carry".into())
+    })?;
+    header.set_sensitive(true);
+    Ok(header)
+}

@@ -1,0 +1,168 @@
+//! Tags: list, create, colour, delete.
+
+use std::num::NonZeroU32;
+use std::sync::Arc;
+
+use mlspace_registry_api::types::{self, Tag};
+use uuid::Uuid;
+
+use crate::bulk::{DeleteMany, Target};
+use crate::call::Call;
+use crate::client::Client;
+use crate::error::{Error, Result};
+use crate::operation::{TAG_CREATE, TAG_LIST, TAG_UPDATE};
+use crate::pager::{Batch, Boxed, Completeness, Pager, Source};
+use crate::verify::{Verify, confirm};
+
+/// The tags of an image.
+#[derive(Clone, Copy, Debug)]
+pub struct Tags<'a> {
+    pub(crate) client: &'a Client,
+}
+
+impl Tags<'_> {
+    /// Lists the tags of an image. One request. The service counts no tags, so whether the list is
+    /// complete is not known.
+    pub fn list(self, image_id: Uuid) -> Pager<Tag> {
+        Pager::new(TagsOf { client: self.client.clone(), image_id })
+    }
+
+    /// Starts to give an image another tag; [`send`](TagCreation::send) does it.
+    pub fn create(self, image_id: Uuid, name: impl Into<String>) -> TagCreation {
+        TagCreation { client: self.client.clone(), image_id, name: name.into(), color: None }
+    }
+
+    /// Sets the colour of a tag, or clears it with `None`. One request; one more to list the image's tags
+    /// with [`Verify::Always`]. Which colours the service takes is not known; web colours such as `#2f81f7`
+    /// are common.
+    ///
+    /// # Errors
+    /// [`Error::Unconfirmed`] when the answer does not show the colour, or got lost: without an answer it is
+    /// not known which image to look at.
+    pub async fn set_color(self, tag_id: Uuid, color: Option<&str>) -> Result<Tag> {
+        let color = color.map(check_color).transpose()?;
+        let call = Call::new(&TAG_UPDATE).fields(&["tag_id", "color"]);
+        let body = Arc::new(types::UpdateTag { color: color.clone() });
+        let answer = self.client.call(call, |api| {
+            let body = body.clone();
+            async move { api.tag_update(&tag_id, &body).await }
+        });
+        let answer = answer.await;
+        let image_id = answer.as_ref().ok().map(|tag| tag.image_id);
+        let read = || async move {
+            let image_id = image_id.ok_or_else(|| Error::Invalid("the tag's image is not known".into()))?;
+            self.find(image_id, |tag| tag.id == tag_id).await
+        };
+        let shows = |tag: &Tag| same_color(&tag.color, &color);
+        confirm(TAG_UPDATE.id, "the colour", answer, shows, self.verifies(), read).await
+    }
+
+    /// The tag of an image that fits, if there is one.
+    async fn find(self, image_id: Uuid, fits: impl Fn(&Tag) -> bool) -> Result<Option<Tag>> {
+        Ok(self.list(image_id).collect_all().await?.items.into_iter().find(fits))
+    }
+
+    fn verifies(self) -> bool {
+        self.client.settings().verify == Verify::Always
+    }
+
+    /// Starts to delete tags. Where an answer leaves doubt, all repositories are listed to see which tags
+    /// are still there: the service has no way to read a single tag.
+    pub fn delete_many(self, ids: impl IntoIterator<Item = Uuid>) -> DeleteMany {
+        DeleteMany::new(self.client.clone(), Target::Tags, ids)
+    }
+}
+
+/// A tag to be made.
+#[derive(Debug)]
+#[must_use = "nothing is made before `send`"]
+pub struct TagCreation {
+    client: Client,
+    image_id: Uuid,
+    name: String,
+    color: Option<String>,
+}
+
+impl TagCreation {
+    /// Gives it a colour.
+    pub fn color(mut self, color: impl Into<String>) -> Self {
+        self.color = Some(color.into());
+        self
+    }
+
+    /// Makes the tag. One request, never repeated once it may have arrived; one more to read the image's tags
+    /// if the answer is lost, or with [`Verify::Always`].
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] when the name cannot be a tag's; nothing is sent then. [`Error::NotApplied`] when
+    /// the answer got lost and the tag is not there; [`Error::Unconfirmed`] when that cannot be seen.
+    pub async fn send(self) -> Result<Tag> {
+        check_tag_name(&self.name)?;
+        let color = self.color.as_deref().map(check_color).transpose()?;
+        let fields: &[_] =
+            if color.is_some() { &["image_id", "name", "color"] } else { &["image_id", "name"] };
+        let body = Arc::new(types::CreateTag { image_id: self.image_id, name: self.name.clone(), color });
+        let answer = self.client.call(Call::new(&TAG_CREATE).fields(fields), |api| {
+            let body = body.clone();
+            async move { api.tag_create(&body).await }
+        });
+        let (answer, tags) = (answer.await, self.client.tags());
+        let shows = |tag: &Tag| {
+            tag.name == self.name && (body.color.is_none() || same_color(&tag.color, &body.color))
+        };
+        let read = || tags.find(self.image_id, |tag| tag.name == self.name);
+        let what = format!("the tag {:?}", self.name);
+        confirm(TAG_CREATE.id, &what, answer, shows, tags.verifies(), read).await
+    }
+}
+
+/// Whether two colours are the same; a service may spell hexadecimal digits its own way.
+fn same_color(a: &Option<String>, b: &Option<String>) -> bool {
+    match (a, b) {
+        (Some(a), Some(b)) => a.eq_ignore_ascii_case(b),
+        (a, b) => a == b,
+    }
+}
+
+/// Tag names as every registry has them: up to 128 of letters, digits, `_`, `.`, `-`, not beginning with
+/// one of the last two.
+fn check_tag_name(name: &str) -> Result<()> {
+    let good = |c: u8| c.is_ascii_alphanumeric() || matches!(c, b'_' | b'.' | b'-');
+    let starts = name.bytes().next().is_some_and(|c| good(c) && !matches!(c, b'.' | b'-'));
+    if starts && name.len() <= 128 && name.bytes().all(good) {
+        return Ok(());
+    }
+    Err(Error::Invalid(format!(
+        "{:?} cannot be the name of a tag: up to 128 letters, digits, `_`, `.` and `-`, the first a letter, digit or `_`",
+        name.chars().take(140).collect::<String>()
+    )))
+}
+
+/// The colour is a free text to the service; what no field can sensibly hold is refused here.
+fn check_color(color: &str) -> Result<String> {
+    if color.is_empty() || color.len() > 64 || color.chars().any(char::is_control) {
+        return Err(Error::Invalid(
+            "a colour is a short text such as #2f81f7; to clear it, give none".into(),
+        ));
+    }
+    Ok(color.to_owned())
+}
+
+struct TagsOf {
+    client: Client,
+    image_id: Uuid,
+}
+
+impl Source<Tag> for TagsOf {
+    fn page(&self, _number: u32, _size: NonZeroU32) -> Boxed<'_, Result<Batch<Tag>>> {
+        let (call, id) = (Call::new(&TAG_LIST).fields(&["image_id"]), self.image_id);
+        Box::pin(async move {
+            let items = self.client.call(call, |api| async move { api.tag_list(&id).await }).await?;
+            Ok(Batch { items, end: Some(Completeness::Unknown) })
+        })
+    }
+
+    fn id(&self, tag: &Tag) -> Uuid {
+        tag.id
+    }
+}
