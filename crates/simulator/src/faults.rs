@@ -1,0 +1,289 @@
+//! Faults: what goes wrong, in which operation, and when.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use crate::reply::{HTML, JSON, Reply, page};
+
+/// A fault, to be armed for an operation with [`Simulator::fail`](crate::Simulator::fail).
+///
+/// It strikes every request until it is told otherwise: [`times`](Fault::times) ends it, [`after`](Fault::after)
+/// lets the first requests through, [`every`](Fault::every) strikes only each n-th. If several faults of an
+/// operation are due, the one that was armed first strikes, alone.
+///
+/// ```
+/// use mlspace_registry_simulator::Fault;
+///
+/// // The second and the third request get 503.
+/// let fault = Fault::status(503).after(1).times(2);
+/// # let _ = fault;
+/// ```
+#[derive(Clone, Debug, PartialEq)]
+pub struct Fault {
+    pub(crate) effect: Effect,
+    pub(crate) headers: Vec<(&'static str, String)>,
+    pub(crate) after: u64,
+    pub(crate) every: u64,
+    pub(crate) times: Option<u64>,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Effect {
+    Answer { status: u16, content_type: &'static str, body: Vec<u8> },
+    Hang,
+    Delay(Duration),
+    LostBefore,
+    LostAfter,
+    Truncated,
+    NaiveTimestamps,
+    WrongIds,
+    PartialDelete,
+    PartialAnswer,
+    DeleteNotDone,
+    LabelsDoNotStick,
+    FavoritesDoNotStick,
+    RejectIds(Arc<HashSet<Uuid>>),
+}
+
+/// The shapes in which services of this family write an error.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ErrorBody {
+    /// `{"detail": "text"}`
+    Detail,
+    /// `{"detail": {"reason": "text"}}`
+    DetailReason,
+    /// `{"detail": [{"loc", "msg", "type"}]}`
+    Fields,
+    /// `{"reason": "text", "status": 503}`
+    Reason,
+    /// `{"message": "text"}`
+    Message,
+    /// `{"error_code": 503, "error_message": "text"}`
+    Code,
+    /// Plain text.
+    Text,
+    /// An HTML page.
+    Html,
+    /// An HTML page inside a JSON string.
+    HtmlInJson,
+    /// JSON that ends too early.
+    Broken,
+    /// No body at all.
+    Empty,
+}
+
+/// How the shapes are called as text.
+pub(crate) const SHAPES: &[(&str, ErrorBody)] = &[
+    ("detail", ErrorBody::Detail),
+    ("detail-reason", ErrorBody::DetailReason),
+    ("fields", ErrorBody::Fields),
+    ("reason", ErrorBody::Reason),
+    ("message", ErrorBody::Message),
+    ("code", ErrorBody::Code),
+    ("text", ErrorBody::Text),
+    ("html", ErrorBody::Html),
+    ("html-in-json", ErrorBody::HtmlInJson),
+    ("broken", ErrorBody::Broken),
+    ("empty", ErrorBody::Empty),
+];
+
+impl ErrorBody {
+    fn write(self, status: u16) -> (&'static str, Vec<u8>) {
+        let text = "a fault of the simulator";
+        let body = match self {
+            Self::Detail => json!({ "detail": text }),
+            Self::DetailReason => json!({ "detail": { "reason": text } }),
+            Self::Fields => json!({ "detail": [{ "loc": ["body"], "msg": text, "type": "value_error" }] }),
+            Self::Reason => json!({ "reason": text, "status": status }),
+            Self::Message => json!({ "message": text }),
+            Self::Code => json!({ "error_code": status, "error_message": text }),
+            Self::HtmlInJson => json!(page(text)),
+            Self::Broken => return (JSON, br#"{"detail": "a fault of the sim"#.to_vec()),
+            Self::Text => return ("text/plain; charset=utf-8", text.into()),
+            Self::Html => return (HTML, page(text).into()),
+            Self::Empty => return (JSON, Vec::new()),
+        };
+        (JSON, body.to_string().into())
+    }
+}
+
+impl Fault {
+    fn new(effect: Effect) -> Self {
+        Self { effect, headers: Vec::new(), after: 0, every: 1, times: None }
+    }
+
+    /// Answers that status with `{"detail": "text"}` (445: the firewall's HTML page). Nothing is done.
+    pub fn status(status: u16) -> Self {
+        Self::answer(status, if status == 445 { ErrorBody::Html } else { ErrorBody::Detail })
+    }
+
+    /// Answers that status with an error body of that shape. Nothing is done.
+    pub fn answer(status: u16, body: ErrorBody) -> Self {
+        let (content_type, body) = body.write(status);
+        Self::new(Effect::Answer { status, content_type, body })
+    }
+
+    /// Answers that status with that JSON. Nothing is done.
+    pub fn json(status: u16, body: &Value) -> Self {
+        Self::bytes(status, JSON, body.to_string())
+    }
+
+    /// Answers that status with that body. Nothing is done.
+    pub fn bytes(status: u16, content_type: &'static str, body: impl Into<Vec<u8>>) -> Self {
+        Self::new(Effect::Answer { status, content_type, body: body.into() })
+    }
+
+    /// Answers as the web application firewall does: 445 and an HTML page.
+    pub fn firewall() -> Self {
+        let Reply { status, content_type, body, .. } = Reply::firewall();
+        Self::bytes(status, content_type, body)
+    }
+
+    /// Never answers, and does nothing.
+    pub fn hang() -> Self {
+        Self::new(Effect::Hang)
+    }
+
+    /// Waits before the request is looked at. The time is the simulator's: unless its clock runs,
+    /// [`Simulator::advance`](crate::Simulator::advance) ends the wait.
+    pub fn delay(by: Duration) -> Self {
+        Self::new(Effect::Delay(by))
+    }
+
+    /// Cuts the connection without an answer. Nothing is done.
+    pub fn lost_before() -> Self {
+        Self::new(Effect::LostBefore)
+    }
+
+    /// Does what was asked, then cuts the connection without an answer.
+    pub fn lost_after() -> Self {
+        Self::new(Effect::LostAfter)
+    }
+
+    /// Does what was asked, then cuts the connection in the middle of the body.
+    pub fn truncated() -> Self {
+        Self::new(Effect::Truncated)
+    }
+
+    /// Answers 200 with an HTML page. Nothing is done.
+    pub fn html() -> Self {
+        Self::answer(200, ErrorBody::Html)
+    }
+
+    /// Answers 200 with an HTML page inside a JSON string. Nothing is done.
+    pub fn html_in_json() -> Self {
+        Self::answer(200, ErrorBody::HtmlInJson)
+    }
+
+    /// Writes the stamps of the answer without an offset.
+    pub fn naive_timestamps() -> Self {
+        Self::new(Effect::NaiveTimestamps)
+    }
+
+    /// Does what was asked and answers with other ids: those of a delete, or the `id` of what is answered.
+    pub fn wrong_ids() -> Self {
+        Self::new(Effect::WrongIds)
+    }
+
+    /// Deletes only the first half of the ids, rounded down, and answers those.
+    pub fn partial_delete() -> Self {
+        Self::new(Effect::PartialDelete)
+    }
+
+    /// Deletes all ids and answers only the first half of those that went, rounded down.
+    pub fn partial_answer() -> Self {
+        Self::new(Effect::PartialAnswer)
+    }
+
+    /// Deletes nothing and answers as if it had.
+    pub fn delete_not_done() -> Self {
+        Self::new(Effect::DeleteNotDone)
+    }
+
+    /// Answers a repository with the labels that were asked for, and does not keep the change.
+    pub fn labels_do_not_stick() -> Self {
+        Self::new(Effect::LabelsDoNotStick)
+    }
+
+    /// Answers a repository with the mark that was asked for, and does not keep it.
+    pub fn favorites_do_not_stick() -> Self {
+        Self::new(Effect::FavoritesDoNotStick)
+    }
+
+    /// Answers 422 to a delete that names this id, and deletes nothing of it.
+    pub fn reject_id(id: Uuid) -> Self {
+        Self::reject_ids([id])
+    }
+
+    /// As [`Fault::reject_id`], for any of these ids.
+    pub fn reject_ids(ids: impl IntoIterator<Item = Uuid>) -> Self {
+        Self::new(Effect::RejectIds(Arc::new(ids.into_iter().collect())))
+    }
+
+    /// Adds `Retry-After` to the answer, as it is given: seconds, a date, or anything else.
+    #[must_use]
+    pub fn retry_after(self, value: impl Into<String>) -> Self {
+        self.header("retry-after", value)
+    }
+
+    /// Adds a header to the answer.
+    #[must_use]
+    pub fn header(mut self, name: &'static str, value: impl Into<String>) -> Self {
+        self.headers.push((name, value.into()));
+        self
+    }
+
+    /// Strikes that many times and no more.
+    #[must_use]
+    pub fn times(mut self, times: u64) -> Self {
+        self.times = Some(times);
+        self
+    }
+
+    /// Lets that many requests through first. Only requests that the fault could strike count.
+    #[must_use]
+    pub fn after(mut self, requests: u64) -> Self {
+        self.after = requests;
+        self
+    }
+
+    /// Strikes only each n-th request that it could strike, from the n-th on; 0 is taken as 1.
+    #[must_use]
+    pub fn every(mut self, requests: u64) -> Self {
+        self.every = requests.max(1);
+        self
+    }
+
+    /// The answer with this fault's headers.
+    pub(crate) fn dress(&self, reply: Reply) -> Reply {
+        self.headers.iter().fold(reply, |reply, (name, value)| reply.header(name, value.as_str()))
+    }
+
+    /// Whether the fault can do anything in that operation.
+    pub(crate) fn fits(&self, operation: &str) -> bool {
+        match self.effect {
+            Effect::PartialDelete | Effect::PartialAnswer | Effect::DeleteNotDone | Effect::RejectIds(_) => {
+                operation.ends_with("_delete")
+            }
+            Effect::LabelsDoNotStick => operation == "repository_update",
+            Effect::FavoritesDoNotStick => operation == "repository_favorite",
+            Effect::WrongIds => !matches!(
+                operation,
+                "service_auth" | "workspace_api_key" | "workspace_list" | "generate_password"
+            ),
+            Effect::NaiveTimestamps => {
+                !operation.ends_with("_delete")
+                    && !matches!(
+                        operation,
+                        "service_auth" | "workspace_api_key" | "workspace_list" | "generate_password"
+                    )
+            }
+            _ => true,
+        }
+    }
+}

@@ -1,0 +1,138 @@
+//! What was asked of the simulator, without the secrets.
+
+use std::collections::{BTreeMap, HashMap, VecDeque};
+
+use serde_json::Value;
+
+/// How many requests the journal keeps; older ones are dropped, and still counted.
+pub(crate) const KEPT: usize = 10_000;
+
+/// Bodies longer than this many bytes are not kept.
+const LONGEST_BODY: usize = 256 * 1024;
+
+/// What stands where a secret was.
+const REDACTED: &str = "[redacted]";
+
+const SECRET_HEADERS: [&str; 4] = ["authorization", "x-api-key", "cookie", "proxy-authorization"];
+const SECRET_FIELDS: [&str; 4] = ["client_secret", "password", "access_token", "x-api-key"];
+
+/// A request as it came in. Secrets are replaced by `[redacted]`.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct Recorded {
+    /// The operation id, or `None` for a path or method that the service does not have.
+    pub operation: Option<&'static str>,
+    /// The method.
+    pub method: String,
+    /// The path as it was sent.
+    pub path: String,
+    /// The query, decoded, in the order it was sent.
+    pub query: Vec<(String, String)>,
+    /// The headers, names in lower case.
+    pub headers: BTreeMap<String, String>,
+    /// The body if it was JSON of at most 256 KiB.
+    pub body: Option<Value>,
+    /// The status that was answered; `None` while there is none, and for good if the answer was lost on purpose.
+    pub status: Option<u16>,
+}
+
+#[derive(Debug, Default)]
+pub(crate) struct Journal {
+    records: VecDeque<Recorded>,
+    dropped: usize,
+    counts: HashMap<&'static str, usize>,
+}
+
+impl Journal {
+    /// Notes a request and returns its number.
+    pub(crate) fn arrived(&mut self, mut request: Recorded, body_length: usize) -> usize {
+        for name in SECRET_HEADERS {
+            if let Some(value) = request.headers.get_mut(name) {
+                REDACTED.clone_into(value);
+            }
+        }
+        if body_length > LONGEST_BODY {
+            request.body = None;
+        }
+        if let Some(body) = &mut request.body {
+            redact(body);
+        }
+        if let Some(operation) = request.operation {
+            *self.counts.entry(operation).or_default() += 1;
+        }
+        if self.records.len() == KEPT {
+            self.records.pop_front();
+            self.dropped += 1;
+        }
+        self.records.push_back(request);
+        self.dropped + self.records.len() - 1
+    }
+
+    pub(crate) fn answered(&mut self, number: usize, status: u16) {
+        let record = number.checked_sub(self.dropped).and_then(|at| self.records.get_mut(at));
+        if let Some(record) = record {
+            record.status = Some(status);
+        }
+    }
+
+    pub(crate) fn records(&self) -> Vec<Recorded> {
+        self.records.iter().cloned().collect()
+    }
+
+    pub(crate) fn count(&self, operation: &str) -> usize {
+        self.counts.get(operation).copied().unwrap_or_default()
+    }
+
+    pub(crate) fn clear(&mut self) {
+        self.dropped += self.records.len();
+        self.records.clear();
+        self.counts.clear();
+    }
+}
+
+fn redact(value: &mut Value) {
+    match value {
+        Value::Object(fields) => {
+            for (name, value) in fields {
+                if SECRET_FIELDS.contains(&name.as_str()) {
+                    *value = REDACTED.into();
+                } else {
+                    redact(value);
+                }
+            }
+        }
+        Value::Array(items) => items.iter_mut().for_each(redact),
+        _ => {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn request(path: String) -> Recorded {
+        Recorded {
+            operation: Some("image_get"),
+            method: "GET".to_owned(),
+            path,
+            query: Vec::new(),
+            headers: BTreeMap::new(),
+            body: None,
+            status: None,
+        }
+    }
+
+    #[test]
+    fn a_full_journal_drops_the_oldest_and_answers_find_their_request() {
+        let mut journal = Journal::default();
+        let first = journal.arrived(request("/first".to_owned()), 0);
+        for number in 0..KEPT {
+            let number = journal.arrived(request(format!("/{number}")), 0);
+            journal.answered(number, 200);
+        }
+        journal.answered(first, 500);
+        assert_eq!(journal.records().len(), KEPT);
+        assert!(journal.records().iter().all(|record| record.status == Some(200)));
+        assert_eq!(journal.count("image_get"), KEPT + 1);
+    }
+}

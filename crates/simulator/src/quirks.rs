@@ -1,0 +1,332 @@
+//! What is not known about the service, or differs from place to place: one switch each.
+
+use std::fmt;
+use std::str::FromStr;
+
+/// Declares the switches once: their names, their values, what they mean, and how to set them.
+macro_rules! quirks {
+    ($($variant:ident($field:ident: $type:ty = $default:expr), $name:literal, $values:literal, $about:literal;)*) => {
+        /// One switch with its value. As text: `NAME=VALUE`, or `NAME` for a switch that is on or off.
+        ///
+        /// ```
+        /// use mlspace_registry_simulator::{Colors, Quirk};
+        ///
+        /// assert_eq!("colors=hex".parse(), Ok(Quirk::Colors(Colors::Hex)));
+        /// assert!("colours=hex".parse::<Quirk>().is_err());
+        /// ```
+        #[derive(Clone, Debug, PartialEq)]
+        #[non_exhaustive]
+        pub enum Quirk {
+            $(#[doc = $about] $variant($type),)*
+        }
+
+        /// All switches.
+        #[derive(Clone, Debug)]
+        pub(crate) struct Quirks {
+            $(pub(crate) $field: $type,)*
+        }
+
+        impl Default for Quirks {
+            fn default() -> Self {
+                Self { $($field: $default,)* }
+            }
+        }
+
+        impl Quirks {
+            pub(crate) fn set(&mut self, quirk: Quirk) {
+                match quirk {
+                    $(Quirk::$variant(value) => self.$field = value,)*
+                }
+            }
+        }
+
+        impl FromStr for Quirk {
+            type Err = QuirkError;
+
+            fn from_str(text: &str) -> Result<Self, QuirkError> {
+                let (name, value) = text.split_once('=').unwrap_or((text, "on"));
+                match name.trim() {
+                    $($name => Value::read(value.trim()).map(Self::$variant).ok_or_else(|| QuirkError::Value {
+                        name: $name, given: value.to_owned(), values: $values,
+                    }),)*
+                    _ => Err(QuirkError::Name(name.to_owned())),
+                }
+            }
+        }
+
+        /// Every quirk: its name, its values (the first is the default) and what it does.
+        pub const QUIRKS: &[Switch] = &[$(Switch { name: $name, values: $values, about: $about },)*];
+    };
+}
+
+quirks! {
+    MaxIdsPerDelete(max_ids_per_delete: Option<usize> = None), "max-ids-per-delete", "unlimited|NUMBER",
+        "How many ids a DELETE may name; more get 422.";
+    TaggedImages(tagged_images: TaggedImages = TaggedImages::RemoveTags), "tagged-images", "remove-tags|refused|keep-tags",
+        "Deleting an image that has tags: the tags go with it, the image stays and is not in the answer, or the tags stay without it.";
+    ExistingTag(existing_tag: ExistingTag = ExistingTag::Moves), "existing-tag", "moves|refused",
+        "Creating a tag whose name another image of the repository has: it moves, or 409.";
+    UnknownParent(unknown_parent: UnknownParent = UnknownParent::NotFound), "unknown-parent", "not-found|empty",
+        "Listing the images or tags of an id that does not exist: 404, or an empty list.";
+    DefaultPageSize(default_page_size: Option<usize> = None), "default-page-size", "unlimited|NUMBER",
+        "Page size of the repositories when `page_size` is not given.";
+    MaxPageSize(max_page_size: Option<usize> = None), "max-page-size", "unlimited|NUMBER",
+        "The highest page size of the repositories.";
+    PageSizeOverMaximum(page_size_over_maximum: OverMaximum = OverMaximum::Clamped), "page-size-over-maximum", "clamped|refused",
+        "A `page_size` over the highest one: taken as the highest, or 422.";
+    IgnoresPage(ignores_page: bool = false), "ignores-page", "off|on",
+        "Every page of the repositories is the first one.";
+    OverlappingPages(overlapping_pages: bool = false), "overlapping-pages", "off|on",
+        "Every page of the repositories but the first begins with the last repository of the page before.";
+    SplitImages(split_images: bool = true), "split-images", "on|off",
+        "`page` and `page_size` split the images of a repository over pages by tag (on), or are ignored there and on tags (off).";
+    Colors(colors: Colors = Colors::Any), "colors", "any|hex",
+        "Colours of tags: any text, or `#` and 3 or 6 hexadecimal digits, others get 422.";
+    TagNames(tag_names: TagNames = TagNames::Docker), "tag-names", "docker|any",
+        "Names of tags that are created: as docker allows them, others get 422, or any text.";
+    Commands(commands: Commands = Commands::Present), "commands", "present|empty|null|absent",
+        "The field `commands`: filled, an empty object, null, or not there.";
+    NaiveTimestamps(naive_timestamps: bool = false), "naive-timestamps", "off|on",
+        "Stamps are written without an offset.";
+    BareToken(bare_token: bool = true), "bare-token", "on|off",
+        "`Authorization` may carry the token without `Bearer`.";
+    ApiKeyRefused(api_key_refused: bool = false), "api-key-refused", "off|on",
+        "Reading the workspace's api key gets 400 `{reason, status}`.";
+    WorkspaceListRefused(workspace_list_refused: bool = false), "workspace-list-refused", "off|on",
+        "Listing the workspaces gets 400 `{reason, status}`.";
+    Workspaces(workspaces: u8 = 1), "workspaces", "NUMBER",
+        "How many workspaces the keys can see, 1 to 255 (1 by default); only the first has a registry.";
+    HtmlNotFound(html_not_found: bool = false), "html-not-found", "off|on",
+        "A 404 is an HTML page instead of JSON.";
+    Firewall(firewall: bool = false), "firewall", "off|on",
+        "Shell metacharacters and `../` in a query value or a text of the body get 445 and an HTML page.";
+    RateLimit(rate_limit: Option<usize> = None), "rate-limit", "unlimited|NUMBER",
+        "Requests in one minute; more get 429. The service names 1000.";
+    RetryAfter(retry_after: bool = true), "retry-after", "on|off",
+        "A 429 of the rate limit carries `Retry-After`.";
+    TokenLifetime(token_lifetime: usize = 3600), "token-lifetime", "SECONDS",
+        "How long an access token lives (3600 by default).";
+    RegistryHost(registry_host: String = "cr.ai.cloud.ru".to_owned()), "registry-host", "HOST",
+        "The host in full names (cr.ai.cloud.ru by default).";
+}
+
+/// One line of help about a quirk or a fault.
+#[derive(Clone, Copy, Debug)]
+pub struct Switch {
+    /// Its name.
+    pub name: &'static str,
+    /// What it takes, alternatives separated by `|`; empty if it takes nothing.
+    pub values: &'static str,
+    /// What it does, in one line.
+    pub about: &'static str,
+}
+
+/// Why a text is not a quirk.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum QuirkError {
+    /// There is no quirk of that name.
+    Name(String),
+    /// The quirk does not take that value.
+    Value {
+        /// The quirk.
+        name: &'static str,
+        /// What was given.
+        given: String,
+        /// What it takes.
+        values: &'static str,
+    },
+}
+
+impl fmt::Display for QuirkError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Name(name) => {
+                let names: Vec<_> = QUIRKS.iter().map(|quirk| quirk.name).collect();
+                write!(f, "there is no quirk `{name}`; there are: {}", names.join(", "))
+            }
+            Self::Value { name, given, values } => {
+                write!(f, "the quirk `{name}` does not take `{given}`; it takes {values}")
+            }
+        }
+    }
+}
+
+impl std::error::Error for QuirkError {}
+
+/// A value that a switch can have, read from text.
+trait Value: Sized {
+    fn read(text: &str) -> Option<Self>;
+}
+
+impl Value for bool {
+    fn read(text: &str) -> Option<Self> {
+        match text {
+            "on" | "true" => Some(true),
+            "off" | "false" => Some(false),
+            _ => None,
+        }
+    }
+}
+
+/// Zero is no sensible number for any of the switches.
+impl Value for usize {
+    fn read(text: &str) -> Option<Self> {
+        text.parse().ok().filter(|number| (1..=1_000_000_000).contains(number))
+    }
+}
+
+impl Value for u8 {
+    fn read(text: &str) -> Option<Self> {
+        usize::read(text)?.try_into().ok()
+    }
+}
+
+impl Value for Option<usize> {
+    fn read(text: &str) -> Option<Self> {
+        if matches!(text, "unlimited" | "off") { Some(None) } else { usize::read(text).map(Some) }
+    }
+}
+
+impl Value for String {
+    fn read(text: &str) -> Option<Self> {
+        let host = |c: char| c.is_ascii_alphanumeric() || ".-:[]".contains(c);
+        (!text.is_empty() && text.chars().all(host)).then(|| text.to_owned())
+    }
+}
+
+/// Declares a choice: its words and its variants.
+macro_rules! choice {
+    ($(#[$doc:meta])* $name:ident { $($(#[$about:meta])* $variant:ident = $word:literal,)* }) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        #[non_exhaustive]
+        pub enum $name { $($(#[$about])* $variant,)* }
+
+        impl Value for $name {
+            fn read(text: &str) -> Option<Self> {
+                match text {
+                    $($word => Some(Self::$variant),)*
+                    _ => None,
+                }
+            }
+        }
+    };
+}
+
+choice! {
+    /// What deleting an image does when tags point to it.
+    TaggedImages {
+        /// The tags go with the image.
+        RemoveTags = "remove-tags",
+        /// The image stays, and its id is not in the answer.
+        Refused = "refused",
+        /// The image goes and the tags stay.
+        KeepTags = "keep-tags",
+    }
+}
+choice! {
+    /// What creating a tag does when another image of the repository has the name.
+    ExistingTag {
+        /// The tag moves, as it does when docker pushes it.
+        Moves = "moves",
+        /// 409.
+        Refused = "refused",
+    }
+}
+choice! {
+    /// What listing the images or tags of an unknown id answers.
+    UnknownParent {
+        /// 404.
+        NotFound = "not-found",
+        /// An empty list.
+        Empty = "empty",
+    }
+}
+choice! {
+    /// What becomes of a `page_size` over the highest one.
+    OverMaximum {
+        /// It is taken as the highest.
+        Clamped = "clamped",
+        /// 422.
+        Refused = "refused",
+    }
+}
+choice! {
+    /// Which colours of tags are accepted.
+    Colors {
+        /// Any text.
+        Any = "any",
+        /// `#` and 3 or 6 hexadecimal digits.
+        Hex = "hex",
+    }
+}
+choice! {
+    /// Which names of tags are accepted.
+    TagNames {
+        /// 1 to 128 of `A-Z a-z 0-9 _ . -`, not beginning with `.` or `-`.
+        Docker = "docker",
+        /// Any text.
+        Any = "any",
+    }
+}
+choice! {
+    /// How the field `commands` looks.
+    Commands {
+        /// Docker command lines.
+        Present = "present",
+        /// An empty object.
+        Empty = "empty",
+        /// Null.
+        Null = "null",
+        /// The field is not there.
+        Absent = "absent",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_quirk_takes_each_value_that_its_help_names() {
+        for quirk in QUIRKS {
+            for value in quirk.values.split('|') {
+                let value = match value {
+                    "NUMBER" | "SECONDS" => "7",
+                    "HOST" => "127.0.0.1:5000",
+                    word => word,
+                };
+                let text = format!("{}={value}", quirk.name);
+                assert!(text.parse::<Quirk>().is_ok(), "{text}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_wrong_quirk_is_told_what_there_is() {
+        let error = "colours=any".parse::<Quirk>().unwrap_err().to_string();
+        assert!(QUIRKS.iter().all(|quirk| error.contains(quirk.name)), "{error}");
+        let error = "colors=red".parse::<Quirk>().unwrap_err().to_string();
+        assert_eq!(error, "the quirk `colors` does not take `red`; it takes any|hex");
+        for text in
+            ["max-page-size=0", "max-page-size=-1", "workspaces=x", "registry-host=", "registry-host=a/b", ""]
+        {
+            assert!(text.parse::<Quirk>().is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn the_first_value_in_the_help_is_the_default() {
+        let defaults = Quirks::default();
+        for quirk in QUIRKS {
+            let first = quirk.values.split('|').next().unwrap();
+            if matches!(first, "NUMBER" | "SECONDS" | "HOST") {
+                continue;
+            }
+            let mut set = defaults.clone();
+            set.set(format!("{}={first}", quirk.name).parse().unwrap());
+            assert_eq!(format!("{set:?}"), format!("{defaults:?}"), "{}", quirk.name);
+        }
+    }
+}

@@ -1,0 +1,80 @@
+//! What a program that runs the simulator for others tells them.
+
+use mlspace_registry_api::Secret;
+use serde::Serialize;
+use uuid::Uuid;
+
+/// Where the simulator is and how to sign in. It holds the secrets on purpose: serialise it, or write
+/// [`Ready::to_env`], only to where the simulator's user is to find them.
+#[derive(Clone, Debug, Serialize)]
+#[non_exhaustive]
+pub struct Ready {
+    event: &'static str,
+    /// The address of the management API, without `/public/v2`.
+    pub base_url: String,
+    /// `HOST:PORT` of the image registry, if one listens.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub registry: Option<String>,
+    /// The workspace that has the registry.
+    pub workspace_id: Uuid,
+    /// Its api key.
+    pub api_key: Secret,
+    /// The key id of the service account.
+    pub client_id: String,
+    /// The key secret of the service account.
+    pub client_secret: Secret,
+    /// The key of a person.
+    pub personal: Personal,
+}
+
+/// The key of a person.
+#[derive(Clone, Debug, Serialize)]
+#[non_exhaustive]
+pub struct Personal {
+    /// The key id.
+    pub client_id: String,
+    /// The key secret.
+    pub client_secret: Secret,
+    /// The person's address, which is the user name for `docker login`.
+    pub email: String,
+}
+
+impl Ready {
+    pub(crate) fn new(base_url: String, auth: &crate::auth::Auth) -> Self {
+        Self {
+            event: "ready",
+            base_url,
+            registry: None,
+            workspace_id: auth.workspace.id,
+            api_key: auth.workspace.api_key.clone(),
+            client_id: auth.service_account.client_id.clone(),
+            client_secret: auth.service_account.client_secret.clone(),
+            personal: Personal {
+                client_id: auth.personal.client_id.clone(),
+                client_secret: auth.personal.client_secret.clone(),
+                email: crate::auth::EMAIL.to_owned(),
+            },
+        }
+    }
+
+    /// One line of JSON without a line end.
+    pub fn to_json(&self) -> String {
+        serde_json::json!(self).to_string()
+    }
+
+    /// The same as lines of `NAME=value`, to be written with mode 0600. No value needs quoting.
+    pub fn to_env(&self) -> String {
+        let mut lines = vec![
+            ("MLSPACE_BASE_URL", self.base_url.clone()),
+            ("MLSPACE_CLIENT_ID", self.client_id.clone()),
+            ("MLSPACE_CLIENT_SECRET", self.client_secret.expose().to_owned()),
+            ("MLSPACE_WORKSPACE_ID", self.workspace_id.to_string()),
+            ("MLSPACE_API_KEY", self.api_key.expose().to_owned()),
+            ("MLCR_PERSONAL_CLIENT_ID", self.personal.client_id.clone()),
+            ("MLCR_PERSONAL_CLIENT_SECRET", self.personal.client_secret.expose().to_owned()),
+            ("MLCR_PERSONAL_EMAIL", self.personal.email.clone()),
+        ];
+        lines.extend(self.registry.clone().map(|registry| ("MLCR_REGISTRY", registry)));
+        lines.into_iter().map(|(name, value)| format!("{name}={value}\n")).collect()
+    }
+}

@@ -1,0 +1,29 @@
+//! `/public/v2/service_auth`
+
+use std::time::Duration;
+
+use mlspace_registry_api::types::{BaseToken, ServiceAuthResponse};
+
+use crate::call::Call;
+use crate::reply::{Answer, Problems, Reply};
+use crate::request::Fields;
+
+pub(crate) fn sign_in(call: &mut Call<'_>) -> Answer {
+    let mut problems = Problems::default();
+    let fields = call.request.fields()?;
+    let id = fields.text("client_id", &mut problems);
+    let secret = fields.text("client_secret", &mut problems);
+    problems.check()?;
+
+    let lifetime = call.service.quirks.token_lifetime;
+    let expires = call.now() + Duration::from_secs(lifetime as u64);
+    let token = call.service.auth.sign_in(&id, &secret, expires);
+    let access_token = token.ok_or_else(|| Reply::code(401, 1, "invalid user credentials"))?;
+    Reply::ok(&ServiceAuthResponse {
+        token: BaseToken {
+            access_token: access_token.into(),
+            expires_in: lifetime as i64,
+            token_type: "Bearer".to_owned(),
+        },
+    })
+}

@@ -1,0 +1,404 @@
+//! The contents of the registry. Knows nothing of HTTP, of keys or of how things are written on the wire.
+
+use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
+
+use mlspace_registry_api::Timestamp;
+use serde_json::{Map, Value};
+use uuid::Uuid;
+
+use crate::clock::Clock;
+use crate::ids::Ids;
+use crate::ordered::Ordered;
+use crate::quirks::TaggedImages;
+
+/// Who acts: favourites belong to one of them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Person {
+    ServiceAccount,
+    Personal,
+}
+
+#[derive(Debug)]
+pub(crate) struct Repository {
+    pub(crate) id: Uuid,
+    sequence: u64,
+    pub(crate) name: String,
+    pub(crate) description: Option<String>,
+    pub(crate) labels: Vec<String>,
+    pub(crate) favorite_of: BTreeSet<Person>,
+    pub(crate) created_at: Timestamp,
+    pub(crate) updated_at: Timestamp,
+    /// By time of push, so that the last one is the recent image.
+    pub(crate) images: Ordered,
+    /// Every tag of the repository, also one that points to an image that is gone.
+    pub(crate) tags: Ordered,
+    by_digest: HashMap<String, Uuid>,
+    by_tag: HashMap<String, Uuid>,
+}
+
+#[derive(Debug)]
+pub(crate) struct Image {
+    pub(crate) id: Uuid,
+    sequence: u64,
+    pub(crate) repository: Uuid,
+    pub(crate) digest: String,
+    pub(crate) size: i64,
+    pub(crate) push_time: Timestamp,
+    pub(crate) pull_time: Option<Timestamp>,
+    pub(crate) extra_attrs: Map<String, Value>,
+    pub(crate) tags: Ordered,
+}
+
+#[derive(Debug)]
+pub(crate) struct Tag {
+    pub(crate) id: Uuid,
+    sequence: u64,
+    pub(crate) name: String,
+    pub(crate) image: Uuid,
+    pub(crate) repository: Uuid,
+    pub(crate) color: Option<String>,
+    pub(crate) push_time: Timestamp,
+    pub(crate) pull_time: Option<Timestamp>,
+    pub(crate) signed: bool,
+}
+
+/// An image to be pushed, with the tags that shall point to it.
+///
+/// ```
+/// use mlspace_registry_simulator::NewImage;
+///
+/// let image = NewImage { size: 1_048_576, ..NewImage::new("train/base", ["v1", "latest"]) };
+/// assert_eq!(image.tags.len(), 2);
+/// ```
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct NewImage {
+    /// The repository's name; a repository that does not exist is made. The name is taken as it is.
+    pub repository: String,
+    /// Names of tags. A tag that exists in the repository is moved here and keeps its id and colour.
+    pub tags: Vec<String>,
+    /// The manifest's digest; made up when `None`. An image that the repository has already is pushed again.
+    pub digest: Option<String>,
+    /// Bytes.
+    pub size: i64,
+    /// The image's docker configuration.
+    pub extra_attrs: Map<String, Value>,
+}
+
+impl NewImage {
+    /// An image of no size with a made-up digest.
+    pub fn new<T: Into<String>>(repository: impl Into<String>, tags: impl IntoIterator<Item = T>) -> Self {
+        Self {
+            repository: repository.into(),
+            tags: tags.into_iter().map(Into::into).collect(),
+            ..Self::default()
+        }
+    }
+}
+
+/// What became of a tag that was asked for.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Tagged {
+    Done(Uuid),
+    NoImage,
+    /// The name is taken by another image and may not be moved.
+    Taken,
+}
+
+/// The registry of one workspace.
+#[derive(Debug)]
+pub(crate) struct World {
+    clock: Arc<Clock>,
+    ids: Ids,
+    sequence: u64,
+    pub(crate) id: Uuid,
+    pub(crate) created_at: Timestamp,
+    pub(crate) updated_at: Timestamp,
+    repositories: HashMap<Uuid, Repository>,
+    order: Ordered,
+    by_name: HashMap<String, Uuid>,
+    images: HashMap<Uuid, Image>,
+    tags: HashMap<Uuid, Tag>,
+    /// Tags whose image was deleted without them.
+    orphans: HashMap<Uuid, Ordered>,
+}
+
+impl World {
+    pub(crate) fn new(clock: Arc<Clock>) -> Self {
+        let mut ids = Ids::new(1);
+        let now = clock.stamp();
+        Self {
+            clock,
+            sequence: 0,
+            id: ids.uuid(),
+            ids,
+            created_at: now,
+            updated_at: now,
+            repositories: HashMap::new(),
+            order: Ordered::default(),
+            by_name: HashMap::new(),
+            images: HashMap::new(),
+            tags: HashMap::new(),
+            orphans: HashMap::new(),
+        }
+    }
+
+    pub(crate) fn repository(&self, id: Uuid) -> Option<&Repository> {
+        self.repositories.get(&id)
+    }
+
+    pub(crate) fn image(&self, id: Uuid) -> Option<&Image> {
+        self.images.get(&id)
+    }
+
+    pub(crate) fn tag(&self, id: Uuid) -> Option<&Tag> {
+        self.tags.get(&id)
+    }
+
+    /// All repositories, oldest first.
+    pub(crate) fn repositories(&self) -> &Ordered {
+        &self.order
+    }
+
+    /// The tags of an image; `None` if neither it nor a tag of it exists.
+    pub(crate) fn tags_of(&self, image: Uuid) -> Option<&Ordered> {
+        self.images.get(&image).map(|image| &image.tags).or_else(|| self.orphans.get(&image))
+    }
+
+    fn next(&mut self) -> u64 {
+        self.sequence += 1;
+        self.sequence
+    }
+
+    /// The repository of that name, made if there is none.
+    pub(crate) fn create_repository(&mut self, name: &str) -> Uuid {
+        if let Some(id) = self.by_name.get(name) {
+            return *id;
+        }
+        let (id, sequence, now) = (self.ids.uuid(), self.next(), self.clock.stamp());
+        let repository = Repository {
+            id,
+            sequence,
+            name: name.to_owned(),
+            description: None,
+            labels: Vec::new(),
+            favorite_of: BTreeSet::new(),
+            created_at: now,
+            updated_at: now,
+            images: Ordered::default(),
+            tags: Ordered::default(),
+            by_digest: HashMap::new(),
+            by_tag: HashMap::new(),
+        };
+        self.repositories.insert(id, repository);
+        self.order.push(sequence, id);
+        self.by_name.insert(name.to_owned(), id);
+        self.updated_at = now;
+        id
+    }
+
+    /// Changes a repository outside the API: what seeds need beyond pushes.
+    pub(crate) fn edit_repository(&mut self, id: Uuid, edit: impl FnOnce(&mut Repository)) {
+        if let Some(repository) = self.repositories.get_mut(&id) {
+            edit(repository);
+        }
+    }
+
+    /// As [`World::edit_repository`], for an image and its tags.
+    pub(crate) fn edit_image(&mut self, id: Uuid, edit: impl FnOnce(&mut Image)) {
+        if let Some(image) = self.images.get_mut(&id) {
+            edit(image);
+        }
+    }
+
+    /// As [`World::edit_image`], for a tag.
+    pub(crate) fn edit_tag(&mut self, id: Uuid, edit: impl FnOnce(&mut Tag)) {
+        if let Some(tag) = self.tags.get_mut(&id) {
+            edit(tag);
+        }
+    }
+
+    /// Takes a push and returns the image's id.
+    pub(crate) fn push_image(&mut self, new: NewImage) -> Uuid {
+        let repository = self.create_repository(&new.repository);
+        let digest = new.digest.unwrap_or_else(|| format!("sha256:{}", self.ids.hex(4)));
+        let (id, sequence, now) = (self.ids.uuid(), self.next(), self.clock.stamp());
+        let mut image = Image {
+            id,
+            sequence,
+            repository,
+            digest: digest.clone(),
+            size: new.size,
+            push_time: now,
+            pull_time: None,
+            extra_attrs: new.extra_attrs,
+            tags: Ordered::default(),
+        };
+        if let Some(owner) = self.repositories.get_mut(&repository) {
+            // A manifest that is pushed again stays the same image and becomes the recent one.
+            let known = owner.by_digest.get(&digest).and_then(|id| self.images.remove(id));
+            if let Some(known) = known {
+                owner.images.remove(known.sequence);
+                image = Image { id: known.id, pull_time: known.pull_time, tags: known.tags, ..image };
+            }
+            owner.images.push(sequence, image.id);
+            owner.by_digest.insert(digest, image.id);
+        }
+        let id = image.id;
+        self.images.insert(id, image);
+        for name in &new.tags {
+            self.set_tag(id, name, None, true);
+        }
+        self.touch(repository);
+        id
+    }
+
+    /// Points a tag to an image. A tag of that name is moved if `may_move`, and keeps its colour unless a
+    /// new one is given.
+    pub(crate) fn set_tag(
+        &mut self,
+        image: Uuid,
+        name: &str,
+        color: Option<String>,
+        may_move: bool,
+    ) -> Tagged {
+        let Some(repository) = self.images.get(&image).map(|image| image.repository) else {
+            return Tagged::NoImage;
+        };
+        let known = self.repositories.get(&repository).and_then(|owner| owner.by_tag.get(name)).copied();
+        let old = known.and_then(|id| self.tags.get(&id));
+        if !may_move && old.is_some_and(|tag| tag.image != image) {
+            return Tagged::Taken;
+        }
+        let color = color.or_else(|| old.and_then(|tag| tag.color.clone()));
+        let id = match known {
+            Some(id) => id,
+            None => self.ids.uuid(),
+        };
+        if known.is_some() {
+            self.unlink_tag(id);
+        }
+        let (sequence, push_time) = (self.next(), self.clock.stamp());
+        let name = name.to_owned();
+        if let Some(owner) = self.repositories.get_mut(&repository) {
+            owner.by_tag.insert(name.clone(), id);
+            owner.tags.push(sequence, id);
+        }
+        self.edit_image(image, |image| image.tags.push(sequence, id));
+        let tag =
+            Tag { id, sequence, name, image, repository, color, push_time, pull_time: None, signed: false };
+        self.tags.insert(id, tag);
+        self.touch(repository);
+        Tagged::Done(id)
+    }
+
+    /// Sets or clears a tag's colour; false if there is no such tag.
+    pub(crate) fn set_color(&mut self, id: Uuid, color: Option<String>) -> bool {
+        let Some(tag) = self.tags.get_mut(&id) else { return false };
+        tag.color = color;
+        let repository = tag.repository;
+        self.touch(repository);
+        true
+    }
+
+    /// Changes what a person may change; false if there is no such repository.
+    pub(crate) fn update_repository(
+        &mut self,
+        id: Uuid,
+        description: Option<String>,
+        add: Vec<String>,
+        remove: &[String],
+    ) -> bool {
+        let Some(repository) = self.repositories.get_mut(&id) else { return false };
+        repository.description = description.or(repository.description.take());
+        for label in add {
+            if !repository.labels.contains(&label) {
+                repository.labels.push(label);
+            }
+        }
+        repository.labels.retain(|label| !remove.contains(label));
+        self.touch(id);
+        true
+    }
+
+    pub(crate) fn delete_repository(&mut self, id: Uuid) -> bool {
+        let Some(repository) = self.repositories.remove(&id) else { return false };
+        for tag in repository.tags.iter().filter_map(|tag| self.tags.remove(&tag)) {
+            self.orphans.remove(&tag.image);
+        }
+        for image in repository.images.iter() {
+            self.images.remove(&image);
+        }
+        self.order.remove(repository.sequence);
+        self.by_name.remove(&repository.name);
+        self.updated_at = self.clock.stamp();
+        true
+    }
+
+    pub(crate) fn delete_image(&mut self, id: Uuid, tagged: TaggedImages) -> bool {
+        let Some(image) = self.images.get(&id) else { return false };
+        if tagged == TaggedImages::Refused && !image.tags.is_empty() {
+            return false;
+        }
+        let Some(image) = self.images.remove(&id) else { return false };
+        if let Some(owner) = self.repositories.get_mut(&image.repository) {
+            owner.images.remove(image.sequence);
+            owner.by_digest.remove(&image.digest);
+        }
+        if tagged == TaggedImages::KeepTags {
+            if !image.tags.is_empty() {
+                self.orphans.insert(id, image.tags);
+            }
+        } else {
+            for tag in image.tags.iter() {
+                self.unlink_tag(tag);
+            }
+        }
+        self.touch(image.repository);
+        true
+    }
+
+    pub(crate) fn delete_tag(&mut self, id: Uuid) -> bool {
+        let Some(repository) = self.unlink_tag(id) else { return false };
+        self.touch(repository);
+        true
+    }
+
+    /// Takes a tag out of every list and returns its repository.
+    fn unlink_tag(&mut self, id: Uuid) -> Option<Uuid> {
+        let tag = self.tags.remove(&id)?;
+        self.edit_image(tag.image, |image| image.tags.remove(tag.sequence));
+        if let Some(orphans) = self.orphans.get_mut(&tag.image) {
+            orphans.remove(tag.sequence);
+            if orphans.is_empty() {
+                self.orphans.remove(&tag.image);
+            }
+        }
+        if let Some(owner) = self.repositories.get_mut(&tag.repository) {
+            owner.tags.remove(tag.sequence);
+            owner.by_tag.remove(&tag.name);
+        }
+        Some(tag.repository)
+    }
+
+    fn touch(&mut self, repository: Uuid) {
+        let now = self.clock.stamp();
+        self.updated_at = now;
+        self.edit_repository(repository, |repository| repository.updated_at = now);
+    }
+
+    /// Notes that an image was pulled, by one of its tags or by its digest.
+    pub(crate) fn pull_image(&mut self, id: Uuid, tag: Option<&str>) {
+        let now = self.clock.stamp();
+        let Some(image) = self.images.get_mut(&id) else { return };
+        image.pull_time = Some(now);
+        let tags: Vec<Uuid> = image.tags.iter().collect();
+        for id in tags {
+            self.edit_tag(id, |pulled| {
+                if Some(pulled.name.as_str()) == tag {
+                    pulled.pull_time = Some(now);
+                }
+            });
+        }
+    }
+}
