@@ -19,6 +19,7 @@ use crate::repositories::Repositories;
 use crate::retry::RetryPolicy;
 use crate::sign_in::WorkspaceKey;
 use crate::tags::Tags;
+use crate::verify::Verify;
 use crate::workspaces::Workspaces;
 
 /// A client of one workspace's registry. Cheap to clone; clones share the token, the connections and the
@@ -47,6 +48,7 @@ pub(crate) struct Settings {
     pub(crate) timeout: Duration,
     pub(crate) deadline: Duration,
     pub(crate) read_only: bool,
+    pub(crate) verify: Verify,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) transport: Arc<dyn Transport>,
     pub(crate) on_wait: Option<Observer>,
