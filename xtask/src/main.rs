@@ -33,6 +33,12 @@ enum Command {
     },
     /// Run all that CI checks.
     Ci,
+    /// Run the benchmarks of the README, in release mode.
+    Bench {
+        /// What to pass on, such as `client --runs 5`.
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true, required = true)]
+        arguments: Vec<String>,
+    },
 }
 
 #[derive(Subcommand)]
@@ -61,6 +67,7 @@ fn main() -> ExitCode {
         Command::Spec(SpecCommand::Update(arguments)) => spec::update::run(&root, &arguments),
         Command::Codegen { check } => codegen::run(&root, check),
         Command::Ci => check::run(&root),
+        Command::Bench { arguments } => check::bench(&root, &arguments),
     };
     result.unwrap_or_else(|error| {
         eprintln!("error: {error:#}");
