@@ -80,8 +80,8 @@ impl Checkout {
             copy(&path, &folder.path().join(path.strip_prefix(&root).unwrap()));
         }
         let manifest = file::read(&root.join("Cargo.toml")).unwrap();
-        let members = r#"members = ["crates/*", "xtask"]"#;
-        assert!(manifest.contains(members), "the workspace has other members than this test knows");
+        // One line says which packages there are.
+        let members = manifest.lines().find(|line| line.starts_with("members = ")).unwrap();
         let checkout = Self(folder);
         checkout.write("Cargo.toml", &manifest.replace(members, r#"members = ["crates/api"]"#));
         checkout
