@@ -12,8 +12,8 @@ use std::process::ExitCode;
 use anyhow::{Context, Result};
 use syn::visit_mut::{self, VisitMut};
 use syn::{
-    Attribute, Block, Expr, Fields, Ident, ImplItem, Item, ItemImpl, ItemMod, ItemStruct, Type, UseTree,
-    Visibility, parse_quote, parse_str,
+    Attribute, Block, Expr, Fields, Ident, ImplItem, Item, ItemImpl, ItemMod, ItemStruct, PatIdent, Receiver,
+    Type, UseTree, Visibility, parse_quote, parse_str,
 };
 
 use crate::file;
@@ -313,6 +313,15 @@ impl VisitMut for Bare {
         }
     }
 
+    // Whether a function changes what it was given is its own affair.
+    fn visit_receiver_mut(&mut self, receiver: &mut Receiver) {
+        receiver.mutability = None;
+    }
+
+    fn visit_pat_ident_mut(&mut self, argument: &mut PatIdent) {
+        argument.mutability = None;
+    }
+
     // The length of an array is a part of its type.
     fn visit_type_mut(&mut self, _: &mut Type) {}
 
@@ -372,7 +381,7 @@ mod tests {
     fn only_what_callers_reach_is_listed() {
         let text = listing(
             "mod inner { pub struct Shown { pub a: u8, b: u8 } pub struct Unreachable; pub(crate) fn own() {}
-                 impl Shown { pub fn new(a: u8) -> Self { todo!() } fn private(&self) {} }
+                 impl Shown { pub fn new(mut a: u8) -> Self { todo!() } fn private(&self) {} }
                  impl Unreachable { pub fn f() {} } }
              /// Docs.
              pub use inner::Shown;

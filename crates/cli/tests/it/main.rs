@@ -1,5 +1,6 @@
 //! `mlcr` run in this process against the simulator.
 
+mod coverage;
 mod demo;
 mod failures;
 mod help;
