@@ -15,6 +15,7 @@ pub(crate) enum Exit {
     Usage = 2,
     SignIn = 3,
     NotFound = 4,
+    Partly = 5,
     Safety = 6,
     Unknown = 7,
     Limit = 8,
@@ -95,7 +96,8 @@ impl Failure {
     }
 
     pub(crate) fn interrupted() -> Self {
-        Self::new(Exit::Interrupted, "interrupted", "interrupted")
+        let message = "interrupted; a change that was being sent may have been applied";
+        Self::new(Exit::Interrupted, "interrupted", message)
     }
 
     pub(crate) fn hint(self, hint: impl Into<String>) -> Self {

@@ -2,13 +2,14 @@
 
 use std::fmt::Write as _;
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use clap::Args;
 use mlspace_registry_simulator::{FAULTS, FaultSpec, OPERATION_IDS, QUIRKS, Quirk, Seed, Simulator, Switch};
 
 use crate::context::Context;
 use crate::failure::{Exit, Failure, causes};
+use crate::settings::files::write_private;
 
 /// Runs a simulator.
 #[derive(Args, Debug)]
@@ -76,21 +77,6 @@ impl Sim {
         simulator.stop().await;
         Ok(Exit::Done)
     }
-}
-
-/// Writes a file that only its owner can read; whoever reads it finds all of it or the one before.
-pub(crate) fn write_private(path: &Path, text: &str) -> std::io::Result<()> {
-    use std::io::Write as _;
-    let folder = match path.parent() {
-        Some(folder) if !folder.as_os_str().is_empty() => folder,
-        _ => Path::new("."),
-    };
-    // A file of this kind is made with mode 0600.
-    let mut file = tempfile::NamedTempFile::new_in(folder)?;
-    file.write_all(text.as_bytes())?;
-    file.as_file().sync_all()?;
-    file.persist(path).map_err(|error| error.error)?;
-    Ok(())
 }
 
 /// The part of the help that lists all quirks and faults.
