@@ -7,8 +7,8 @@
 //! 4. What is still there is sent again, up to [`ROUNDS`] rounds in all; where the service itself failed,
 //!    in smaller chunks, because some of its failures are due to a single id.
 //!
-//! A refused sign-in, a rate limit that does not let up, or a service that cannot be reached stops
-//! further chunks; what was not sent is reported as not attempted.
+//! A refused sign-in, a rate limit that does not let up, a service that cannot be reached, or
+//! [`OUTAGE`] failures in a row stop further chunks; what was not sent is reported as not attempted.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -38,11 +38,14 @@ pub const MAX_CHUNK_SIZE: usize = 1_000;
 pub const DEFAULT_CONCURRENCY: usize = 4;
 /// More requests than this are not in flight: the rate limit makes more pointless.
 pub const MAX_CONCURRENCY: usize = 32;
-/// How often an id is sent at most, if it is still there each time.
-const ROUNDS: usize = 3;
-/// How much smaller chunks get with each round where the service failed: two steps lead from the default
-/// size to single ids.
+/// How often an id is sent at most, if it is still there each time: at one failure in twenty requests, one
+/// id in sixty million meets six in a row.
+const ROUNDS: u32 = 6;
+/// How much smaller chunks get with each round where the service failed on them: two steps lead from the
+/// default size to single ids.
 const SHRINK: usize = 10;
+/// So many failures in a row, with not one success between, are an outage: no more is sent or read.
+const OUTAGE: usize = 8;
 
 /// What became of one id.
 #[derive(Clone, Debug)]
@@ -196,8 +199,10 @@ impl DeleteMany {
                 there.into_iter().for_each(|doubt| ledger.settle(doubt.place, doubt.still_there()));
                 break;
             }
-            let (suspect, innocent): (Vec<_>, Vec<_>) =
-                there.iter().partition(|doubt| doubt.failure().is_some());
+            let (suspect, innocent): (Vec<_>, Vec<_>) = there.iter().partition(|doubt| doubt.is_suspect());
+            if there.iter().any(|doubt| doubt.lost.is_some()) {
+                self.client.back_off(self.target.operation(), round).await;
+            }
             size = (size / SHRINK).max(1);
             chunks = in_chunks(&innocent, self.chunk_size).chain(in_chunks(&suspect, size)).collect();
         }

@@ -7,7 +7,7 @@ use futures_util::stream::{FuturesUnordered, StreamExt};
 use uuid::Uuid;
 
 use super::ledger::Ledger;
-use super::{Outcome, Target};
+use super::{OUTAGE, Outcome, Target};
 use crate::api_error::ApiError;
 use crate::client::Client;
 use crate::error::Error;
@@ -19,12 +19,17 @@ pub(super) struct Doubt {
     /// The service says that it deleted it, and that is to be verified.
     said_deleted: bool,
     /// The error with which its answer got lost; `None` if an answer came.
-    lost: Option<Arc<Error>>,
+    pub(super) lost: Option<Arc<Error>>,
 }
 
 impl Doubt {
+    /// Whether the service's failure may be due to this id. Of a gateway's failures it is not.
+    pub(super) fn is_suspect(&self) -> bool {
+        self.failure().is_some_and(|failure| !matches!(failure.status(), 502..=504))
+    }
+
     /// The service's own failure, if that is how the answer got lost.
-    pub(super) fn failure(&self) -> Option<&ApiError> {
+    fn failure(&self) -> Option<&ApiError> {
         self.lost.as_ref()?.api()
     }
 
@@ -62,8 +67,9 @@ impl Work<'_> {
         ledger: &mut Ledger,
         stopped_by: &mut Option<Arc<Error>>,
     ) -> Vec<Doubt> {
-        let mut doubts = Vec::new();
+        let mut doubts: Vec<Doubt> = Vec::new();
         let mut running = FuturesUnordered::new();
+        let mut failures = 0;
         loop {
             while running.len() < self.concurrency && stopped_by.is_none() {
                 let Some(chunk) = chunks.pop_front() else { break };
@@ -73,6 +79,11 @@ impl Work<'_> {
             let Some(step) = running.next().await else { break };
             for (place, outcome) in step.settled {
                 ledger.settle(place, outcome);
+            }
+            let lost = step.doubts.first().and_then(|doubt| doubt.lost.clone());
+            failures = if lost.is_some() { failures + 1 } else { 0 };
+            if let (Some(lost), true) = (lost, failures >= OUTAGE) {
+                stopped_by.get_or_insert(lost);
             }
             doubts.extend(step.doubts);
             for chunk in step.again {
@@ -119,8 +130,12 @@ impl Work<'_> {
     }
 
     fn answered(&self, chunk: &[usize], ids: &[Uuid], answered: &[Uuid]) -> Step {
-        let answered: HashSet<_> = answered.iter().collect();
         let mut step = Step::default();
+        if answered == ids && !self.verify {
+            step.settled = chunk.iter().map(|place| (*place, Outcome::Deleted)).collect();
+            return step;
+        }
+        let answered: HashSet<_> = answered.iter().collect();
         for (place, id) in chunk.iter().zip(ids) {
             let said_deleted = answered.contains(id);
             if said_deleted && !self.verify {

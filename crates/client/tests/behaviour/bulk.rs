@@ -147,6 +147,19 @@ async fn a_rate_limit_that_does_not_let_up_stops_the_rest() {
 }
 
 #[tokio::test]
+async fn an_outage_ends_the_work_before_every_id_has_met_it() {
+    let (world, ids) = World::with_images(100).await;
+    world.fail("image_delete", Fault::status(503));
+    world.fail("image_get", Fault::status(503));
+    let report = world.client.images().delete_many(ids).chunk_size(5).concurrency(1).send().await;
+    // Eight chunks met it, and may or may not be gone; nobody could look.
+    assert_eq!(kinds(&report), [vec!["unknown"; 40], vec!["not attempted"; 60]].concat());
+    assert_eq!(report.stopped_by().unwrap().status(), Some(503));
+    assert_eq!(world.simulator.requests("image_delete"), 8);
+    assert!(world.simulator.requests("image_get") <= 40);
+}
+
+#[tokio::test]
 async fn repositories_and_tags_are_deleted_the_same_way() {
     let (world, images) = World::with_images(3).await;
     let tags: Vec<Uuid> =
