@@ -1,5 +1,6 @@
 //! What every command has at hand.
 
+use std::cell::Cell;
 use std::time::{Duration, Instant, UNIX_EPOCH};
 
 use mlspace_registry::{Client, Completeness, Pager};
@@ -22,6 +23,8 @@ pub(crate) struct Context<'a> {
     pub(crate) format: Format,
     jq: Option<Program>,
     start: Instant,
+    /// Whether the command is one that changes something.
+    pub(crate) writes: Cell<bool>,
 }
 
 impl<'a> Context<'a> {
@@ -32,7 +35,7 @@ impl<'a> Context<'a> {
         if jq.is_some() && !format.is_json() {
             return Err(Failure::usage("--jq works on JSON: use it with -o json or -o ndjson"));
         }
-        Ok(Self { io, global, format, jq, start })
+        Ok(Self { io, global, format, jq, start, writes: Cell::new(false) })
     }
 
     /// The settings from all sources.

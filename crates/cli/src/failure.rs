@@ -96,8 +96,7 @@ impl Failure {
     }
 
     pub(crate) fn interrupted() -> Self {
-        let message = "interrupted; a change that was being sent may have been applied";
-        Self::new(Exit::Interrupted, "interrupted", message)
+        Self::new(Exit::Interrupted, "interrupted", "interrupted")
     }
 
     pub(crate) fn hint(self, hint: impl Into<String>) -> Self {

@@ -54,18 +54,20 @@ pub async fn run(arguments: impl IntoIterator<Item = OsString>, io: &mut Io) -> 
 async fn run_parsed(cli: Cli, io: &mut Io) -> Result<Exit, Failure> {
     let mut interrupt = io.interrupt.clone();
     let mut context = Context::new(io, cli.global)?;
-    let result = {
+    let ended = {
         let mut running = std::pin::pin!(commands::run(&mut context, cli.command));
         tokio::select! {
             biased;
-            result = &mut running => result,
-            () = interrupt.comes() => {
-                // Those that have something to say about it end by themselves.
-                let ended = tokio::time::timeout(GRACE, running).await;
-                ended.unwrap_or_else(|_| Err(Failure::interrupted()))
-            }
+            result = &mut running => Some(result),
+            // Those that have something to say about it end by themselves.
+            () = interrupt.comes() => tokio::time::timeout(GRACE, running).await.ok(),
         }
     };
+    let result = ended.unwrap_or_else(|| {
+        let sent = "; a change that was being sent may have been applied";
+        let message = format!("interrupted{}", if context.writes.get() { sent } else { "" });
+        Err(Failure { message, ..Failure::interrupted() })
+    });
     let flushed = context.flush();
     result.and_then(|exit| flushed.map(|()| exit))
 }

@@ -1,21 +1,19 @@
 //! `mlcr doctor`: everything between this machine and the registry, one line each.
 
+mod findings;
 mod probe;
 
 use std::sync::Arc;
 use std::time::UNIX_EPOCH;
 
-use anstyle::{AnsiColor, Style};
 use clap::Args;
 use mlspace_registry::{Client, Error, TransportKind};
-use schemars::JsonSchema;
-use serde::Serialize;
 
 use crate::connect;
 use crate::context::Context;
 use crate::failure::{Exit, Failure, causes};
-use crate::output::table::Cell;
-use crate::output::{Look, Record};
+pub(crate) use findings::Check;
+use findings::{Findings, State};
 use probe::Probe;
 
 /// A clock that is further off than this makes tokens look expired, or not yet valid.
@@ -28,62 +26,6 @@ const SHORT_TOKEN: i64 = 120;
 #[command(after_help = "Sends up to six requests, none of which changes anything. Exits by the worst.\n\n\
                         Example: mlcr doctor")]
 pub(crate) struct Doctor {}
-
-/// One check.
-#[derive(Debug, Serialize, JsonSchema)]
-pub(crate) struct Check {
-    /// What was looked at.
-    check: &'static str,
-    /// ok, warning, failed or skipped.
-    state: State,
-    /// What was found.
-    message: String,
-    /// What to do about it.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    hint: Option<String>,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
-#[serde(rename_all = "lowercase")]
-enum State {
-    Ok,
-    Warning,
-    Failed,
-    Skipped,
-}
-
-/// The checks so far, and the failure to exit by.
-#[derive(Default)]
-struct Findings {
-    checks: Vec<Check>,
-    worst: Option<Failure>,
-}
-
-impl Findings {
-    fn add(&mut self, check: &'static str, state: State, message: impl Into<String>, hint: Option<&str>) {
-        let hint = hint.map(str::to_owned);
-        self.checks.push(Check { check, state, message: message.into(), hint });
-    }
-
-    fn ok(&mut self, check: &'static str, message: impl Into<String>) {
-        self.add(check, State::Ok, message, None);
-    }
-
-    fn warn(&mut self, check: &'static str, message: impl Into<String>, hint: &str) {
-        self.add(check, State::Warning, message, Some(hint));
-    }
-
-    fn fail(&mut self, check: &'static str, failure: Failure) {
-        self.add(check, State::Failed, failure.message.clone(), failure.hint.as_deref());
-        self.worst.get_or_insert(failure);
-    }
-
-    fn skip(&mut self, checks: &[&'static str]) {
-        for check in checks {
-            self.add(check, State::Skipped, "needs what failed above", None);
-        }
-    }
-}
 
 impl Doctor {
     pub(crate) async fn run(self, context: &mut Context<'_>) -> Result<Exit, Failure> {
@@ -298,29 +240,5 @@ async fn reads(
                 findings.warn("registry host", format!("{host}: {problem}"), "pushing and pulling needs it")
             }
         },
-    }
-}
-
-impl Record for Check {
-    const HEADER: &'static [&'static str] = &["CHECK", "STATE", "FOUND"];
-    const FIELDS: &'static [&'static str] = &["check", "state", "message", "hint"];
-
-    fn row(&self, _: &Look) -> Vec<Cell> {
-        let (word, color) = match self.state {
-            State::Ok => ("ok", AnsiColor::Green),
-            State::Warning => ("warning", AnsiColor::Yellow),
-            State::Failed => ("failed", AnsiColor::Red),
-            State::Skipped => ("skipped", AnsiColor::BrightBlack),
-        };
-        let hint = self.hint.as_ref().map_or(String::new(), |hint| format!(" → {hint}"));
-        vec![
-            Cell::new(self.check),
-            Cell::new(word).style(Style::new().fg_color(Some(color.into()))),
-            Cell::new(format!("{}{hint}", self.message)),
-        ]
-    }
-
-    fn card(&self, look: &Look) -> Vec<(&'static str, Cell)> {
-        Self::HEADER.iter().copied().zip(self.row(look)).collect()
     }
 }

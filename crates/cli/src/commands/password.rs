@@ -50,8 +50,7 @@ impl Password {
 
 impl Rotate {
     async fn run(self, context: &mut Context<'_>) -> Result<Exit, Failure> {
-        let client_id = context.settings()?.client_id.unwrap_or_default();
-        let Writer { client, dry_run } = context.writer("replacing the password")?;
+        let Writer { client, client_id, dry_run } = context.writer("replacing the password")?;
         if dry_run {
             return context.planned("generate_password", &client_id, json!(null));
         }

@@ -14,6 +14,8 @@ use crate::output::{Look, Record};
 /// A client for a command that writes, and whether it may send the write.
 pub(crate) struct Writer {
     pub(crate) client: Client,
+    /// The id of the key that signs in.
+    pub(crate) client_id: String,
     pub(crate) dry_run: bool,
 }
 
@@ -37,7 +39,9 @@ impl Context<'_> {
                 .hint("unset MLSPACE_READONLY, or set it to false"));
         }
         let dry_run = self.global.dry_run || settings.dry_run;
-        Ok(Writer { client: connect::client(settings, self.io, &self.global)?, dry_run })
+        self.writes.set(!dry_run);
+        let client_id = settings.client_id.clone().unwrap_or_default();
+        Ok(Writer { client: connect::client(settings, self.io, &self.global)?, client_id, dry_run })
     }
 
     /// Prints what is not sent.

@@ -95,7 +95,7 @@ impl Repo {
 
 impl Edit {
     async fn run(self, context: &mut Context<'_>) -> Result<Exit, Failure> {
-        let Writer { client, dry_run } = context.writer("changing a repository")?;
+        let Writer { client, dry_run, .. } = context.writer("changing a repository")?;
         let mut lookup = Lookup::new(&client);
         let id = lookup.repository_id(&self.repository).await?;
         context.looked_through(&lookup);
@@ -123,7 +123,7 @@ async fn set_favorite(
     repository: Reference,
     favorite: bool,
 ) -> Result<Exit, Failure> {
-    let Writer { client, dry_run } = context.writer("changing a favourite mark")?;
+    let Writer { client, dry_run, .. } = context.writer("changing a favourite mark")?;
     let mut lookup = Lookup::new(&client);
     let id = lookup.repository_id(&repository).await?;
     context.looked_through(&lookup);

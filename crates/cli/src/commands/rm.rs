@@ -64,7 +64,7 @@ impl Kind {
 
 impl Rm {
     pub(crate) async fn run(self, context: &mut Context<'_>, kind: Kind) -> Result<Exit, Failure> {
-        let Writer { client, dry_run } = context.writer(&format!("deleting {}", kind.word(2)))?;
+        let Writer { client, dry_run, .. } = context.writer(&format!("deleting {}", kind.word(2)))?;
         let references = self.references(context)?;
         // Without a question nobody looks at the details, so they are not read; a whole id needs none.
         let details = dry_run || !context.global.yes;

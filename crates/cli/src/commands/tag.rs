@@ -73,7 +73,7 @@ impl Tag {
             }
             Self::Color { tag, color } => {
                 let color = (color != "none").then_some(color);
-                let Writer { client, dry_run } = context.writer("changing a tag")?;
+                let Writer { client, dry_run, .. } = context.writer("changing a tag")?;
                 let mut lookup = Lookup::new(&client);
                 let id = match &tag {
                     Reference::Id(id) => *id,
@@ -97,7 +97,7 @@ async fn add(
     name: String,
     color: Option<String>,
 ) -> Result<Exit, Failure> {
-    let Writer { client, dry_run } = context.writer("adding a tag")?;
+    let Writer { client, dry_run, .. } = context.writer("adding a tag")?;
     let mut lookup = Lookup::new(&client);
     let id = lookup.image_id(&image).await?;
     context.looked_through(&lookup);

@@ -2,6 +2,7 @@
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
+use crate::args::Format;
 use crate::context::Context;
 
 /// A bar or a counter; nothing at all where nobody watches.
@@ -14,9 +15,11 @@ impl Progress {
         Self::start(bar, "{msg} {wide_bar} {pos}/{len} {per_sec} {eta}", what)
     }
 
-    /// For a list of unknown length.
+    /// For a list of unknown length. Not where its items appear on the same terminal meanwhile.
     pub(crate) fn listing(context: &Context<'_>, what: &str) -> Self {
-        let bar = ProgressBar::with_draw_target(None, target(context));
+        let mixed = context.io.terminals.stdout && context.format != Format::Table;
+        let target = if mixed { ProgressDrawTarget::hidden() } else { target(context) };
+        let bar = ProgressBar::with_draw_target(None, target);
         Self::start(bar, "{spinner} {msg} {pos} {per_sec}", what)
     }
 
@@ -43,7 +46,7 @@ impl Drop for Progress {
     }
 }
 
-/// Drawn only on a terminal, and not where the data goes to the same one at the same time.
+/// Drawn only on a terminal.
 fn target(context: &Context<'_>) -> ProgressDrawTarget {
     let watched = context.io.terminals.stderr && !context.global.quiet;
     if watched { ProgressDrawTarget::stderr_with_hz(10) } else { ProgressDrawTarget::hidden() }

@@ -1,6 +1,7 @@
 //! The sources in their order.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
@@ -25,13 +26,21 @@ const NAMES: [&str; 10] = [
 ];
 
 /// The settings of one source.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Default)]
 pub(crate) struct Layer {
     /// What to call it.
     pub(crate) source: String,
     /// Whether it is the environment or a file of the plug-in.
     pub(crate) of_plugin: bool,
     values: BTreeMap<String, String>,
+}
+
+impl fmt::Debug for Layer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // Names only: some of the values are secrets.
+        let names: Vec<_> = self.values.keys().collect();
+        f.debug_struct("Layer").field("source", &self.source).field("values", &names).finish()
+    }
 }
 
 /// An entry of `MLSPACE_WORKSPACES`.

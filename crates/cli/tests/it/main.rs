@@ -9,6 +9,7 @@ mod formats;
 mod help;
 mod matrix;
 mod reading;
+mod references;
 mod settings;
 mod signing_in;
 mod sim;

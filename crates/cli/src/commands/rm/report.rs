@@ -127,9 +127,8 @@ impl Context<'_> {
     /// Prints the account: a table of the items, or all of it in JSON.
     pub(super) fn print_report(&mut self, report: &Report) -> Result<(), Failure> {
         match self.format {
-            Format::Table => self.print_all(&report.items),
-            Format::Ndjson => self.print_all(&report.items),
-            _ => self.print(report),
+            Format::Table | Format::Ndjson | Format::Csv => self.print_all(&report.items),
+            Format::Json | Format::Yaml => self.print(report),
         }?;
         Ok(())
     }
