@@ -30,7 +30,7 @@ pub(crate) struct Workspace {
     pub(crate) api_key: Secret,
 }
 
-#[derive(Debug)]
+/// Not `Debug`: tokens are plain text here.
 pub(crate) struct Auth {
     ids: Ids,
     pub(crate) workspace: Workspace,

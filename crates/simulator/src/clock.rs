@@ -44,9 +44,8 @@ impl Clock {
         self.advanced.send_modify(|advanced| *advanced = advanced.saturating_add(by));
     }
 
-    /// Returns when the clock has moved on by `by`; with a fixed clock that is for somebody else to do.
-    pub(crate) async fn sleep(&self, by: Duration) {
-        let end = self.now().saturating_add(by);
+    /// Returns when the clock has reached `end`; to move a fixed clock there is for somebody else to do.
+    pub(crate) async fn sleep_until(&self, end: Duration) {
         let mut advanced = self.advanced.subscribe();
         loop {
             let left = end.saturating_sub(self.now());

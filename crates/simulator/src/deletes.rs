@@ -2,7 +2,8 @@
 
 use uuid::Uuid;
 
-use crate::dispatch::{Call, Service};
+use crate::call::Call;
+use crate::dispatch::Service;
 use crate::faults::Effect;
 use crate::reply::{Answer, Problems, Reply};
 use crate::request::Fields;

@@ -7,21 +7,23 @@ use std::time::Duration;
 use serde_json::Value;
 use uuid::Uuid;
 
-use crate::auth::{Auth, BadToken, Workspace};
+use crate::armed::Faults;
+use crate::auth::Auth;
+use crate::call::Call;
 use crate::clock::Clock;
-use crate::faults::{Effect, Faults};
+use crate::distort::{other_ids, rewrite, without_offset};
+use crate::faults::{Effect, Fault};
 use crate::ids::Ids;
 use crate::journal::{Journal, Recorded};
 use crate::limiter::Limiter;
 use crate::operations::{Operation, Route, route};
 use crate::quirks::Quirks;
-use crate::reply::{JSON, Problems, Reply};
+use crate::reply::{JSON, Reply};
 use crate::request::Request;
 use crate::state::{Person, World};
 use crate::views::Viewer;
 
 /// Everything that a running simulator holds.
-#[derive(Debug)]
 pub(crate) struct Service {
     pub(crate) clock: Arc<Clock>,
     pub(crate) world: World,
@@ -50,6 +52,40 @@ impl Service {
         Viewer { world: &self.world, quirks: &self.quirks, person }
     }
 
+    /// Notes a request, and says what is to be done: an answer at once, or an operation. All under one lock, so
+    /// that whoever sees the request in the journal knows that its fault is chosen and its delay begun.
+    fn admit(
+        &mut self,
+        method: &hyper::Method,
+        request: &Request,
+        whole: bool,
+    ) -> (usize, Result<Admitted, Reply>) {
+        let route = route(method, &request.path);
+        let id = match &route {
+            Route::Found(operation, _) => Some(operation.id),
+            _ => None,
+        };
+        let number = self.journal.arrived(Recorded::of(request, id), request.body_length);
+        (number, self.check(route, request, whole))
+    }
+
+    fn check(&mut self, route: Route, request: &Request, whole: bool) -> Result<Admitted, Reply> {
+        if let Some(refused) = self.limit() {
+            return Err(refused);
+        }
+        if !whole {
+            return Err(Reply::detail(413, "Request body too large"));
+        }
+        if self.quirks.firewall && is_suspicious(request) {
+            return Err(Reply::firewall());
+        }
+        let Route::Found(operation, part) = route else {
+            return Err(no_operation(&route, request, &self.quirks));
+        };
+        let fault = self.faults.strike(operation.id, || ids_in(request.json()));
+        Ok(Admitted { operation, part, fault, since: self.clock.now() })
+    }
+
     fn limit(&mut self) -> Option<Reply> {
         let limit = self.quirks.rate_limit?;
         let wait = self.limiter.take(limit, self.clock.now()).err()?;
@@ -58,8 +94,16 @@ impl Service {
     }
 }
 
+/// A request that goes to its operation, or to the fault that strikes it.
+struct Admitted {
+    operation: &'static Operation,
+    part: String,
+    fault: Option<Fault>,
+    since: Duration,
+}
+
 /// The service and the clock that it shares with whoever waits.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub(crate) struct Shared {
     service: Arc<Mutex<Service>>,
     clock: Arc<Clock>,
@@ -90,44 +134,24 @@ impl Shared {
 
     /// Answers a request; `whole` is false if its body was too large to be read to its end.
     pub(crate) async fn answer(&self, method: &hyper::Method, request: &Request, whole: bool) -> Outcome {
-        let route = route(method, &request.path);
-        let operation = match &route {
-            Route::Found(operation, _) => Some(operation.id),
-            _ => None,
+        let (number, admitted) = self.lock().admit(method, request, whole);
+        let outcome = match admitted {
+            Ok(admitted) => self.run(admitted, request).await,
+            Err(reply) => Outcome::Reply(reply),
         };
-        let number = self.lock().journal.arrived(Recorded::of(request, operation), request.body_length);
-        let outcome = self.outcome(route, request, whole).await;
         if let Outcome::Reply(reply) = &outcome {
             self.lock().journal.answered(number, reply.status);
-            tracing::debug!(operation, method = request.method, path = request.path, status = reply.status);
+            tracing::debug!(method = request.method, path = request.path, status = reply.status);
         }
         outcome
     }
 
-    async fn outcome(&self, route: Route, request: &Request, whole: bool) -> Outcome {
-        let (operation, part, fault) = {
-            let mut service = self.lock();
-            if let Some(reply) = service.limit() {
-                return Outcome::Reply(reply);
-            }
-            if !whole {
-                return Outcome::Reply(Reply::detail(413, "Request body too large"));
-            }
-            if service.quirks.firewall && is_suspicious(request) {
-                return Outcome::Reply(Reply::firewall());
-            }
-            match route {
-                Route::Found(operation, part) => {
-                    let fault = service.faults.strike(operation.id, &ids_in(request.json()));
-                    (operation, part, fault)
-                }
-                other => return Outcome::Reply(no_operation(&other, request, &service.quirks)),
-            }
-        };
+    async fn run(&self, admitted: Admitted, request: &Request) -> Outcome {
+        let Admitted { operation, part, fault, since } = admitted;
         let effect = fault.as_ref().map(|fault| &fault.effect);
         match effect {
             Some(Effect::Hang) => std::future::pending().await,
-            Some(Effect::Delay(by)) => self.clock.sleep(*by).await,
+            Some(Effect::Delay(by)) => self.clock.sleep_until(since.saturating_add(*by)).await,
             Some(Effect::LostBefore) => return Outcome::Cut,
             _ => {}
         }
@@ -220,107 +244,4 @@ fn is_suspicious(request: &Request) -> bool {
         }
     }
     request.query.iter().any(|(_, value)| text(value)) || request.json().is_some_and(any)
-}
-
-fn rewrite(reply: &mut Reply, change: impl FnOnce(&mut Value)) {
-    if let Ok(mut value) = serde_json::from_slice(&reply.body) {
-        change(&mut value);
-        reply.body = value.to_string().into();
-    }
-}
-
-fn without_offset(value: &mut Value) {
-    match value {
-        Value::Array(items) => items.iter_mut().for_each(without_offset),
-        Value::Object(fields) => {
-            for (name, value) in fields {
-                match value {
-                    // What the image's maker wrote is not the service's to change.
-                    _ if name == "extra_attrs" => {}
-                    Value::String(text) if name.ends_with("_at") || name.ends_with("_time") => {
-                        *text = text.trim_end_matches('Z').to_owned();
-                    }
-                    other => without_offset(other),
-                }
-            }
-        }
-        _ => {}
-    }
-}
-
-fn other_ids(value: &mut Value, ids: &mut Ids) {
-    match value {
-        Value::Array(items) => items.iter_mut().for_each(|item| other_ids(item, ids)),
-        Value::Object(fields) => {
-            if let Some(id) = fields.get_mut("id") {
-                *id = ids.uuid().to_string().into();
-            }
-        }
-        Value::String(id) => *id = ids.uuid().to_string(),
-        _ => {}
-    }
-}
-
-/// One request that reached its operation.
-#[derive(Debug)]
-pub(crate) struct Call<'a> {
-    pub(crate) service: &'a mut Service,
-    pub(crate) request: &'a Request,
-    /// What stands for `{}` in the path.
-    pub(crate) part: &'a str,
-    pub(crate) effect: Option<&'a Effect>,
-}
-
-impl Call<'_> {
-    /// Whom the token belongs to.
-    pub(crate) fn person(&self) -> Result<Person, Reply> {
-        let Some(value) = self.request.header("authorization") else {
-            return Err(Reply::code(401, 19, "no authorization header, it is required"));
-        };
-        let token = match value.split_once(' ') {
-            Some((scheme, token)) if scheme.eq_ignore_ascii_case("bearer") => token.trim(),
-            None if self.service.quirks.bare_token => value,
-            _ => "",
-        };
-        self.service.auth.person(token, self.service.clock.now()).map_err(|error| match error {
-            BadToken::Expired => Reply::code(401, 20, "access_token expired"),
-            BadToken::Unknown => Reply::code(401, 21, "invalid access_token"),
-        })
-    }
-
-    /// The workspace that `x-workspace-id` names.
-    pub(crate) fn workspace(&self) -> Result<Workspace, Reply> {
-        let at = ["header".into(), "x-workspace-id".into()];
-        let header = self.request.header("x-workspace-id");
-        let text = header.ok_or_else(|| Problems::one(&at, "missing", "Field required"))?;
-        let id = Uuid::parse_str(text).ok();
-        id.and_then(|id| self.service.auth.find_workspace(id, self.service.quirks.workspaces))
-            .ok_or_else(|| Reply::detail(403, "The key has no access to this workspace"))
-    }
-
-    /// Who acts on the registry, once the token, the workspace and the api key are found good.
-    pub(crate) fn registry(&self) -> Result<Person, Reply> {
-        let person = self.person()?;
-        let workspace = self.workspace()?;
-        match self.request.header("x-api-key") {
-            None => return Err(Reply::code(401, 9, "No x-api-key header provided")),
-            Some(key) if key != workspace.api_key.expose() => {
-                return Err(Reply::code(401, 10, "Invalid api-key for workspace"));
-            }
-            Some(_) => {}
-        }
-        if workspace.id != self.service.auth.workspace.id {
-            return Err(Reply::detail(404, "The workspace has no registry"));
-        }
-        Ok(person)
-    }
-
-    /// A 404 for an id.
-    pub(crate) fn not_found(&self, noun: &str) -> Reply {
-        Reply::not_found(self.service.quirks.html_not_found, &format!("{noun} not found"))
-    }
-
-    pub(crate) fn now(&self) -> Duration {
-        self.service.clock.now()
-    }
 }

@@ -2,8 +2,8 @@
 
 use uuid::Uuid;
 
+use crate::call::Call;
 use crate::deletes;
-use crate::dispatch::Call;
 use crate::quirks::UnknownParent;
 use crate::reply::{Answer, Problems, Reply};
 use crate::request::path_uuid;

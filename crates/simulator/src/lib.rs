@@ -1,9 +1,14 @@
 #![doc = include_str!("../README.md")]
 
+mod armed;
 mod auth;
+mod builder;
+mod call;
 mod clock;
 mod deletes;
 mod dispatch;
+mod distort;
+mod fault_spec;
 mod faults;
 mod ids;
 mod images;
@@ -28,7 +33,9 @@ mod views;
 mod workspaces;
 
 pub use auth::Key;
-pub use faults::{ErrorBody, FAULTS, Fault, FaultError, FaultSpec};
+pub use builder::{Builder, StartError};
+pub use fault_spec::{FAULTS, FaultError, FaultSpec};
+pub use faults::{ErrorBody, Fault};
 pub use journal::Recorded;
 pub use operations::OPERATION_IDS;
 pub use quirks::{
@@ -37,5 +44,5 @@ pub use quirks::{
 };
 pub use ready::{Personal, Ready};
 pub use seed::{Seed, SeedError};
-pub use simulator::{Builder, Simulator, StartError};
+pub use simulator::Simulator;
 pub use state::NewImage;

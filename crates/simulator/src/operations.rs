@@ -3,7 +3,7 @@
 use hyper::Method;
 use percent_encoding::percent_decode_str;
 
-use crate::dispatch::Call;
+use crate::call::Call;
 use crate::reply::Answer;
 use crate::{images, password, registry, repositories, service_auth, tags, workspaces};
 

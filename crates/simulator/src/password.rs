@@ -2,7 +2,7 @@
 
 use mlspace_registry_api::types::UserPasswordResponse;
 
-use crate::dispatch::Call;
+use crate::call::Call;
 use crate::reply::{Answer, Reply};
 use crate::state::Person;
 

@@ -1,6 +1,6 @@
 //! `/public/v2/docker_registry/v2/registries/current`
 
-use crate::dispatch::Call;
+use crate::call::Call;
 use crate::reply::{Answer, Reply};
 
 pub(crate) fn get(call: &mut Call<'_>) -> Answer {

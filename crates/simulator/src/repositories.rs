@@ -2,8 +2,8 @@
 
 use uuid::Uuid;
 
+use crate::call::Call;
 use crate::deletes;
-use crate::dispatch::Call;
 use crate::faults::Effect;
 use crate::quirks::OverMaximum;
 use crate::reply::{Answer, Problems, Reply};

@@ -5,6 +5,7 @@ use std::fmt;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
+use futures_util::{StreamExt, stream};
 use http_body_util::combinators::BoxBody;
 use http_body_util::{BodyExt, Full, StreamBody};
 use hyper::body::{Frame, Incoming};
@@ -106,8 +107,13 @@ async fn respond(
         }
         Outcome::Truncated(reply) => {
             let half = Bytes::copy_from_slice(&reply.body[..reply.body.len() / 2]);
-            let frames = [Ok(Frame::data(half)), Err(Cut)];
-            let body = BodyExt::boxed(StreamBody::new(futures_util::stream::iter(frames)));
+            // What is written so far goes out while the stream waits; an error at once would take it along.
+            let cut = async {
+                tokio::task::yield_now().await;
+                Err(Cut)
+            };
+            let frames = stream::iter([Ok(Frame::data(half))]).chain(stream::once(cut));
+            let body = BodyExt::boxed(StreamBody::new(frames));
             let mut response = response(&reply, body);
             response.headers_mut().insert(CONTENT_LENGTH, reply.body.len().into());
             Ok(response)

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use mlspace_registry_api::types::{BaseToken, ServiceAuthResponse};
 
-use crate::dispatch::Call;
+use crate::call::Call;
 use crate::reply::{Answer, Problems, Reply};
 use crate::request::Fields;
 

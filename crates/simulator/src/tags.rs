@@ -2,7 +2,7 @@
 
 use uuid::Uuid;
 
-use crate::dispatch::Call;
+use crate::call::Call;
 use crate::quirks::{Colors, ExistingTag, TagNames, UnknownParent};
 use crate::reply::{Answer, Problems, Reply};
 use crate::request::{Fields, path_uuid};

@@ -3,7 +3,7 @@
 use mlspace_registry_api::types::{ApiKeyResponse, ListWorkspacesResponse, Workspace, WorkspaceAllocation};
 
 use crate::auth::EMAIL;
-use crate::dispatch::Call;
+use crate::call::Call;
 use crate::reply::{Answer, Reply};
 
 pub(crate) fn list(call: &mut Call<'_>) -> Answer {
