@@ -1,22 +1,55 @@
 //! What progenitor needs and other readers of `resolved.json` must not see: each a named change with
-//! its reason, made in memory.
+//! its reason, made in memory. The slice names those that it needs.
 
 use anyhow::{Result, bail};
+use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
-/// Every adjustment, in order.
-pub(crate) fn adjust(document: &mut Value) -> Result<()> {
-    let mut changes = [0; 3];
-    for operation in operations(document) {
-        changes[0] += drop_error_responses(operation);
-        changes[1] += widen_success(operation)?;
-        changes[2] += drop_workspace_header(operation);
+/// One kind of change, as `slice.toml` names it.
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Adjustment {
+    /// progenitor takes at most one error type per operation and loses the status of an error whose body
+    /// has another shape. Without a declared error every one arrives as status, headers and unread body.
+    DropErrorResponses,
+    /// A 201 or 202 with a good body is a success, whatever the document names.
+    WidenSuccess,
+    /// The client sends `x-workspace-id` with every call; as a parameter it would be an argument of each.
+    DropWorkspaceHeader,
+    /// The generator turns a pattern into a regular expression, which needs one more crate, and into a
+    /// client that refuses what the service may have come to accept.
+    DropPatterns,
+}
+
+impl Adjustment {
+    /// The name in `slice.toml`.
+    fn name(self) -> &'static str {
+        match self {
+            Self::DropErrorResponses => "drop_error_responses",
+            Self::WidenSuccess => "widen_success",
+            Self::DropWorkspaceHeader => "drop_workspace_header",
+            Self::DropPatterns => "drop_patterns",
+        }
     }
-    let names = ["drop_error_responses", "widen_success", "drop_workspace_header"];
-    match names.iter().zip(changes).find(|(_, count)| *count == 0) {
-        Some((name, _)) => bail!("the adjustment `{name}` changes nothing any more; remove it"),
-        None => Ok(()),
+}
+
+/// Makes the wanted adjustments. One that changes nothing has outlived its reason and is an error.
+pub(crate) fn adjust(document: &mut Value, wanted: &[Adjustment]) -> Result<()> {
+    for adjustment in wanted {
+        let changes = match adjustment {
+            Adjustment::DropErrorResponses => operations(document).map(drop_error_responses).sum(),
+            Adjustment::WidenSuccess => operations(document).map(widen_success).sum::<Result<usize>>()?,
+            Adjustment::DropWorkspaceHeader => operations(document).map(drop_workspace_header).sum(),
+            Adjustment::DropPatterns => drop_patterns(document),
+        };
+        if changes == 0 {
+            bail!(
+                "the adjustment `{}` changes nothing; take it out of openapi/slice.toml",
+                adjustment.name()
+            );
+        }
     }
+    Ok(())
 }
 
 /// All operation objects of a document.
@@ -26,8 +59,6 @@ pub(crate) fn operations(document: &mut Value) -> impl Iterator<Item = &mut Valu
     items.flat_map(Map::values_mut).filter(|operation| operation.get("responses").is_some())
 }
 
-/// progenitor takes at most one error type per operation and loses the status of an error whose body
-/// has another shape. Without a declared error every one arrives as status, headers and unread body.
 fn drop_error_responses(operation: &mut Value) -> usize {
     let Some(responses) = operation["responses"].as_object_mut() else { return 0 };
     let all = responses.len();
@@ -35,7 +66,6 @@ fn drop_error_responses(operation: &mut Value) -> usize {
     all - responses.len()
 }
 
-/// A 201 or 202 with a good body is a success, whatever the document names.
 fn widen_success(operation: &mut Value) -> Result<usize> {
     let Some(responses) = operation["responses"].as_object_mut() else { return Ok(0) };
     let first = responses.keys().next().cloned();
@@ -45,11 +75,13 @@ fn widen_success(operation: &mut Value) -> Result<usize> {
             responses.insert("2XX".into(), response);
             Ok(1)
         }
-        (_, count) => bail!("{} documents {count} successes; one was expected", operation["operationId"]),
+        (_, count) => {
+            let id = operation["operationId"].as_str().unwrap_or("without an id");
+            bail!("the operation `{id}` documents {count} successes; one was expected")
+        }
     }
 }
 
-/// The client sends `x-workspace-id` with every call; as a parameter it would be an argument of each.
 fn drop_workspace_header(operation: &mut Value) -> usize {
     let Some(parameters) = operation.get_mut("parameters").and_then(Value::as_array_mut) else { return 0 };
     let all = parameters.len();
@@ -57,4 +89,19 @@ fn drop_workspace_header(operation: &mut Value) -> usize {
         parameter["in"] != json!("header") || parameter["name"] != json!("x-workspace-id")
     });
     all - parameters.len()
+}
+
+/// Only a pattern is a text: a property of that name is an object.
+fn drop_patterns(value: &mut Value) -> usize {
+    match value {
+        Value::Object(map) => {
+            let own = map.get("pattern").is_some_and(Value::is_string);
+            if own {
+                map.remove("pattern");
+            }
+            usize::from(own) + map.values_mut().map(drop_patterns).sum::<usize>()
+        }
+        Value::Array(items) => items.iter_mut().map(drop_patterns).sum(),
+        _ => 0,
+    }
 }

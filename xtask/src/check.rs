@@ -24,7 +24,16 @@ const STEPS: [Step; 5] = [
     },
     Step {
         name: "clippy without HTTPS",
-        arguments: &["clippy", "-p", "mlspace-registry", "--no-default-features", "--quiet", "--", "-D", "warnings"],
+        arguments: &[
+            "clippy",
+            "-p",
+            "mlspace-registry",
+            "--no-default-features",
+            "--quiet",
+            "--",
+            "-D",
+            "warnings",
+        ],
         environment: &[],
     },
     Step {
@@ -53,6 +62,13 @@ pub(crate) fn run(root: &Path) -> Result<ExitCode> {
         })?;
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// `cargo xtask bench`: builds the benchmarks in release mode and runs one.
+pub(crate) fn bench(root: &Path, arguments: &[String]) -> Result<ExitCode> {
+    let mut cargo = Command::new(env!("CARGO"));
+    cargo.args(["run", "--release", "--quiet", "-p", "bench", "--"]).args(arguments).current_dir(root);
+    Ok(if cargo.status()?.success() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
 /// Runs a tool that not every machine has. CI must have it; elsewhere its absence is said and accepted.

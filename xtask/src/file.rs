@@ -52,7 +52,9 @@ fn sorted(value: &Value) -> Value {
 /// Replaces `path` in one step, so that a reader sees the old bytes or the new ones.
 pub(crate) fn replace(path: &Path, contents: &str) -> Result<()> {
     let temporary = path.with_extension("new");
-    fs::write(&temporary, contents)
+    let folder = path.parent().unwrap_or(path);
+    fs::create_dir_all(folder)
+        .and_then(|()| fs::write(&temporary, contents))
         .and_then(|()| fs::rename(&temporary, path))
         .with_context(|| format!("cannot write {}", path.display()))
 }

@@ -2,6 +2,7 @@
 
 mod adjust;
 mod check;
+mod circles;
 mod codegen;
 mod file;
 mod spec;
@@ -32,6 +33,12 @@ enum Command {
     },
     /// Run all that CI checks.
     Ci,
+    /// Run the benchmarks of the README, in release mode.
+    Bench {
+        /// What to pass on, such as `client --runs 5`.
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true, required = true)]
+        arguments: Vec<String>,
+    },
 }
 
 #[derive(Subcommand)]
@@ -44,6 +51,10 @@ enum SpecCommand {
         #[arg(long, value_name = "YYYY-MM-DD", value_parser = spec::import::parse_date)]
         date: Option<String>,
     },
+    /// Compare two documents and say what each change means for a client.
+    Diff(spec::diff::Arguments),
+    /// Take over a new official document: import, diff, codegen, tests of requests, report on stdout.
+    Update(spec::update::Arguments),
 }
 
 fn main() -> ExitCode {
@@ -52,8 +63,11 @@ fn main() -> ExitCode {
         Command::Spec(SpecCommand::Import { file, date }) => {
             spec::import::run(&root, &file, date.as_deref()).map(|()| ExitCode::SUCCESS)
         }
+        Command::Spec(SpecCommand::Diff(arguments)) => spec::diff::run(&arguments),
+        Command::Spec(SpecCommand::Update(arguments)) => spec::update::run(&root, &arguments),
         Command::Codegen { check } => codegen::run(&root, check),
         Command::Ci => check::run(&root),
+        Command::Bench { arguments } => check::bench(&root, &arguments),
     };
     result.unwrap_or_else(|error| {
         eprintln!("error: {error:#}");

@@ -46,14 +46,14 @@ impl Transport for Network {
 /// their headers.
 #[derive(Clone)]
 pub struct Session {
-    headers: HeaderMap,
+    headers: Arc<HeaderMap>,
     transport: Arc<dyn Transport>,
 }
 
 impl Session {
     /// A session whose requests carry `headers`. Mark secret values as sensitive: recorders go by that.
     pub fn new(headers: HeaderMap, transport: Arc<dyn Transport>) -> Self {
-        Self { headers, transport }
+        Self { headers: Arc::new(headers), transport }
     }
 }
 
@@ -86,7 +86,9 @@ impl ClientHooks<Session> for Client {
         let headers = request.headers_mut();
         // The generator sends the document's version, of which the service knows nothing.
         headers.remove("api-version");
-        headers.extend(self.inner.headers.clone());
+        for (name, value) in &*self.inner.headers {
+            headers.insert(name, value.clone());
+        }
         self.inner.transport.send(info.operation_id, &self.client, request).await
     }
 }

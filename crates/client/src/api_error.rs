@@ -103,6 +103,8 @@ impl ApiError {
             Ok(Value::Object(map)) => self.read_object(&Value::Object(map)),
             Ok(Value::String(inner)) => self.message = readable(&inner),
             Ok(_) => {}
+            // JSON that breaks off is no sentence.
+            Err(_) if text.trim_start().starts_with(['{', '[', '"']) => {}
             Err(_) => self.message = readable(&text),
         }
     }
@@ -161,9 +163,8 @@ fn field_error(entry: &Value) -> Option<FieldError> {
 
 /// The text as one printable line, or `None` if it is markup or empty.
 fn readable(text: &str) -> Option<String> {
-    let start = text.trim_start();
-    let markup =
-        start.starts_with('<') || start.get(..9).is_some_and(|s| s.eq_ignore_ascii_case("<!doctype"));
+    let is_tag = |rest: &str| rest.starts_with(|c: char| c.is_ascii_alphabetic() || "!/?".contains(c));
+    let markup = text.trim_start().starts_with('<') || text.split('<').skip(1).any(is_tag);
     if markup {
         return None;
     }

@@ -14,6 +14,7 @@ use crate::clock::{Clock, SystemClock};
 use crate::error::{Error, Result};
 use crate::limiter::Limiter;
 use crate::retry::RetryPolicy;
+use crate::verify::Verify;
 
 /// The service's address.
 pub const DEFAULT_BASE_URL: &str = "https://api.ai.cloud.ru";
@@ -45,6 +46,7 @@ pub struct ClientBuilder {
     certificates: Vec<Vec<u8>>,
     plain_http: bool,
     read_only: bool,
+    verify: Verify,
     clock: Arc<dyn Clock>,
     transport: Arc<dyn Transport>,
     on_wait: Option<Observer>,
@@ -65,6 +67,7 @@ impl ClientBuilder {
             certificates: Vec::new(),
             plain_http: false,
             read_only: false,
+            verify: Verify::default(),
             clock: Arc::new(SystemClock),
             transport: Arc::new(Network),
             on_wait: None,
@@ -145,6 +148,12 @@ impl ClientBuilder {
         self
     }
 
+    /// Which writes are read back although the service has said yes. Default [`Verify::Labels`].
+    pub fn verify(mut self, verify: Verify) -> Self {
+        self.verify = verify;
+        self
+    }
+
     /// Is told of every wait before it begins: for the rate limit, or before another attempt.
     pub fn on_wait(mut self, observer: impl Fn(&Wait) + Send + Sync + 'static) -> Self {
         self.on_wait = Some(Arc::new(observer));
@@ -209,6 +218,7 @@ impl ClientBuilder {
             timeout: self.timeout,
             deadline: self.deadline,
             read_only: self.read_only,
+            verify: self.verify,
             clock: self.clock,
             transport: self.transport,
             on_wait: self.on_wait,

@@ -104,6 +104,14 @@ impl<T: Clone> Cache<T> {
         }
     }
 
+    /// Which value there is, if it need not be replaced yet.
+    pub(crate) fn fresh_generation(&self, clock: &dyn Clock) -> Option<u64> {
+        let state = self.state();
+        let cached = state.cached.as_ref()?;
+        let fresh = cached.lifetime.is_none_or(|life| clock.now() < life.refresh);
+        fresh.then_some(cached.generation)
+    }
+
     /// Drops the value of that generation; a newer one stays.
     pub(crate) fn invalidate(&self, generation: u64) {
         let mut state = self.state();

@@ -108,10 +108,13 @@ impl Client {
         let mut last = None;
         loop {
             self.keep_under_the_rate(&timer, &mut last).await?;
-            let Ok(signed) = tokio::time::timeout(timer.left(clock.now()), self.sign(&call)).await else {
-                return Err(timer.over(last));
+            let signature = match self.signed_already(&call) {
+                Some(signature) => signature,
+                None => match tokio::time::timeout(timer.left(clock.now()), self.sign(&call)).await {
+                    Ok(signed) => signed?,
+                    Err(_) => return Err(timer.over(last)),
+                },
             };
-            let signature = signed?;
             attempts += 1;
             let error = match self.attempt(&call, &timer, attempts, &signature, &request).await {
                 Ok(value) => return Ok(value),
@@ -158,13 +161,23 @@ impl Client {
         if timer.left(self.clock().now()) < duration {
             return Err(timer.over(last.take()));
         }
-        let wait = Wait { operation: timer.operation, reason, duration };
-        tracing::debug!(?reason, ms = duration.as_millis() as u64, "waiting");
+        self.announce(Wait { operation: timer.operation, reason, duration });
+        self.clock().sleep(duration).await;
+        Ok(())
+    }
+
+    /// Waits as before another attempt, for work that repeats calls by rules of its own.
+    pub(crate) async fn back_off(&self, operation: &'static str, attempt: u32) {
+        let duration = self.settings().retry.backoff(attempt, fastrand::f64());
+        self.announce(Wait { operation, reason: WaitReason::Backoff, duration });
+        self.clock().sleep(duration).await;
+    }
+
+    fn announce(&self, wait: Wait) {
+        tracing::debug!(reason = ?wait.reason, ms = wait.duration.as_millis() as u64, "waiting");
         if let Some(observer) = &self.settings().on_wait {
             observer(&wait);
         }
-        self.clock().sleep(duration).await;
-        Ok(())
     }
 
     async fn attempt<T, F, Fut>(
@@ -183,7 +196,7 @@ impl Client {
         let start = self.clock().now();
         let left = timer.left(start);
         let limit = self.settings().timeout.min(left);
-        let sending = request(self.low_level(signature));
+        let sending = request(signature.api.clone());
         let answer = tokio::time::timeout(limit, async {
             match sending.await {
                 Ok(value) => Ok((value.status().as_u16(), value.into_inner())),

@@ -1,7 +1,7 @@
 //! The client: what all calls share, and the way to the nouns.
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use mlspace_registry_api::{self as api, Secret, Transport, types};
@@ -17,8 +17,9 @@ use crate::operation::REGISTRY_GET;
 use crate::password::Password;
 use crate::repositories::Repositories;
 use crate::retry::RetryPolicy;
-use crate::sign_in::WorkspaceKey;
+use crate::sign_in::{Signature, WorkspaceKey};
 use crate::tags::Tags;
+use crate::verify::Verify;
 use crate::workspaces::Workspaces;
 
 /// A client of one workspace's registry. Cheap to clone; clones share the token, the connections and the
@@ -34,6 +35,7 @@ struct Inner {
     tokens: Cache<Secret>,
     workspaces: Cache<Arc<WorkspaceKey>>,
     limiter: Limiter,
+    signature: Mutex<Option<Arc<Signature>>>,
 }
 
 /// What the builder was told.
@@ -47,6 +49,7 @@ pub(crate) struct Settings {
     pub(crate) timeout: Duration,
     pub(crate) deadline: Duration,
     pub(crate) read_only: bool,
+    pub(crate) verify: Verify,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) transport: Arc<dyn Transport>,
     pub(crate) on_wait: Option<Observer>,
@@ -61,7 +64,16 @@ impl Client {
     pub(crate) fn from_parts(settings: Settings, http: reqwest::Client, limiter: Limiter) -> Self {
         let api = api::Client::new_with_client(&settings.base_url, http, api::Session::default());
         let (tokens, workspaces) = (Cache::new(), Cache::new());
-        Self { inner: Arc::new(Inner { settings, api, tokens, workspaces, limiter }) }
+        Self {
+            inner: Arc::new(Inner {
+                settings,
+                api,
+                tokens,
+                workspaces,
+                limiter,
+                signature: Mutex::default(),
+            }),
+        }
     }
 
     /// Reads the workspace's registry. One request.
@@ -114,8 +126,7 @@ impl Client {
     /// # Errors
     /// When signing in fails.
     pub async fn api(&self) -> Result<api::Client> {
-        let signature = self.sign(&Call::new(&REGISTRY_GET)).await?;
-        Ok(self.low_level(&signature))
+        Ok(self.sign(&Call::new(&REGISTRY_GET)).await?.api.clone())
     }
 
     /// The workspace that calls are about, as given or as found. Up to three requests if it is not known
@@ -154,6 +165,10 @@ impl Client {
 
     pub(crate) fn workspaces_cache(&self) -> &Cache<Arc<WorkspaceKey>> {
         &self.inner.workspaces
+    }
+
+    pub(crate) fn last_signature(&self) -> &Mutex<Option<Arc<Signature>>> {
+        &self.inner.signature
     }
 
     pub(crate) fn transport(&self) -> Arc<dyn Transport> {

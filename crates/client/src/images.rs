@@ -26,7 +26,7 @@ impl Images<'_> {
     /// Two requests: the service gives the whole list at once, and the repository's count is read to
     /// compare. Where the service gives less than it counts, further pages are read and merged by image,
     /// because paging here splits an image over two pages with part of its tags on each.
-    pub fn list(&self, repository_id: Uuid) -> Pager<Image> {
+    pub fn list(self, repository_id: Uuid) -> Pager<Image> {
         Pager::new(ImagesOf { client: self.client.clone(), repository_id })
     }
 
@@ -34,7 +34,7 @@ impl Images<'_> {
     ///
     /// # Errors
     /// [`is_not_found`](crate::Error::is_not_found) when there is none with this id.
-    pub async fn get(&self, id: Uuid) -> Result<Image> {
+    pub async fn get(self, id: Uuid) -> Result<Image> {
         let call = Call::new(&IMAGE_GET).fields(&["image_id"]);
         self.client.call(call, |api| async move { api.image_get(&id).await }).await
     }
@@ -43,12 +43,12 @@ impl Images<'_> {
     ///
     /// # Errors
     /// As every call, but for 404.
-    pub async fn get_opt(&self, id: Uuid) -> Result<Option<Image>> {
+    pub async fn get_opt(self, id: Uuid) -> Result<Option<Image>> {
         optional(self.get(id).await)
     }
 
     /// Starts to delete images.
-    pub fn delete_many(&self, ids: impl IntoIterator<Item = Uuid>) -> DeleteMany {
+    pub fn delete_many(self, ids: impl IntoIterator<Item = Uuid>) -> DeleteMany {
         DeleteMany::new(self.client.clone(), Target::Images, ids)
     }
 }

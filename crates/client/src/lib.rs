@@ -45,6 +45,7 @@ pub use password::{Password, RotationConsent};
 pub use repositories::{Repositories, RepositoryUpdate};
 pub use retry::RetryPolicy;
 pub use tags::{TagCreation, Tags};
+pub use verify::Verify;
 pub use workspaces::Workspaces;
 
 /// The first page of the repository, compiled.

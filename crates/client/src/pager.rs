@@ -6,10 +6,9 @@
 //! 2. A page that is short or brings nothing new is a reason for doubt, not the end: the service's own
 //!    count is read, once.
 //! 3. With as many items as the count says, the list has ended. With fewer, reading goes on, until
-//!    [`FRUITLESS_PAGES`] pages in a row bring nothing new; a server that ignores `page` stops us there.
+//!    three pages in a row bring nothing new; a server that ignores `page` stops us there.
 //! 4. The verdict says whether the list is complete.
 
-use std::collections::{HashSet, VecDeque};
 use std::fmt;
 use std::num::NonZeroU32;
 use std::pin::Pin;
@@ -22,15 +21,13 @@ use mlspace_registry_api::types::Repository;
 use uuid::Uuid;
 
 use crate::error::Result;
+use cursor::{Cursor, read_on};
+
+mod cursor;
 
 /// Items asked for with one request unless the caller says otherwise. Neither the service's default nor
 /// its maximum is known; other clients of it use 50 to 200.
 pub const DEFAULT_PAGE_SIZE: u32 = 100;
-/// Pages without anything new that are read in a row before a list is given up as short.
-const FRUITLESS_PAGES: u32 = 3;
-/// Ids that are remembered to drop repeated items: a bound, so that memory does not grow with the list.
-const REMEMBERED: usize = 65_536;
-
 pub(crate) type Boxed<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
 /// Whether a list held all there was.
@@ -144,44 +141,6 @@ enum State<T> {
     Ended,
 }
 
-/// How far a list has been read.
-#[derive(Default)]
-struct Cursor {
-    pages: u32,
-    seen: Seen,
-    items: u64,
-    fruitless: u32,
-    counted: bool,
-    count: Option<u64>,
-    end: Option<Completeness>,
-}
-
-/// The ids of the first page, for a server that starts over, and the most recent ones.
-#[derive(Default)]
-struct Seen {
-    first: HashSet<Uuid>,
-    recent: HashSet<Uuid>,
-    order: VecDeque<Uuid>,
-}
-
-impl Seen {
-    fn is_new(&mut self, id: Uuid, first_page: bool) -> bool {
-        if self.first.contains(&id) || self.recent.contains(&id) {
-            return false;
-        }
-        if first_page {
-            return self.first.insert(id);
-        }
-        if self.order.len() == REMEMBERED
-            && let Some(oldest) = self.order.pop_front()
-        {
-            self.recent.remove(&oldest);
-        }
-        self.order.push_back(id);
-        self.recent.insert(id)
-    }
-}
-
 impl<T: Send + 'static> Pager<T> {
     pub(crate) fn new(source: impl Source<T> + 'static) -> Self {
         let page_size = NonZeroU32::new(DEFAULT_PAGE_SIZE).unwrap_or(NonZeroU32::MIN);
@@ -290,54 +249,6 @@ impl<T: Send + 'static> Stream for Pager<T> {
 
 impl<T> Unpin for Pager<T> {}
 impl<T> Unpin for Pages<T> {}
-
-/// Reads until there is a page with something new on it, or the list ends.
-async fn read_on<T: Send + 'static>(
-    mut cursor: Cursor,
-    source: Arc<dyn Source<T>>,
-    size: NonZeroU32,
-) -> (Cursor, Option<Result<Page<T>>>) {
-    while cursor.end.is_none() {
-        let number = cursor.pages + 1;
-        let batch = match source.page(number, size).await {
-            Ok(batch) => batch,
-            Err(error) => return (cursor, Some(Err(error))),
-        };
-        cursor.pages = number;
-        let full = batch.items.len() >= size.get() as usize;
-        let mut items = batch.items;
-        items.retain(|item| cursor.seen.is_new(source.id(item), number == 1));
-        cursor.items += items.len() as u64;
-        cursor.fruitless = if items.is_empty() { cursor.fruitless + 1 } else { 0 };
-        cursor.end = match batch.end {
-            Some(end) => Some(end),
-            None => cursor.judge(&*source, full, items.is_empty()).await,
-        };
-        if !items.is_empty() {
-            return (cursor, Some(Ok(Page { number, items })));
-        }
-    }
-    (cursor, None)
-}
-
-impl Cursor {
-    /// Whether the list ends with the page just read, and how.
-    async fn judge<T>(
-        &mut self,
-        source: &dyn Source<T>,
-        full: bool,
-        nothing_new: bool,
-    ) -> Option<Completeness> {
-        if (!full || nothing_new) && !self.counted {
-            self.counted = true;
-            // A count that cannot be read takes the verdict away, not the list.
-            self.count = source.count().await;
-        }
-        let reached = self.count.is_some_and(|count| self.items >= count);
-        let given_up = nothing_new && (self.count.is_none() || self.fruitless >= FRUITLESS_PAGES);
-        (self.counted && (reached || given_up)).then(|| Completeness::judge(self.items, self.count))
-    }
-}
 
 impl<T> fmt::Debug for Pager<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

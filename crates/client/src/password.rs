@@ -28,7 +28,7 @@ impl Password<'_> {
     /// # Errors
     /// Refused for service accounts. [`Error::Unconfirmed`] when the answer got lost: the old password may
     /// be dead already, and rotating again is the only way to learn a new one.
-    pub async fn rotate(&self, consent: RotationConsent) -> Result<Secret> {
+    pub async fn rotate(self, consent: RotationConsent) -> Result<Secret> {
         let RotationConsent::OldPasswordStopsWorkingEverywhere = consent;
         let call = Call::new(&GENERATE_PASSWORD);
         let operation = call.operation.id;

@@ -13,7 +13,7 @@ use crate::client::Client;
 use crate::error::{Error, Result};
 use crate::operation::{REPOSITORY_FAVORITE, REPOSITORY_GET, REPOSITORY_LIST, REPOSITORY_UPDATE};
 use crate::pager::{Batch, Boxed, Pager, Source};
-use crate::verify::{confirm, optional};
+use crate::verify::{Verify, confirm, optional};
 
 /// The repositories of the registry.
 #[derive(Clone, Copy, Debug)]
@@ -23,7 +23,7 @@ pub struct Repositories<'a> {
 
 impl Repositories<'_> {
     /// Lists all repositories. One request a page, and one for the registry's count at the end.
-    pub fn list(&self) -> Pager<Repository> {
+    pub fn list(self) -> Pager<Repository> {
         Pager::new(AllRepositories(self.client.clone()))
     }
 
@@ -31,7 +31,7 @@ impl Repositories<'_> {
     ///
     /// # Errors
     /// [`is_not_found`](Error::is_not_found) when there is none with this id.
-    pub async fn get(&self, id: Uuid) -> Result<Repository> {
+    pub async fn get(self, id: Uuid) -> Result<Repository> {
         let call = Call::new(&REPOSITORY_GET).fields(&["repository_id"]);
         self.client.call(call, |api| async move { api.repository_get(&id).await }).await
     }
@@ -40,12 +40,12 @@ impl Repositories<'_> {
     ///
     /// # Errors
     /// As every call, but for 404.
-    pub async fn get_opt(&self, id: Uuid) -> Result<Option<Repository>> {
+    pub async fn get_opt(self, id: Uuid) -> Result<Option<Repository>> {
         optional(self.get(id).await)
     }
 
     /// Starts a change of description and labels; [`send`](RepositoryUpdate::send) makes it.
-    pub fn update(&self, id: Uuid) -> RepositoryUpdate {
+    pub fn update(self, id: Uuid) -> RepositoryUpdate {
         RepositoryUpdate {
             client: self.client.clone(),
             id,
@@ -56,12 +56,12 @@ impl Repositories<'_> {
         }
     }
 
-    /// Marks the repository as a favourite of whoever signs in, or takes the mark away. One request; a
-    /// second one if the answer does not show the change.
+    /// Marks the repository as a favourite of whoever signs in, or takes the mark away. One request; one
+    /// more to read it back with [`Verify::Always`], or if the answer does not show the change.
     ///
     /// # Errors
     /// [`Error::NotApplied`] or [`Error::Unconfirmed`] when the answer got lost or does not show the change.
-    pub async fn set_favorite(&self, id: Uuid, favorite: bool) -> Result<Repository> {
+    pub async fn set_favorite(self, id: Uuid, favorite: bool) -> Result<Repository> {
         let call = Call::new(&REPOSITORY_FAVORITE).fields(&["repository_id", "favorite"]);
         let body = types::FavoriteInput { favorite };
         let answer = self.client.call(call, |api| {
@@ -70,11 +70,12 @@ impl Repositories<'_> {
         });
         let what = if favorite { "the favourite mark" } else { "taking the favourite mark away" };
         let shows = |repository: &Repository| repository.favorite == favorite;
-        confirm("repository_favorite", what, answer.await, shows, false, || self.get(id)).await
+        let verify = self.client.settings().verify == Verify::Always;
+        confirm("repository_favorite", what, answer.await, shows, verify, || self.get_opt(id)).await
     }
 
     /// Starts to delete repositories with all their images and tags.
-    pub fn delete_many(&self, ids: impl IntoIterator<Item = Uuid>) -> DeleteMany {
+    pub fn delete_many(self, ids: impl IntoIterator<Item = Uuid>) -> DeleteMany {
         DeleteMany::new(self.client.clone(), Target::Repositories, ids)
     }
 }
@@ -110,8 +111,8 @@ impl RepositoryUpdate {
         self
     }
 
-    /// Whether to read the repository again to see that the change stuck: one request more. By default on
-    /// when labels change, because the service is known to accept labels and drop them, and off otherwise.
+    /// Whether to read the repository again to see that the change stuck: one request more. By default as
+    /// the client's [`Verify`] says: when labels change, and not otherwise.
     pub fn verify(mut self, verify: bool) -> Self {
         self.verify = Some(verify);
         self
@@ -140,9 +141,14 @@ impl RepositoryUpdate {
             async move { api.repository_update(&id, &body).await }
         });
         let labels = !self.add.is_empty() || !self.remove.is_empty();
-        let (answer, verify) = (answer.await, self.verify.unwrap_or(labels));
+        let by_default = match self.client.settings().verify {
+            Verify::Labels => labels,
+            Verify::Always => true,
+            Verify::Never => false,
+        };
+        let (answer, verify) = (answer.await, self.verify.unwrap_or(by_default));
         let repositories = self.client.repositories();
-        let read = || repositories.get(id);
+        let read = || repositories.get_opt(id);
         confirm("repository_update", "the change", answer, |shown| self.shows(shown), verify, read).await
     }
 

@@ -56,12 +56,16 @@ impl RetryPolicy {
             return None;
         }
         let asked = error.api().and_then(|error| error.retry_after());
-        // Full jitter, so that calls which failed together do not come back together.
-        let backoff = self.base.saturating_mul(1 << (attempt - 1).min(16)).min(self.cap).mul_f64(jitter);
         Some(match asked {
             Some(asked) => asked.min(self.retry_after_cap) + self.base.mul_f64(jitter),
-            None => backoff,
+            None => self.backoff(attempt, jitter),
         })
+    }
+
+    /// The wait after that many attempts. Full jitter, so that calls which failed together do not come back
+    /// together.
+    pub(crate) fn backoff(&self, attempt: u32, jitter: f64) -> Duration {
+        self.base.saturating_mul(1 << (attempt - 1).min(16)).min(self.cap).mul_f64(jitter)
     }
 }
 

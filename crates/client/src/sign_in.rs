@@ -23,32 +23,57 @@ pub(crate) struct WorkspaceKey {
     pub(crate) api_key: Secret,
 }
 
-/// The headers of one attempt, and what they were made from. Never changed once made.
-#[derive(Debug, Default)]
+/// The generated client with the headers of a call, and what they were made from. Never changed once made.
+#[derive(Debug)]
 pub(crate) struct Signature {
-    headers: HeaderMap,
+    pub(crate) api: api::Client,
     token: Option<Cached<Secret>>,
     workspace: Option<Cached<Arc<WorkspaceKey>>>,
 }
 
+impl Signature {
+    /// Whether it was made from this token and this workspace.
+    fn is_from(&self, token: u64, workspace: u64) -> bool {
+        self.token.as_ref().is_some_and(|of| of.generation == token)
+            && self.workspace.as_ref().is_some_and(|of| of.generation == workspace)
+    }
+}
+
 impl Client {
-    /// Makes the headers that a call needs; fetches what there is not yet.
-    pub(crate) async fn sign(&self, call: &Call) -> Result<Signature> {
-        let mut signature = Signature::default();
-        let needs = call.operation.needs;
-        if needs == Needs::Nothing {
-            return Ok(signature);
+    /// The last full signature, if nothing that it was made from has changed or needs to be replaced.
+    pub(crate) fn signed_already(&self, call: &Call) -> Option<Arc<Signature>> {
+        if call.operation.needs != Needs::Everything || call.workspace.is_some() {
+            return None;
         }
-        let token = self.token().await?;
-        signature.headers.insert(AUTHORIZATION, secret_header(&format!("Bearer {}", token.value.expose()))?);
-        signature.token = Some(token);
-        if let Some(workspace) = &call.workspace {
-            signature.headers.insert("x-workspace-id", header(workspace)?);
+        let token = self.tokens().fresh_generation(self.clock())?;
+        let workspace = self.workspaces_cache().fresh_generation(self.clock())?;
+        let last = self.last_signature().lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+        last.as_ref().filter(|signature| signature.is_from(token, workspace)).cloned()
+    }
+
+    /// Makes the headers that a call needs; fetches what there is not yet.
+    pub(crate) async fn sign(&self, call: &Call) -> Result<Arc<Signature>> {
+        let needs = call.operation.needs;
+        let (mut headers, mut token, mut workspace) = (HeaderMap::new(), None, None);
+        if needs != Needs::Nothing {
+            let cached = self.token().await?;
+            headers.insert(AUTHORIZATION, secret_header(&format!("Bearer {}", cached.value.expose()))?);
+            token = Some(cached);
+        }
+        if let Some(id) = &call.workspace {
+            headers.insert("x-workspace-id", header(id)?);
         } else if needs == Needs::Everything {
-            let workspace = self.workspace_key().await?;
-            signature.headers.insert("x-workspace-id", header(&workspace.value.id)?);
-            signature.headers.insert("x-api-key", secret_header(workspace.value.api_key.expose())?);
-            signature.workspace = Some(workspace);
+            let cached = self.workspace_key().await?;
+            headers.insert("x-workspace-id", header(&cached.value.id)?);
+            headers.insert("x-api-key", secret_header(cached.value.api_key.expose())?);
+            workspace = Some(cached);
+        }
+        let api = self.unsigned().with_session(api::Session::new(headers, self.transport()));
+        let signature = Signature { api, token, workspace };
+        let signature = Arc::new(signature);
+        if signature.workspace.is_some() {
+            let mut last = self.last_signature().lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+            *last = Some(signature.clone());
         }
         Ok(signature)
     }
@@ -66,12 +91,6 @@ impl Client {
             self.tokens().invalidate(token.generation);
         }
         signature.token.is_some()
-    }
-
-    /// The generated client with these headers.
-    pub(crate) fn low_level(&self, signature: &Signature) -> api::Client {
-        let session = api::Session::new(signature.headers.clone(), self.transport());
-        self.unsigned().with_session(session)
     }
 
     /// All secrets that an answer could repeat.

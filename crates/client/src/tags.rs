@@ -12,7 +12,7 @@ use crate::client::Client;
 use crate::error::{Error, Result};
 use crate::operation::{TAG_CREATE, TAG_LIST, TAG_UPDATE};
 use crate::pager::{Batch, Boxed, Completeness, Pager, Source};
-use crate::verify::is_lost;
+use crate::verify::{Verify, confirm};
 
 /// The tags of an image.
 #[derive(Clone, Copy, Debug)]
@@ -23,22 +23,23 @@ pub struct Tags<'a> {
 impl Tags<'_> {
     /// Lists the tags of an image. One request. The service counts no tags, so whether the list is
     /// complete is not known.
-    pub fn list(&self, image_id: Uuid) -> Pager<Tag> {
+    pub fn list(self, image_id: Uuid) -> Pager<Tag> {
         Pager::new(TagsOf { client: self.client.clone(), image_id })
     }
 
     /// Starts to give an image another tag; [`send`](TagCreation::send) does it.
-    pub fn create(&self, image_id: Uuid, name: impl Into<String>) -> TagCreation {
+    pub fn create(self, image_id: Uuid, name: impl Into<String>) -> TagCreation {
         TagCreation { client: self.client.clone(), image_id, name: name.into(), color: None }
     }
 
-    /// Sets the colour of a tag, or clears it with `None`. One request. Which colours the service takes is
-    /// not known; web colours such as `#2f81f7` are common.
+    /// Sets the colour of a tag, or clears it with `None`. One request; one more to list the image's tags
+    /// with [`Verify::Always`]. Which colours the service takes is not known; web colours such as `#2f81f7`
+    /// are common.
     ///
     /// # Errors
-    /// [`Error::Unconfirmed`] when the answer got lost or does not show the colour: there is no way to read
-    /// a single tag, so list the image's tags to see.
-    pub async fn set_color(&self, tag_id: Uuid, color: Option<&str>) -> Result<Tag> {
+    /// [`Error::Unconfirmed`] when the answer does not show the colour, or got lost: without an answer it is
+    /// not known which image to look at.
+    pub async fn set_color(self, tag_id: Uuid, color: Option<&str>) -> Result<Tag> {
         let color = color.map(check_color).transpose()?;
         let call = Call::new(&TAG_UPDATE).fields(&["tag_id", "color"]);
         let body = Arc::new(types::UpdateTag { color: color.clone() });
@@ -46,22 +47,28 @@ impl Tags<'_> {
             let body = body.clone();
             async move { api.tag_update(&tag_id, &body).await }
         });
-        let unconfirmed = |source: Option<Error>| Error::Unconfirmed {
-            operation: TAG_UPDATE.id,
-            what: "the colour".into(),
-            source: source.map(Box::new),
+        let answer = answer.await;
+        let image_id = answer.as_ref().ok().map(|tag| tag.image_id);
+        let read = || async move {
+            let image_id = image_id.ok_or_else(|| Error::Invalid("the tag's image is not known".into()))?;
+            self.find(image_id, |tag| tag.id == tag_id).await
         };
-        match answer.await {
-            Ok(tag) if tag.color == color => Ok(tag),
-            Ok(_) => Err(unconfirmed(None)),
-            Err(error) if is_lost(&error) => Err(unconfirmed(Some(error))),
-            Err(error) => Err(error),
-        }
+        let shows = |tag: &Tag| same_color(&tag.color, &color);
+        confirm(TAG_UPDATE.id, "the colour", answer, shows, self.verifies(), read).await
+    }
+
+    /// The tag of an image that fits, if there is one.
+    async fn find(self, image_id: Uuid, fits: impl Fn(&Tag) -> bool) -> Result<Option<Tag>> {
+        Ok(self.list(image_id).collect_all().await?.items.into_iter().find(fits))
+    }
+
+    fn verifies(self) -> bool {
+        self.client.settings().verify == Verify::Always
     }
 
     /// Starts to delete tags. Where an answer leaves doubt, all repositories are listed to see which tags
     /// are still there: the service has no way to read a single tag.
-    pub fn delete_many(&self, ids: impl IntoIterator<Item = Uuid>) -> DeleteMany {
+    pub fn delete_many(self, ids: impl IntoIterator<Item = Uuid>) -> DeleteMany {
         DeleteMany::new(self.client.clone(), Target::Tags, ids)
     }
 }
@@ -83,8 +90,8 @@ impl TagCreation {
         self
     }
 
-    /// Makes the tag. One request, never repeated once it may have arrived; if its answer is lost, one more
-    /// to read the image's tags.
+    /// Makes the tag. One request, never repeated once it may have arrived; one more to read the image's tags
+    /// if the answer is lost, or with [`Verify::Always`].
     ///
     /// # Errors
     /// [`Error::Invalid`] when the name cannot be a tag's; nothing is sent then. [`Error::NotApplied`] when
@@ -99,18 +106,21 @@ impl TagCreation {
             let body = body.clone();
             async move { api.tag_create(&body).await }
         });
-        let error = match answer.await {
-            Ok(tag) => return Ok(tag),
-            Err(error) if is_lost(&error) => error,
-            Err(error) => return Err(error),
+        let (answer, tags) = (answer.await, self.client.tags());
+        let shows = |tag: &Tag| {
+            tag.name == self.name && (body.color.is_none() || same_color(&tag.color, &body.color))
         };
-        let (operation, what) = (TAG_CREATE.id, format!("the tag {:?}", self.name));
-        let source = Box::new(error);
-        let Ok(tags) = self.client.tags().list(self.image_id).collect_all().await else {
-            return Err(Error::Unconfirmed { operation, what, source: Some(source) });
-        };
-        let made = tags.items.into_iter().find(|tag| tag.name == self.name);
-        made.ok_or(Error::NotApplied { operation, what, source })
+        let read = || tags.find(self.image_id, |tag| tag.name == self.name);
+        let what = format!("the tag {:?}", self.name);
+        confirm(TAG_CREATE.id, &what, answer, shows, tags.verifies(), read).await
+    }
+}
+
+/// Whether two colours are the same; a service may spell hexadecimal digits its own way.
+fn same_color(a: &Option<String>, b: &Option<String>) -> bool {
+    match (a, b) {
+        (Some(a), Some(b)) => a.eq_ignore_ascii_case(b),
+        (a, b) => a == b,
     }
 }
 

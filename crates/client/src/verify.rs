@@ -2,11 +2,25 @@
 
 use crate::error::{Error, Result, Sent};
 
+/// Which writes are read back although the service has said yes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Verify {
+    /// Those that the service is known to accept and drop: labels.
+    #[default]
+    Labels,
+    /// Every write that can be read back, for one request more each.
+    Always,
+    /// None. A lost answer is settled by reading all the same.
+    Never,
+}
+
 /// Settles a write.
 ///
 /// - Answered, and the answer shows the change: applied. With `verify`, reading must show it too.
 /// - Answered, and neither the answer nor reading shows it: unknown, for it may show later.
-/// - The answer is lost: reading decides. If that fails too, unknown.
+/// - The answer is lost: reading decides. If that fails too, unknown. `read` gives `None` for what is not
+///   there.
 /// - Refused: not applied, and the refusal is the error.
 pub(crate) async fn confirm<T, F>(
     operation: &'static str,
@@ -17,7 +31,7 @@ pub(crate) async fn confirm<T, F>(
     read: impl FnOnce() -> F,
 ) -> Result<T>
 where
-    F: Future<Output = Result<T>>,
+    F: Future<Output = Result<Option<T>>>,
 {
     let unconfirmed = |source: Option<Error>| Error::Unconfirmed {
         operation,
@@ -27,13 +41,13 @@ where
     match answer {
         Ok(value) if shows(&value) && !verify => Ok(value),
         Ok(_) => match read().await {
-            Ok(value) if shows(&value) => Ok(value),
+            Ok(Some(value)) if shows(&value) => Ok(value),
             Ok(_) => Err(unconfirmed(None)),
             Err(error) => Err(unconfirmed(Some(error))),
         },
         Err(error) if !is_lost(&error) => Err(error),
         Err(error) => match read().await {
-            Ok(value) if shows(&value) => Ok(value),
+            Ok(Some(value)) if shows(&value) => Ok(value),
             Ok(_) => Err(Error::NotApplied { operation, what: what.into(), source: Box::new(error) }),
             Err(_) => Err(unconfirmed(Some(error))),
         },

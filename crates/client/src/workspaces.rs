@@ -16,7 +16,7 @@ impl Workspaces<'_> {
     ///
     /// # Errors
     /// As every call.
-    pub async fn list(&self) -> Result<Vec<types::Workspace>> {
+    pub async fn list(self) -> Result<Vec<types::Workspace>> {
         self.client.workspace_list(None).await
     }
 
@@ -24,7 +24,7 @@ impl Workspaces<'_> {
     ///
     /// # Errors
     /// As every call.
-    pub async fn list_of_customer(&self, customer_id: &str) -> Result<Vec<types::Workspace>> {
+    pub async fn list_of_customer(self, customer_id: &str) -> Result<Vec<types::Workspace>> {
         self.client.workspace_list(Some(customer_id)).await
     }
 
@@ -32,7 +32,7 @@ impl Workspaces<'_> {
     ///
     /// # Errors
     /// 400 when the key's role does not allow it.
-    pub async fn api_key(&self, workspace_id: &str) -> Result<Secret> {
+    pub async fn api_key(self, workspace_id: &str) -> Result<Secret> {
         self.client.workspace_api_key(workspace_id).await
     }
 }

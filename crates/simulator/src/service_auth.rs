@@ -16,13 +16,13 @@ pub(crate) fn sign_in(call: &mut Call<'_>) -> Answer {
     problems.check()?;
 
     let lifetime = call.service.quirks.token_lifetime;
-    let expires = call.now() + Duration::from_secs(lifetime as u64);
+    let expires = call.now().saturating_add(Duration::from_secs(lifetime as u64));
     let token = call.service.auth.sign_in(&id, &secret, expires);
     let access_token = token.ok_or_else(|| Reply::code(401, 1, "invalid user credentials"))?;
     Reply::ok(&ServiceAuthResponse {
         token: BaseToken {
             access_token: access_token.into(),
-            expires_in: lifetime as i64,
+            expires_in: i64::try_from(lifetime).unwrap_or(i64::MAX),
             token_type: "Bearer".to_owned(),
         },
     })

@@ -206,14 +206,14 @@ impl World {
         }
     }
 
-    /// As [`World::edit_repository`], for an image and its tags.
+    /// As [`World::edit_repository`], for an image.
     pub(crate) fn edit_image(&mut self, id: Uuid, edit: impl FnOnce(&mut Image)) {
         if let Some(image) = self.images.get_mut(&id) {
             edit(image);
         }
     }
 
-    /// As [`World::edit_image`], for a tag.
+    /// As [`World::edit_repository`], for a tag.
     pub(crate) fn edit_tag(&mut self, id: Uuid, edit: impl FnOnce(&mut Tag)) {
         if let Some(tag) = self.tags.get_mut(&id) {
             edit(tag);

@@ -154,6 +154,17 @@ async fn a_key_that_is_wrong_or_incomplete_does_not_sign_in() {
 }
 
 #[tokio::test]
+async fn an_api_key_that_was_replaced_is_no_longer_good() {
+    let simulator = Simulator::start().await.unwrap();
+    let wire = Wire::new(&simulator).await;
+    simulator.rotate_api_key();
+    assert_eq!(code(&wire.get("/registries/current").await), (401, 10.into()));
+    let again = wire.signed("GET", "/public/v2/workspaces/v1/x_api_key");
+    assert_eq!(wire.send(again).await.ok()["x-api-key"], simulator.api_key().expose());
+    Wire::new(&simulator).await.get("/registries/current").await.ok();
+}
+
+#[tokio::test]
 async fn an_id_that_is_no_uuid_is_named_and_one_that_is_unknown_is_not_found() {
     let simulator = Simulator::start().await.unwrap();
     let wire = Wire::new(&simulator).await;

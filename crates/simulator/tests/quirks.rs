@@ -221,6 +221,9 @@ async fn a_token_lives_as_long_as_it_is_told_to() {
     wire.get("/registries/current").await.ok();
     simulator.advance(Duration::from_secs(1));
     assert_eq!(wire.get("/registries/current").await.json()["error_code"], 20);
+    simulator.quirk(Quirk::TokenLifetime(usize::MAX));
+    simulator.advance(Duration::MAX);
+    Wire::new(&simulator).await.get("/registries/current").await.ok();
 }
 
 #[test]

@@ -1,21 +1,19 @@
 //! `cargo xtask spec import`: the official document → `openapi/registry.json`.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use anyhow::{Context, Result, bail, ensure};
 use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
 
-use super::overlay::closest;
+use super::nearest::closest;
 use super::slice::Slice;
-use super::{DATA, NAME_MAPS, spelling};
+use super::{METHODS, escape, prose, references, spelling};
 use crate::file;
 
-/// Keys that hold sentences or samples. What they say is the vendor's to say, not ours to copy.
-const PROSE: [&str; 6] = ["description", "summary", "title", "example", "examples", "externalDocs"];
-/// Keys of a path item that are not operations.
-const METHODS: [&str; 8] = ["get", "put", "post", "delete", "options", "head", "patch", "trace"];
+/// Where the slice of the official document is kept.
+pub(crate) const REGISTRY: &str = "openapi/registry.json";
 
 /// Imports `source` into the repository at `root`. Nothing is written unless all of it is good.
 pub(crate) fn run(root: &Path, source: &Path, date: Option<&str>) -> Result<()> {
@@ -24,9 +22,8 @@ pub(crate) fn run(root: &Path, source: &Path, date: Option<&str>) -> Result<()> 
     let document = file::parse(&text, source)?;
     let imported = import(&document, &slice, text.as_bytes(), date)
         .with_context(|| format!("{} cannot be imported", source.display()))?;
-    let target = root.join("openapi/registry.json");
-    file::replace(&target, &file::to_stable_json(&imported)?)?;
-    eprintln!("openapi/registry.json: {} operations", slice.operations.len());
+    file::replace(&root.join(REGISTRY), &file::to_stable_json(&imported)?)?;
+    eprintln!("{REGISTRY}: {} operations", slice.operations.len());
     Ok(())
 }
 
@@ -50,18 +47,20 @@ pub(crate) fn import(document: &Value, slice: &Slice, bytes: &[u8], date: Option
         document.get("openapi").map_or("missing".to_owned(), Value::to_string)
     );
     let mut paths = operations(document, slice)?;
-    let mut components = referenced(document, &paths)?;
-    rename(&mut paths, &mut components, &slice.rename)?;
+    let mut components = references::reached(document, &paths)?;
+    references::rename(&mut paths, &mut components, &slice.rename)?;
     add_security(document, &paths, &mut components);
 
     let mut result = json!({
         "openapi": "3.0.3",
-        "info": document.get("info").cloned().unwrap_or_default(),
         "paths": paths,
         "components": components,
     });
-    clean(&mut result, "", false)?;
-    // Prose to the cleaner, facts here: the standard asks for a title, and provenance names the source.
+    if let Some(first) = spelling::normalise_document(&mut result).first() {
+        bail!("{}: {}", first.place, first.problem);
+    }
+    sort_required(&mut result);
+    // The standard asks for a title, and provenance names the source.
     let info = |key: &str| document.pointer(&format!("/info/{key}")).and_then(Value::as_str);
     let title = info("title").context("`info.title` is missing")?;
     result["info"] =
@@ -94,28 +93,60 @@ fn newest_retrieval(document: &Value) -> Option<String> {
     dates.filter(|date| parse_date(date).is_ok()).max().map(str::to_owned)
 }
 
-/// The sliced `paths`: only our methods, and the parameters that a path shares among its methods.
+/// The sliced `paths`: only our methods, each with all that it needs in its own place. Whether the
+/// vendor writes a parameter once for a path, as a component or in each operation changes nothing then.
 fn operations(document: &Value, slice: &Slice) -> Result<Map<String, Value>> {
     let all = document.get("paths").and_then(Value::as_object).context("`paths` is missing")?;
     let mut paths = Map::new();
     let mut missing = Vec::new();
     for (method, path) in slice.operations() {
+        let place = format!("/paths/{}/{method}", escape(path));
         let Some(operation) = all.get(path).and_then(|item| item.get(&method)) else {
             missing.push(describe_missing(&method, path, all));
             continue;
         };
-        let item = paths.entry(path).or_insert_with(|| json!({}));
-        item[&method] = operation.clone();
-        if let Some(shared) = all[path].get("parameters") {
-            item["parameters"] = shared.clone();
-        }
+        ensure!(operation.is_object(), "{place} is not an object");
+        let mut operation = operation.clone();
+        let mut shared = all[path].get("parameters").cloned().unwrap_or_default();
+        references::put_in_place(document, &mut operation, &place)?;
+        references::put_in_place(document, &mut shared, &place)?;
+        share_parameters(&mut operation, shared);
+        prose::strip(&mut operation, false);
         // An operation that states no security of its own falls under the document's.
         if let (None, Some(security)) = (operation.get("security"), document.get("security")) {
-            item[&method]["security"] = security.clone();
+            operation["security"] = security.clone();
         }
+        paths.entry(path).or_insert_with(|| json!({}))[&method] = operation;
     }
     ensure!(missing.is_empty(), "it lacks {} of our operations:\n  {}", missing.len(), missing.join("\n  "));
     Ok(paths)
+}
+
+/// Adds the parameters that a path shares among its operations; an operation's own go first.
+fn share_parameters(operation: &mut Value, shared: Value) {
+    let Value::Array(shared) = shared else { return };
+    let own = operation.get("parameters").and_then(Value::as_array).cloned().unwrap_or_default();
+    let overridden =
+        |other: &Value| own.iter().any(|own| own["name"] == other["name"] && own["in"] == other["in"]);
+    let added: Vec<Value> = shared.into_iter().filter(|parameter| !overridden(parameter)).collect();
+    if !added.is_empty() {
+        operation["parameters"] = Value::Array(own.into_iter().chain(added).collect());
+    }
+}
+
+/// `required` is a set: another order is no change.
+fn sort_required(value: &mut Value) {
+    match value {
+        Value::Object(map) => {
+            if let Some(Value::Array(names)) = map.get_mut("required") {
+                names.sort_by(|a, b| a.as_str().cmp(&b.as_str()));
+                names.dedup();
+            }
+            map.values_mut().for_each(sort_required);
+        }
+        Value::Array(items) => items.iter_mut().for_each(sort_required),
+        _ => {}
+    }
 }
 
 fn describe_missing(method: &str, path: &str, all: &Map<String, Value>) -> String {
@@ -131,112 +162,6 @@ fn describe_missing(method: &str, path: &str, all: &Map<String, Value>) -> Strin
     }
 }
 
-/// Every component that the operations reach, by section and name.
-fn referenced(document: &Value, paths: &Map<String, Value>) -> Result<Map<String, Value>> {
-    let mut components = Map::new();
-    let mut seen = BTreeSet::new();
-    let mut open = Vec::new();
-    for (path, item) in paths {
-        collect_references(item, &format!("/paths/{}", path.replace('/', "~1")), &mut open);
-    }
-    while let Some((reference, place)) = open.pop() {
-        if !seen.insert(reference.clone()) {
-            continue;
-        }
-        let Some((section, name)) = split_reference(&reference) else {
-            bail!("`{reference}` at {place} does not point to #/components/<section>/<name>");
-        };
-        let Some(component) = document.pointer(&reference[1..]) else {
-            bail!("`{reference}` at {place} points to nothing");
-        };
-        collect_references(component, &reference[1..], &mut open);
-        components.entry(section).or_insert_with(|| json!({}))[name] = component.clone();
-    }
-    Ok(components)
-}
-
-fn split_reference(reference: &str) -> Option<(&str, String)> {
-    let (section, name) = reference.strip_prefix("#/components/")?.split_once('/')?;
-    (!name.contains('/')).then(|| (section, name.replace("~1", "/").replace("~0", "~")))
-}
-
-fn collect_references(value: &Value, place: &str, found: &mut Vec<(String, String)>) {
-    match value {
-        Value::Object(map) => {
-            for (key, child) in map {
-                match child {
-                    Value::String(reference) if key == "$ref" => {
-                        found.push((reference.clone(), place.to_owned()));
-                    }
-                    child => collect_references(child, &format!("{place}/{}", escape(key)), found),
-                }
-            }
-        }
-        Value::Array(items) => {
-            for (index, child) in items.iter().enumerate() {
-                collect_references(child, &format!("{place}/{index}"), found);
-            }
-        }
-        _ => {}
-    }
-}
-
-fn escape(key: &str) -> String {
-    key.replace('~', "~0").replace('/', "~1")
-}
-
-/// Gives schemas their new names, here and in every reference to them.
-fn rename(
-    paths: &mut Map<String, Value>,
-    components: &mut Map<String, Value>,
-    names: &BTreeMap<String, String>,
-) -> Result<()> {
-    let Some(schemas) = components.get_mut("schemas").and_then(Value::as_object_mut) else {
-        ensure!(names.is_empty(), "there are no schemas to rename");
-        return Ok(());
-    };
-    for (old, new) in names {
-        let Some(schema) = schemas.remove(old) else {
-            let hint = closest(old, schemas.keys()).map(|near| format!(" (the nearest is `{near}`)"));
-            bail!(
-                "slice.toml renames the schema `{old}`, which our operations do not reach{}",
-                hint.unwrap_or_default()
-            );
-        };
-        let taken = schemas.insert(new.clone(), schema).is_some();
-        ensure!(!taken, "slice.toml renames `{old}` to `{new}`, and there is such a schema already");
-    }
-    let references: BTreeMap<String, String> = names
-        .iter()
-        .map(|(old, new)| {
-            (format!("#/components/schemas/{}", escape(old)), format!("#/components/schemas/{new}"))
-        })
-        .collect();
-    for value in paths.values_mut().chain(components.values_mut()) {
-        rewrite_references(value, &references);
-    }
-    Ok(())
-}
-
-fn rewrite_references(value: &mut Value, references: &BTreeMap<String, String>) {
-    match value {
-        Value::Object(map) => {
-            for (key, child) in map {
-                match child {
-                    Value::String(reference) if key == "$ref" => {
-                        if let Some(new) = references.get(reference) {
-                            new.clone_into(reference);
-                        }
-                    }
-                    child => rewrite_references(child, references),
-                }
-            }
-        }
-        Value::Array(items) => items.iter_mut().for_each(|child| rewrite_references(child, references)),
-        _ => {}
-    }
-}
-
 /// Security schemes are referred to by name, not by `$ref`.
 fn add_security(document: &Value, paths: &Map<String, Value>, components: &mut Map<String, Value>) {
     let requirements = paths.values().filter_map(Value::as_object).flat_map(Map::values);
@@ -244,43 +169,9 @@ fn add_security(document: &Value, paths: &Map<String, Value>, components: &mut M
     let names: BTreeSet<&String> = requirements.filter_map(Value::as_object).flat_map(Map::keys).collect();
     for name in names {
         if let Some(scheme) = document.pointer(&format!("/components/securitySchemes/{}", escape(name))) {
-            components.entry("securitySchemes").or_insert_with(|| json!({}))[name] = scheme.clone();
+            let mut scheme = scheme.clone();
+            prose::strip(&mut scheme, false);
+            components.entry("securitySchemes").or_insert_with(|| json!({}))[name] = scheme;
         }
     }
-}
-
-/// Drops prose, extensions and tags, and brings every schema to the spelling of 3.0.3, children first.
-///
-/// `names` says that the keys of `value` are names of things, among which `description` may be one.
-fn clean(value: &mut Value, place: &str, names: bool) -> Result<()> {
-    match value {
-        Value::Object(map) => {
-            if !names {
-                map.retain(|key, _| {
-                    !PROSE.contains(&key.as_str()) && key != "tags" && !key.starts_with("x-")
-                });
-            }
-            for (key, child) in map.iter_mut() {
-                let data = !names && DATA.contains(&key.as_str());
-                // A branch that is only `null` is for its parent to fold into `nullable`.
-                if data || spelling::is_null(child) {
-                    continue;
-                }
-                let child_names = !names && NAME_MAPS.contains(&key.as_str());
-                clean(child, &format!("{place}/{}", escape(key)), child_names)?;
-            }
-            if !names {
-                spelling::normalise(map).map_err(|problem| anyhow::anyhow!("{place}: {problem}"))?;
-            }
-        }
-        Value::Array(items) => {
-            for (index, child) in items.iter_mut().enumerate() {
-                if !spelling::is_null(child) {
-                    clean(child, &format!("{place}/{index}"), false)?;
-                }
-            }
-        }
-        _ => {}
-    }
-    Ok(())
 }

@@ -1,9 +1,15 @@
 //! OpenAPI Overlay 1.0: our part of the document, kept apart from the vendor's.
 
+use std::path::Path;
+
 use anyhow::{Context, Result, anyhow, bail, ensure};
 use serde::Deserialize;
 use serde_json::Value;
 use serde_json_path::JsonPath;
+
+use super::nearest::{closest, names, nearest};
+use super::prose::PROSE;
+use crate::file;
 
 /// An overlay document. Unknown keys are refused: a misspelt `remove` would otherwise do nothing.
 #[derive(Debug, Deserialize)]
@@ -37,6 +43,12 @@ struct Action {
 }
 
 impl Overlay {
+    /// Reads the overlay of the repository at `root`.
+    pub(crate) fn read(root: &Path) -> Result<Self> {
+        let path = root.join("openapi/overlay.yaml");
+        Self::parse(&file::read(&path)?).with_context(|| format!("{} is not an overlay", path.display()))
+    }
+
     /// Parses an overlay and checks what can be checked without a document.
     pub(crate) fn parse(text: &str) -> Result<Self> {
         let overlay: Self = serde_saphyr::from_str(text)?;
@@ -50,12 +62,26 @@ impl Overlay {
     }
 
     /// Applies every action in order. An action that matches nothing is an error: it has outlived its
-    /// reason, or the vendor renamed what it is about.
-    pub(crate) fn apply(&self, document: &mut Value) -> Result<()> {
+    /// reason, or the vendor renamed what it is about; `before` is a document in which it matched, if
+    /// there is one, and helps to find the new name.
+    pub(crate) fn apply(&self, document: &mut Value, before: Option<&Value>) -> Result<()> {
         for (number, action) in self.actions.iter().enumerate() {
-            action.apply(document).with_context(|| action.name(number))?;
+            action.apply(document, before).with_context(|| action.name(number))?;
         }
         Ok(())
+    }
+
+    /// The actions that change nothing in `document`: the vendor now says the same.
+    pub(crate) fn idle(&self, mut document: Value) -> Result<Vec<String>> {
+        let mut idle = Vec::new();
+        for (number, action) in self.actions.iter().enumerate() {
+            let before = document.clone();
+            action.apply(&mut document, None).with_context(|| action.name(number))?;
+            if document == before {
+                idle.push(format!("{}: {}", action.name(number), action.description));
+            }
+        }
+        Ok(idle)
     }
 }
 
@@ -64,19 +90,26 @@ impl Action {
         format!("overlay action {} (target {})", number + 1, self.target)
     }
 
-    fn apply(&self, document: &mut Value) -> Result<()> {
+    fn apply(&self, document: &mut Value, before: Option<&Value>) -> Result<()> {
         let path = JsonPath::parse(&self.target).context("the target is not a JSONPath")?;
         let mut places: Vec<String> =
             path.query_located(document).locations().map(|place| place.to_json_pointer()).collect();
         if places.is_empty() {
-            bail!("it matches nothing in the document: {}", nearest(&self.target, document));
+            bail!("it matches nothing in the document: {}", nearest(&self.target, document, before));
         }
         // Deepest and last first, so that removing one place does not move another.
         places.sort_by(|a, b| compare_pointers(b, a));
         for place in places {
             match &self.update {
                 Some(update) => {
-                    merge(document.pointer_mut(&place).ok_or_else(|| anyhow!("{place} is gone"))?, update)
+                    let target = document.pointer_mut(&place).ok_or_else(|| anyhow!("{place} is gone"))?;
+                    if let Some(name) = doubled_parameter(target, update) {
+                        bail!("the document has the parameter `{name}` at {place} itself; take it out here");
+                    }
+                    if let Some(problem) = described_but_missing(target, update) {
+                        bail!("{place}: {problem}");
+                    }
+                    merge(target, update);
                 }
                 None => remove(document, &place)?,
             }
@@ -114,7 +147,7 @@ fn merge(target: &mut Value, update: &Value) {
 
 fn remove(document: &mut Value, pointer: &str) -> Result<()> {
     let (parent, last) = pointer.rsplit_once('/').context("the whole document cannot be removed")?;
-    let last = last.replace("~1", "/").replace("~0", "~");
+    let last = super::unescape(last);
     match document.pointer_mut(parent) {
         Some(Value::Object(map)) => {
             map.remove(&last);
@@ -130,50 +163,37 @@ fn remove(document: &mut Value, pointer: &str) -> Result<()> {
     Ok(())
 }
 
-/// Says which name of the target is unknown and what comes closest to it.
-fn nearest(target: &str, document: &Value) -> String {
-    let schemas = names(document, "/components/schemas");
-    let paths = names(document, "/paths");
-    let properties: Vec<String> = document
-        .pointer("/components/schemas")
-        .and_then(Value::as_object)
-        .into_iter()
-        .flat_map(|schemas| schemas.values())
-        .flat_map(|schema| names(schema, "/properties"))
-        .collect();
-    let mut words: Vec<&str> =
-        target.split(['.', '[', ']', '\'', '"']).filter(|word| !word.is_empty()).collect();
-    words.retain(|word| !["$", "*", "components", "schemas", "paths", "properties"].contains(word));
-    for word in words {
-        let known = if word.starts_with('/') { &paths } else { &schemas };
-        if known.iter().chain(&properties).any(|name| name == word) || is_keyword(word) {
+/// A parameter that an update would add to a list that has it.
+fn doubled_parameter<'a>(target: &Value, update: &'a Value) -> Option<&'a str> {
+    let same = |a: &Value, b: &Value| a["in"].is_string() && a["in"] == b["in"] && a["name"] == b["name"];
+    let present = target.as_array()?;
+    let doubled = update.as_array()?.iter().find(|added| present.iter().any(|own| same(own, added)))?;
+    doubled["name"].as_str()
+}
+
+/// A property that an update only describes and the document does not have: merged, it would come to life
+/// as one that takes anything.
+fn described_but_missing(target: &Value, update: &Value) -> Option<String> {
+    let update = update.as_object()?;
+    for (key, part) in update {
+        let Some(properties) = part.as_object().filter(|_| key == "properties") else {
+            let problem = target.get(key).and_then(|target| described_but_missing(target, part));
+            if problem.is_some() {
+                return problem;
+            }
             continue;
+        };
+        let present = names(target, "/properties");
+        for (name, property) in properties {
+            let only_words = property.as_object()?.keys().all(|key| PROSE.contains(&key.as_str()));
+            if only_words && !present.contains(name) {
+                let hint =
+                    closest(name, present.iter()).map(|near| format!("; the nearest name is `{near}`"));
+                return Some(format!("the property `{name}` is not there{}", hint.unwrap_or_default()));
+            }
         }
-        if let Some(close) = closest(word, known.iter()) {
-            return format!("`{word}` is not there; the nearest name is `{close}`");
-        }
-        return format!("`{word}` is not there");
     }
-    "its parts exist, but not together".into()
-}
-
-fn is_keyword(word: &str) -> bool {
-    ["get", "put", "post", "delete", "responses", "default", "required", "parameters", "enum", "schema"]
-        .contains(&word)
-}
-
-fn names(document: &Value, pointer: &str) -> Vec<String> {
-    let map = document.pointer(pointer).and_then(Value::as_object);
-    map.into_iter().flat_map(|map| map.keys().cloned()).collect()
-}
-
-/// The candidate that is most like `word`, if any is like it at all.
-pub(crate) fn closest<'a>(word: &str, candidates: impl Iterator<Item = &'a String>) -> Option<&'a str> {
-    candidates
-        .map(|name| (strsim::jaro_winkler(word, name), name))
-        .filter(|(likeness, _)| *likeness > 0.7)
-        .max_by(|a, b| a.0.total_cmp(&b.0))
-        .map(|(_, name)| name.as_str())
+    None
 }
 
 #[cfg(test)]
@@ -186,7 +206,7 @@ mod tests {
     }
 
     fn applied(actions: &str, mut document: Value) -> Result<Value> {
-        overlay(actions)?.apply(&mut document)?;
+        overlay(actions)?.apply(&mut document, None)?;
         Ok(document)
     }
 
@@ -212,6 +232,46 @@ mod tests {
         let error = format!("{:#}", applied(actions, document).unwrap_err());
         assert!(error.contains("overlay action 1 (target $.components.schemas.Repositori)"), "{error}");
         assert!(error.contains("nearest name is `Repository`"), "{error}");
+    }
+
+    #[test]
+    fn a_renamed_schema_is_known_by_its_properties() {
+        let schema = json!({"properties": {"id": {}, "name": {}, "size": {}}});
+        let other = json!({"properties": {"key": {}}});
+        let before = json!({"components": {"schemas": {"Image": schema, "Imago": other}}});
+        let mut after = json!({"components": {"schemas": {"Picture": schema, "Imago": other}}});
+        let action = "- {target: $.components.schemas.Image, description: why, remove: true}";
+        let error = overlay(action).unwrap().apply(&mut after, Some(&before)).unwrap_err();
+        assert!(format!("{error:#}").contains("nearest name is `Picture`"), "{error:#}");
+    }
+
+    #[test]
+    fn a_parameter_that_the_document_has_itself_is_not_added_again() {
+        let document = json!({"list": [{"name": "page", "in": "query"}]});
+        let actions = "- {target: $.list, description: why, update: [{name: page, in: query}]}";
+        let error = format!("{:#}", applied(actions, document).unwrap_err());
+        assert!(error.contains("has the parameter `page` at /list itself"), "{error}");
+    }
+
+    #[test]
+    fn a_description_does_not_bring_a_property_to_life() {
+        let document = json!({"a": {"properties": {"digest": {"type": "string"}, "length": {}}}});
+        let words =
+            "- {target: $.a, description: why, update: {properties: {digests: {description: Words.}}}}";
+        let error = format!("{:#}", applied(words, document.clone()).unwrap_err());
+        assert!(
+            error.contains("the property `digests` is not there; the nearest name is `digest`"),
+            "{error}"
+        );
+        let typed = "- {target: $.a, description: why, update: {properties: {size: {type: integer}}}}";
+        assert!(applied(typed, document).is_ok());
+    }
+
+    #[test]
+    fn an_action_that_changes_nothing_is_idle() {
+        let actions = "- {target: $.a, description: same, update: {b: 1}}\n- {target: $.a, description: new, update: {b: 2}}";
+        let idle = overlay(actions).unwrap().idle(json!({"a": {"b": 1}})).unwrap();
+        assert_eq!(idle, ["overlay action 1 (target $.a): same"]);
     }
 
     #[test]

@@ -6,6 +6,7 @@ use std::path::Path;
 use anyhow::{Context, Result, ensure};
 use serde::Deserialize;
 
+use crate::adjust::Adjustment;
 use crate::file;
 
 /// What is to be cut out of a document.
@@ -17,6 +18,12 @@ pub(crate) struct Slice {
     /// Schema names: the document's to ours.
     #[serde(default)]
     pub(crate) rename: BTreeMap<String, String>,
+    /// Beginnings of paths: a new operation there is one that somebody should look at.
+    #[serde(default)]
+    pub(crate) prefixes: Vec<String>,
+    /// What only the Rust generator needs.
+    #[serde(default)]
+    pub(crate) adjustments: Vec<Adjustment>,
 }
 
 impl Slice {

@@ -5,10 +5,111 @@
 
 use serde_json::{Map, Value, json};
 
+use super::{DATA, NAME_MAPS, escape};
+
+/// What cannot be said in OpenAPI 3.0.
+#[derive(Debug)]
+pub(crate) struct Unspeakable {
+    /// JSON pointer of the schema.
+    pub(crate) place: String,
+    /// Why, as a sentence.
+    pub(crate) problem: String,
+}
+
+/// Brings every schema of a document to the spelling of 3.0.3, children first. What has no counterpart
+/// there is left as it is and returned.
+pub(crate) fn normalise_document(document: &mut Value) -> Vec<Unspeakable> {
+    let mut walk = Walk { place: String::new(), problems: Vec::new() };
+    walk.visit(document, Position::Structure);
+    walk.problems
+}
+
+/// What the keys of an object are.
+#[derive(Clone, Copy, PartialEq)]
+enum Position {
+    /// Keywords of the document outside schemas.
+    Structure,
+    /// Names of things outside schemas.
+    Names,
+    /// Names of schemas.
+    SchemaNames,
+    /// Keywords of a schema.
+    Schema,
+}
+
+impl Position {
+    /// Where the value of `key` is, or `None` if it is data.
+    fn child(self, key: &str) -> Option<Self> {
+        match self {
+            Self::SchemaNames => Some(Self::Schema),
+            Self::Names => Some(Self::Structure),
+            Self::Schema | Self::Structure if DATA.contains(&key) || key.starts_with("x-") => None,
+            Self::Schema if NAME_MAPS.contains(&key) => Some(Self::SchemaNames),
+            Self::Schema => Some(Self::Schema),
+            Self::Structure if key == "schema" => Some(Self::Schema),
+            Self::Structure if key == "schemas" => Some(Self::SchemaNames),
+            Self::Structure if NAME_MAPS.contains(&key) => Some(Self::Names),
+            Self::Structure => Some(Self::Structure),
+        }
+    }
+}
+
+struct Walk {
+    place: String,
+    problems: Vec<Unspeakable>,
+}
+
+impl Walk {
+    fn visit(&mut self, value: &mut Value, position: Position) {
+        match value {
+            Value::Object(map) => {
+                for (key, child) in map.iter_mut() {
+                    if let Some(position) = position.child(key) {
+                        self.step(&escape(key), child, position);
+                    }
+                }
+                if position == Position::Schema
+                    && let Err(problem) = normalise(map)
+                {
+                    self.problems.push(Unspeakable { place: self.place.clone(), problem });
+                }
+            }
+            Value::Array(items) => {
+                // The entries of a list are not names, whatever the list is called.
+                let position = match position {
+                    Position::Names => Position::Structure,
+                    Position::SchemaNames => Position::Schema,
+                    other => other,
+                };
+                for (index, child) in items.iter_mut().enumerate() {
+                    self.step(&index.to_string(), child, position);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn step(&mut self, segment: &str, child: &mut Value, position: Position) {
+        // A branch that is only `null` is for its parent to fold into `nullable`.
+        if position == Position::Schema && self.in_branches() && is_null(child) {
+            return;
+        }
+        let length = self.place.len();
+        self.place.push('/');
+        self.place.push_str(segment);
+        self.visit(child, position);
+        self.place.truncate(length);
+    }
+
+    fn in_branches(&self) -> bool {
+        self.place.ends_with("/anyOf") || self.place.ends_with("/oneOf")
+    }
+}
+
 /// Rewrites one schema object, whose children are already rewritten.
 ///
 /// Returns what has no counterpart in 3.0.3, as a sentence.
-pub(crate) fn normalise(schema: &mut Map<String, Value>) -> Result<(), String> {
+fn normalise(schema: &mut Map<String, Value>) -> Result<(), String> {
     constant_to_enum(schema);
     null_type_to_nullable(schema)?;
     null_branch_to_nullable(schema);
@@ -59,7 +160,7 @@ fn null_type_to_nullable(schema: &mut Map<String, Value>) -> Result<(), String> 
 }
 
 /// `anyOf: [X, {type: "null"}]` → `X, nullable: true`. The branch is still spelled `null` here because
-/// [`is_null`] schemas are left alone until their parent has seen them.
+/// [`is_null`] branches are left alone until their parent has seen them.
 fn null_branch_to_nullable(schema: &mut Map<String, Value>) {
     for key in ["anyOf", "oneOf"] {
         let Some(Value::Array(branches)) = schema.get_mut(key) else { continue };
@@ -80,7 +181,7 @@ fn null_branch_to_nullable(schema: &mut Map<String, Value>) {
 }
 
 /// A schema that allows `null` and nothing else.
-pub(crate) fn is_null(schema: &Value) -> bool {
+fn is_null(schema: &Value) -> bool {
     schema.get("type") == Some(&json!("null"))
 }
 
@@ -145,6 +246,33 @@ mod tests {
             assert_eq!(normalised(newer.clone()), older, "from {newer}");
             assert_eq!(normalised(older.clone()), older, "{older} is already in the spelling of 3.0");
         }
+    }
+
+    #[test]
+    fn only_schemas_are_rewritten_and_names_are_not_keywords() {
+        let mut document = json!({
+            "paths": {"/a": {"get": {"parameters": [{"$ref": "#/components/parameters/a", "description": "d"}]}}},
+            "components": {"schemas": {"const": {"properties": {
+                "const": {"const": 1}, "default": {"type": ["string", "null"], "default": {"const": 1}}}}}},
+        });
+        assert!(normalise_document(&mut document).is_empty());
+        assert_eq!(
+            document["paths"]["/a"]["get"]["parameters"][0],
+            json!({"$ref": "#/components/parameters/a", "description": "d"})
+        );
+        assert_eq!(
+            document["components"]["schemas"]["const"]["properties"],
+            json!({"const": {"enum": [1]},
+                "default": {"type": "string", "nullable": true, "default": {"const": 1}}})
+        );
+    }
+
+    #[test]
+    fn what_cannot_be_said_is_named_and_left() {
+        let mut document = json!({"components": {"schemas": {"a/b": {"items": {"type": "null"}}}}});
+        let problems = normalise_document(&mut document);
+        assert_eq!(problems[0].place, "/components/schemas/a~1b/items");
+        assert_eq!(document["components"]["schemas"]["a/b"]["items"], json!({"type": "null"}));
     }
 
     #[test]

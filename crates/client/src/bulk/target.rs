@@ -2,11 +2,13 @@
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use futures_util::stream::{self, StreamExt};
 use mlspace_registry_api::types;
 use uuid::Uuid;
 
+use super::OUTAGE;
 use crate::call::Call;
 use crate::client::Client;
 use crate::error::{Error, Result};
@@ -64,17 +66,36 @@ impl Target {
         }
     }
 
+    pub(crate) fn operation(self) -> &'static str {
+        match self {
+            Self::Repositories => REPOSITORY_DELETE.id,
+            Self::Images => IMAGE_DELETE.id,
+            Self::Tags => TAG_DELETE.id,
+        }
+    }
+
     /// Reads which of the ids are there: one request an id, or for tags one list of all repositories.
     pub(crate) async fn read(self, client: &Client, ids: Vec<Uuid>, concurrency: usize) -> Presences {
         if let Self::Tags = self {
             return tags_there(client, ids).await;
         }
-        let read = |id| async move {
-            let there = match self {
-                Self::Repositories => client.repositories().get_opt(id).await.map(|found| found.is_some()),
-                _ => client.images().get_opt(id).await.map(|found| found.is_some()),
-            };
-            (id, there.map_err(Arc::new))
+        let failures = AtomicUsize::new(0);
+        let read = |id| {
+            let failures = &failures;
+            async move {
+                if failures.load(Ordering::Relaxed) >= OUTAGE {
+                    return (id, Err(Arc::new(Error::Invalid("not read: the service is failing".into()))));
+                }
+                let there = match self {
+                    Self::Repositories => {
+                        client.repositories().get_opt(id).await.map(|found| found.is_some())
+                    }
+                    _ => client.images().get_opt(id).await.map(|found| found.is_some()),
+                };
+                let in_a_row = if there.is_err() { failures.load(Ordering::Relaxed) + 1 } else { 0 };
+                failures.store(in_a_row, Ordering::Relaxed);
+                (id, there.map_err(Arc::new))
+            }
         };
         stream::iter(ids).map(read).buffer_unordered(concurrency).collect().await
     }

@@ -1,0 +1,38 @@
+//! Benchmarks as ratios: each compares two ways to the same end, in one run, in turn. The server is in a
+//! process of its own. Run with `cargo xtask bench`.
+
+mod client;
+mod serve;
+
+use clap::{Parser, Subcommand};
+
+#[derive(Parser)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// The client against raw HTTP.
+    Client {
+        /// Counted runs of each measurement, after one that is not counted.
+        #[arg(long, default_value_t = 5)]
+        runs: usize,
+        /// Repositories that are listed and deleted.
+        #[arg(long, default_value_t = 100_000)]
+        repositories: usize,
+    },
+    /// The simulator, for the other process.
+    Serve(serve::Options),
+}
+
+fn main() -> anyhow::Result<()> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
+    runtime.block_on(async {
+        match Arguments::parse().command {
+            Command::Client { runs, repositories } => client::run(runs, repositories).await,
+            Command::Serve(options) => serve::run(options).await,
+        }
+    })
+}

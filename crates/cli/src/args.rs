@@ -1,0 +1,147 @@
+//! The command line: options that hold everywhere, and the commands by noun.
+
+use std::time::Duration;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use crate::commands;
+
+/// The ML Space (Cloud.ru) Docker registry at the command line.
+#[derive(Debug, Parser)]
+#[command(
+    name = "mlcr",
+    version,
+    max_term_width = 100,
+    disable_help_subcommand = true,
+    subcommand_required = true,
+    arg_required_else_help = true,
+    after_help = "Exit codes: 0 done, 1 other, 2 usage, 3 sign-in refused, 4 not found or ambiguous, 5 partly \
+                  done, 6 refused for safety, 7 outcome unknown, 8 rate limit or deadline, 9 blocked by the \
+                  firewall, 130 interrupted.\n\nTry it without an account: mlcr demo"
+)]
+pub(crate) struct Cli {
+    #[command(flatten)]
+    pub(crate) global: Global,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// Options that hold everywhere.
+#[derive(Args, Clone, Debug)]
+#[command(next_help_heading = "Global options")]
+pub(crate) struct Global {
+    /// Workspace id.
+    #[arg(long, global = true, value_name = "ID")]
+    pub(crate) workspace: Option<String>,
+
+    /// How data is printed [default: table].
+    #[arg(short, long, global = true, value_enum, value_name = "FORMAT", hide_possible_values = false)]
+    pub(crate) output: Option<Format>,
+
+    /// Time for one request, such as 30s or 2m.
+    #[arg(long, global = true, value_name = "TIME", value_parser = parse_duration)]
+    pub(crate) timeout: Option<Duration>,
+
+    /// Time for each call with its repetitions, and for reading a whole list, such as 90s or 20m.
+    #[arg(long, global = true, value_name = "TIME", value_parser = parse_duration)]
+    pub(crate) deadline: Option<Duration>,
+
+    /// Say more on stderr: which requests were needed, and why it waits.
+    #[arg(short, long, global = true)]
+    pub(crate) verbose: bool,
+
+    /// Say nothing on stderr but errors.
+    #[arg(short, long, global = true, conflicts_with = "verbose")]
+    pub(crate) quiet: bool,
+
+    /// When to use colours.
+    #[arg(long, global = true, value_enum, value_name = "WHEN", default_value_t = ColorChoice::Auto)]
+    pub(crate) color: ColorChoice,
+}
+
+impl Global {
+    pub(crate) fn format(&self) -> Format {
+        self.output.unwrap_or(Format::Table)
+    }
+}
+
+/// How data is printed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Format {
+    /// For people.
+    Table,
+    /// One JSON value, fields named as in the API.
+    Json,
+    /// One JSON value a line, printed as it comes.
+    Ndjson,
+}
+
+/// When to use colours.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ColorChoice {
+    /// On a terminal, unless NO_COLOR is set.
+    Auto,
+    /// Always.
+    Always,
+    /// Never.
+    Never,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// The workspace's registry.
+    #[command(subcommand)]
+    Registry(commands::registry::Registry),
+    /// Repositories: the images of one name.
+    #[command(subcommand)]
+    Repo(commands::repo::Repo),
+    /// Images of a repository.
+    #[command(subcommand)]
+    Image(commands::image::Image),
+    /// Tags: names that point to an image.
+    #[command(subcommand)]
+    Tag(commands::tag::Tag),
+    /// Do the vendor's walk-through of 14 steps against a simulator. Needs no account.
+    Demo(commands::demo::Demo),
+    /// Run a simulator of the service until interrupted.
+    Sim(commands::sim::Sim),
+    /// Print the JSON Schema of an output.
+    Schema(commands::schema::Schema),
+}
+
+/// Reads `30`, `30s`, `5m`, `2h` or `7d`.
+pub(crate) fn parse_duration(text: &str) -> Result<Duration, String> {
+    let wrong = || "expected a time such as 30s, 5m, 2h or 7d".to_owned();
+    let digits = text.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(text.len());
+    let (number, unit) = text.split_at(digits);
+    let seconds = match unit {
+        "" | "s" => 1.0,
+        "m" => 60.0,
+        "h" => 3_600.0,
+        "d" => 86_400.0,
+        "w" => 604_800.0,
+        _ => return Err(wrong()),
+    };
+    let number: f64 = number.parse().map_err(|_| wrong())?;
+    let duration = Duration::try_from_secs_f64(number * seconds).map_err(|_| wrong())?;
+    if duration.is_zero() || duration > Duration::from_secs(100 * 365 * 86_400) {
+        return Err("expected more than nothing, and at most 100 years".into());
+    }
+    Ok(duration)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_are_read_with_their_units_and_others_refused() {
+        for (text, seconds) in [("30", 30), ("30s", 30), ("1.5m", 90), ("2h", 7200), ("7d", 604_800)] {
+            assert_eq!(parse_duration(text), Ok(Duration::from_secs(seconds)), "{text}");
+        }
+        for text in ["", "s", "0", "-1", "5y", "1e9d", "nan", "99999999999999999999d", "1 m"] {
+            assert!(parse_duration(text).is_err(), "{text}");
+        }
+    }
+}

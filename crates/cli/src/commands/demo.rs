@@ -1,0 +1,129 @@
+//! `mlcr demo`: the vendor's walk-through, done for real against a simulator in this process.
+
+mod recorder;
+mod walk;
+
+use std::sync::Arc;
+
+use anstyle::{AnsiColor, Style};
+use clap::Args;
+use mlspace_registry::Client;
+use mlspace_registry_simulator::Simulator;
+use schemars::JsonSchema;
+use serde::Serialize;
+
+use crate::args::Format;
+use crate::commands::sim::Switches;
+use crate::context::Context;
+use crate::failure::{Exit, Failure, causes};
+use crate::output::table::Cell;
+use crate::output::{Look, Record, Sink};
+use recorder::Recorder;
+use walk::{STEPS, Walk};
+
+/// Does the walk-through.
+#[derive(Args, Debug)]
+#[command(after_help = "Nothing leaves this machine. `mlcr sim --help` lists the quirks and faults.\n\n\
+                  Example: mlcr demo -o json\nExample: mlcr demo --fault 'tag_create=lost-after;times=1'")]
+pub(crate) struct Demo {
+    #[command(flatten)]
+    switches: Switches,
+}
+
+/// One step and what came of it.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+#[schemars(rename = "DemoStep")]
+pub(crate) struct Step {
+    /// Its number, from 1 to 14.
+    pub(crate) step: usize,
+    /// What it does.
+    pub(crate) title: &'static str,
+    /// The HTTP method, or `library` where no request was sent.
+    pub(crate) method: String,
+    /// The path with its query, or what was called instead.
+    pub(crate) path: String,
+    /// The HTTP status; null where there was none.
+    pub(crate) status: Option<u16>,
+    /// Whether it did what it should, as seen by reading afterwards.
+    pub(crate) ok: bool,
+    /// Milliseconds from request to answer.
+    pub(crate) ms: f64,
+}
+
+impl Demo {
+    pub(crate) async fn run(self, context: &mut Context<'_>) -> Result<Exit, Failure> {
+        let simulator = self.switches.apply(Simulator::builder()).start().await;
+        let simulator = simulator.map_err(|error| Failure::other(causes(&error)))?;
+        let recorder = Arc::new(Recorder::new(context.io.clock.clone()));
+        let person = simulator.personal();
+        let client = Client::builder()
+            .base_url(simulator.base_url())
+            .credentials(person.client_id, person.client_secret)
+            .clock(context.io.clock.clone())
+            .transport(recorder.clone())
+            .build()?;
+        let mut walk = Walk::new(client, &simulator, recorder);
+        let mut steps = Vec::new();
+        let mut failure = None;
+        for number in 1..=STEPS.len() {
+            let (step, result) = walk.step(number).await;
+            show(context, &step)?;
+            steps.push(step);
+            if let Err(problem) = result {
+                failure = Some(Failure { message: format!("step {number}: {}", problem.message), ..problem });
+                break;
+            }
+        }
+        if context.format == Format::Json {
+            let mut sink = Sink::new(context.format, context.look());
+            steps.iter().try_for_each(|step| sink.item(&mut context.io.stdout, step))?;
+            sink.end::<Step>(&mut context.io.stdout)?;
+        }
+        simulator.stop().await;
+        match failure {
+            Some(failure) => Err(Failure { exit: Exit::Other, ..failure }),
+            None => {
+                let total: f64 = steps.iter().map(|step| step.ms).sum();
+                context.say(&format!("all {} steps did what they should, in {total:.1} ms", steps.len()));
+                Ok(Exit::Done)
+            }
+        }
+    }
+}
+
+/// Shows a step at once where the form allows it.
+fn show(context: &mut Context<'_>, step: &Step) -> Result<(), Failure> {
+    match context.format {
+        Format::Table => {
+            let look = context.look();
+            let row = step.row(&look);
+            // A table that is drawn as it comes: the widths are those of the longest texts.
+            let text = crate::output::table::draw_row(&row, &[2, 46, 7, 0], look.color);
+            context.io.stdout.write_all(text.as_bytes())?;
+            context.flush()
+        }
+        Format::Json => Ok(()),
+        _ => context.print(step).map(drop),
+    }
+}
+
+impl Record for Step {
+    const HEADER: &'static [&'static str] = &["STEP", "TITLE", "METHOD", "PATH"];
+
+    fn row(&self, _: &Look) -> Vec<Cell> {
+        let (mark, color) = if self.ok { ("✓", AnsiColor::Green) } else { ("✗", AnsiColor::Red) };
+        let style = Style::new().fg_color(Some(color.into()));
+        let status = self.status.map_or("-".to_owned(), |status| status.to_string());
+        let after = format!("{}  {status}  {:.1} ms", self.path, self.ms);
+        vec![
+            Cell::new(self.step.to_string()).right(),
+            Cell::new(format!("{mark} {}", self.title)).style(style),
+            Cell::new(&self.method),
+            Cell::new(after),
+        ]
+    }
+
+    fn card(&self, look: &Look) -> Vec<(&'static str, Cell)> {
+        Self::HEADER.iter().copied().zip(self.row(look)).collect()
+    }
+}

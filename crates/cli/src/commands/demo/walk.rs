@@ -1,0 +1,222 @@
+//! The 14 steps, in the walk-through's order. Each one checks its effect by reading.
+
+use std::sync::Arc;
+
+use mlspace_registry::{BulkReport, Client, Error, RotationConsent, Uuid};
+use mlspace_registry_simulator::{NewImage, Simulator};
+
+use super::Step;
+use super::recorder::Recorder;
+use crate::failure::Failure;
+
+/// Each step's title and the operation that it is about; none for the upload, which is no operation of
+/// this API.
+pub(super) const STEPS: [(&str, Option<&str>); 14] = [
+    ("Get a registry password", Some("generate_password")),
+    ("Tag an image", Some("tag_create")),
+    ("Put an image in (simulated: no push yet)", None),
+    ("List the repositories", Some("repository_list")),
+    ("Mark the repository as a favourite", Some("repository_favorite")),
+    ("List the images of the repository", Some("image_list")),
+    ("Change the description, add a label", Some("repository_update")),
+    ("Read one image", Some("image_get")),
+    ("List the tags of the image", Some("tag_list")),
+    ("Create another tag", Some("tag_create")),
+    ("Change the colour of the tag", Some("tag_update")),
+    ("Delete the tag", Some("tag_delete")),
+    ("Delete the image", Some("image_delete")),
+    ("Delete the repository", Some("repository_delete")),
+];
+
+const REPOSITORY: &str = "walk/through";
+const TAG: &str = "v1";
+const NEW_TAG: &str = "v1-tested";
+const COLOR: &str = "#2f81f7";
+const NEW_COLOR: &str = "#2ea043";
+const LABEL: &str = "walkthrough";
+
+pub(super) struct Walk<'a> {
+    client: Client,
+    simulator: &'a Simulator,
+    recorder: Arc<Recorder>,
+    repository: Uuid,
+    image: Uuid,
+    tag: Uuid,
+}
+
+impl<'a> Walk<'a> {
+    pub(super) fn new(client: Client, simulator: &'a Simulator, recorder: Arc<Recorder>) -> Self {
+        let (repository, image, tag) = Default::default();
+        Self { client, simulator, recorder, repository, image, tag }
+    }
+
+    /// Does one step.
+    pub(super) async fn step(&mut self, number: usize) -> (Step, Result<(), Failure>) {
+        let (title, operation) = STEPS[number - 1];
+        // Signing in is no step of its own, and the first one should not be longer for it.
+        let result = match self.client.api().await {
+            Ok(_) => {
+                self.recorder.take();
+                self.act(number).await
+            }
+            Err(error) => Err(error.into()),
+        };
+        let exchanges = self.recorder.take();
+        let mut own = exchanges.iter().filter(|exchange| Some(exchange.operation) == operation);
+        let step = match own.next_back() {
+            Some(exchange) => Step {
+                step: number,
+                title,
+                method: exchange.method.clone(),
+                path: exchange.path.clone(),
+                status: exchange.status,
+                ok: result.is_ok(),
+                ms: (exchange.ms * 1000.0).round() / 1000.0,
+            },
+            None => {
+                let (method, path) =
+                    if operation.is_none() { ("library", "Simulator::push_image") } else { ("-", "-") };
+                let (method, path) = (method.to_owned(), path.to_owned());
+                Step { step: number, title, method, path, status: None, ok: result.is_ok(), ms: 0.0 }
+            }
+        };
+        (step, result)
+    }
+
+    async fn act(&mut self, number: usize) -> Result<(), Failure> {
+        match number {
+            1 => self.get_password().await,
+            2 => self.tag_an_image().await,
+            3 => self.put_an_image_in().await,
+            4 => self.list_repositories().await,
+            5 => self.mark_as_favorite().await,
+            6 => self.list_images().await,
+            7 => self.change_repository().await,
+            8 => self.read_image().await,
+            9 => self.list_tags().await,
+            10 => self.create_tag().await,
+            11 => self.change_color().await,
+            12 => self.delete_tag().await,
+            13 => self.delete_image().await,
+            _ => self.delete_repository().await,
+        }
+    }
+
+    async fn get_password(&self) -> Result<(), Failure> {
+        let consent = RotationConsent::OldPasswordStopsWorkingEverywhere;
+        let password = self.client.password().rotate(consent).await?;
+        let valid = self.simulator.registry_password();
+        check(valid.is_some_and(|valid| valid == password), "the password is not the one that is valid")
+    }
+
+    /// The image is one that the simulator holds from the start.
+    async fn tag_an_image(&mut self) -> Result<(), Failure> {
+        let repositories = self.simulator.repositories();
+        let image = repositories.iter().find_map(|one| Some(self.simulator.images(one.id).first()?.id));
+        let Some(image) = image else { return Err(Failure::other("the simulator holds no image")) };
+        let tag = self.client.tags().create(image, TAG_OF_SEED).color(COLOR).send().await?;
+        let tags = self.client.tags().list(image).collect_all().await?.items;
+        let found = tags.iter().find(|one| one.id == tag.id);
+        let right = found.is_some_and(|one| one.name == TAG_OF_SEED && one.color.as_deref() == Some(COLOR));
+        check(right, "the image does not have the tag")
+    }
+
+    async fn put_an_image_in(&mut self) -> Result<(), Failure> {
+        let image = NewImage { size: 1_048_576, ..NewImage::new(REPOSITORY, [TAG]) };
+        self.image = self.simulator.push_image(image);
+        let image = self.client.images().get(self.image).await?;
+        self.repository = image.repository_id;
+        check(image.tags.iter().any(|tag| tag.name == TAG), "the image does not have its tag")
+    }
+
+    async fn list_repositories(&self) -> Result<(), Failure> {
+        let list = self.client.repositories().list().collect_all().await?;
+        let all = list.completeness == mlspace_registry::Completeness::Complete;
+        check(all, "the list of repositories is not complete")?;
+        let found = list.items.iter().any(|one| one.id == self.repository && one.name == REPOSITORY);
+        check(found, "the repository is not in the list")
+    }
+
+    async fn mark_as_favorite(&self) -> Result<(), Failure> {
+        self.client.repositories().set_favorite(self.repository, true).await?;
+        let repository = self.client.repositories().get(self.repository).await?;
+        check(repository.favorite, "the repository is no favourite")
+    }
+
+    async fn list_images(&self) -> Result<(), Failure> {
+        let images = self.client.images().list(self.repository).collect_all().await?.items;
+        check(images.len() == 1 && images[0].id == self.image, "the image is not in the list")
+    }
+
+    async fn change_repository(&self) -> Result<(), Failure> {
+        let text = "Made by the walk-through";
+        let update = self.client.repositories().update(self.repository).description(text).add_label(LABEL);
+        update.send().await?;
+        let repository = self.client.repositories().get(self.repository).await?;
+        let labelled = repository.labels.unwrap_or_default().iter().any(|label| label == LABEL);
+        check(labelled && repository.description.as_deref() == Some(text), "the change is not there")
+    }
+
+    async fn read_image(&self) -> Result<(), Failure> {
+        let image = self.client.images().get(self.image).await?;
+        check(image.id == self.image && image.size == 1_048_576, "it is not the image that was put in")
+    }
+
+    async fn list_tags(&self) -> Result<(), Failure> {
+        let tags = self.tags().await?;
+        check(tags.iter().any(|(_, name, _)| name == TAG), "the tag is not in the list")
+    }
+
+    async fn create_tag(&mut self) -> Result<(), Failure> {
+        self.tag = self.client.tags().create(self.image, NEW_TAG).color(COLOR).send().await?.id;
+        self.check_tag(Some(COLOR)).await
+    }
+
+    async fn change_color(&self) -> Result<(), Failure> {
+        self.client.tags().set_color(self.tag, Some(NEW_COLOR)).await?;
+        self.check_tag(Some(NEW_COLOR)).await
+    }
+
+    async fn delete_tag(&self) -> Result<(), Failure> {
+        deleted(self.client.tags().delete_many([self.tag]).send().await)?;
+        let tags = self.tags().await?;
+        check(tags.iter().all(|(id, _, _)| *id != self.tag), "the tag is still there")
+    }
+
+    async fn delete_image(&self) -> Result<(), Failure> {
+        deleted(self.client.images().delete_many([self.image]).send().await)?;
+        check(self.client.images().get_opt(self.image).await?.is_none(), "the image is still there")
+    }
+
+    async fn delete_repository(&self) -> Result<(), Failure> {
+        deleted(self.client.repositories().delete_many([self.repository]).send().await)?;
+        let gone = self.client.repositories().get_opt(self.repository).await?.is_none();
+        check(gone, "the repository is still there")
+    }
+
+    async fn check_tag(&self, color: Option<&str>) -> Result<(), Failure> {
+        let tags = self.tags().await?;
+        let found = tags.iter().find(|(id, _, _)| *id == self.tag);
+        let right = found.is_some_and(|(_, name, own)| name == NEW_TAG && own.as_deref() == color);
+        check(right, "the tag is not there as it should be")
+    }
+
+    async fn tags(&self) -> Result<Vec<(Uuid, String, Option<String>)>, Error> {
+        let tags = self.client.tags().list(self.image).collect_all().await?.items;
+        Ok(tags.into_iter().map(|tag| (tag.id, tag.name, tag.color)).collect())
+    }
+}
+
+const TAG_OF_SEED: &str = "walkthrough";
+
+fn check(right: bool, problem: &str) -> Result<(), Failure> {
+    if right { Ok(()) } else { Err(Failure::other(problem)) }
+}
+
+fn deleted(report: BulkReport) -> Result<(), Failure> {
+    if let Some(error) = report.stopped_by() {
+        return Err(error.into());
+    }
+    let done = report.outcomes().iter().all(|(_, one)| matches!(one, mlspace_registry::Outcome::Deleted));
+    check(done, "the report does not say that it was deleted")
+}

@@ -1,0 +1,63 @@
+//! `mlcr schema`.
+
+use clap::Args;
+use mlspace_registry::{Image, Registry, Repository, Tag};
+use schemars::{JsonSchema, SchemaGenerator, generate::SchemaSettings};
+use serde_json::Value;
+
+use crate::commands::demo::Step;
+use crate::context::Context;
+use crate::failure::{Exit, Failure};
+use crate::output::text::json_pretty;
+
+/// Prints what scripts may rely on.
+#[derive(Args, Debug)]
+#[command(after_help = "Example: mlcr schema repositories")]
+pub(crate) struct Schema {
+    /// Name of an output; without it they are listed.
+    name: Option<String>,
+}
+
+type Make = fn(SchemaGenerator) -> Value;
+
+/// Every output in JSON: its name, the commands that print it, its schema.
+const OUTPUTS: &[(&str, &str, Make)] = &[
+    ("registry", "registry show", schema::<Registry>),
+    ("repositories", "repo ls", schema::<Vec<Repository>>),
+    ("repository", "repo show", schema::<Repository>),
+    ("images", "image ls", schema::<Vec<Image>>),
+    ("image", "image show", schema::<Image>),
+    ("tags", "tag ls", schema::<Vec<Tag>>),
+    ("demo", "demo", schema::<Vec<Step>>),
+    ("error", "any command that fails, on stderr", schema::<Failed>),
+];
+
+/// A failure, as it is written to stderr in JSON mode.
+#[derive(JsonSchema)]
+#[allow(dead_code)] // Only its schema is used.
+struct Failed {
+    /// What went wrong.
+    error: Failure,
+}
+
+fn schema<T: JsonSchema>(generator: SchemaGenerator) -> Value {
+    generator.into_root_schema_for::<T>().to_value()
+}
+
+impl Schema {
+    pub(crate) fn run(self, context: &mut Context<'_>) -> Result<Exit, Failure> {
+        let text = match &self.name {
+            None => OUTPUTS.iter().map(|(name, commands, _)| format!("{name:14}{commands}\n")).collect(),
+            Some(name) => {
+                let Some((_, _, make)) = OUTPUTS.iter().find(|(known, _, _)| known == name) else {
+                    let names: Vec<_> = OUTPUTS.iter().map(|(name, _, _)| *name).collect();
+                    let message = format!("there is no output {name}; there are: {}", names.join(", "));
+                    return Err(Failure::usage(message));
+                };
+                json_pretty(&make(SchemaSettings::draft2020_12().for_serialize().into_generator())) + "\n"
+            }
+        };
+        context.io.stdout.write_all(text.as_bytes())?;
+        Ok(Exit::Done)
+    }
+}

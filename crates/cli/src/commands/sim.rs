@@ -1,0 +1,115 @@
+//! `mlcr sim`.
+
+use std::fmt::Write as _;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use mlspace_registry_simulator::{FAULTS, FaultSpec, OPERATION_IDS, QUIRKS, Quirk, Seed, Simulator, Switch};
+
+use crate::context::Context;
+use crate::failure::{Exit, Failure, causes};
+
+/// Runs a simulator.
+#[derive(Args, Debug)]
+#[command(after_help = about_switches())]
+pub(crate) struct Sim {
+    /// Address for the management API.
+    #[arg(long, value_name = "HOST:PORT", default_value = "127.0.0.1:0")]
+    listen: SocketAddr,
+
+    /// Address for the image registry.
+    #[arg(long, value_name = "HOST:PORT")]
+    registry_listen: Option<SocketAddr>,
+
+    /// What is in it at the start: demo, empty, repos=N,images=N,tags=N, or a seed file.
+    #[arg(long, value_name = "SEED", default_value = "demo")]
+    seed: Seed,
+
+    /// Write the settings for clients to this file, readable for you alone.
+    #[arg(long, value_name = "PATH")]
+    env_file: Option<PathBuf>,
+
+    #[command(flatten)]
+    switches: Switches,
+}
+
+/// What differs from the plain behaviour.
+#[derive(Args, Clone, Debug)]
+pub(crate) struct Switches {
+    /// Set a switch; see below. Can be given several times.
+    #[arg(long = "quirk", value_name = "NAME[=VALUE]")]
+    quirks: Vec<Quirk>,
+
+    /// Arm a fault: OPERATION=FAULT[;times=N][;after=N][;every=N]; see below. Can be given several times.
+    #[arg(long = "fault", value_name = "SPEC")]
+    faults: Vec<FaultSpec>,
+}
+
+impl Switches {
+    pub(crate) fn apply(
+        self,
+        builder: mlspace_registry_simulator::Builder,
+    ) -> mlspace_registry_simulator::Builder {
+        let builder = self.quirks.into_iter().fold(builder, |builder, quirk| builder.quirk(quirk));
+        self.faults.into_iter().fold(builder, |builder, fault| builder.fault(fault))
+    }
+}
+
+impl Sim {
+    pub(crate) async fn run(self, context: &mut Context<'_>) -> Result<Exit, Failure> {
+        if self.registry_listen.is_some() {
+            return Err(Failure::usage("this build has no image registry to listen with")
+                .hint("leave --registry-listen away; images can be listed and changed, not pushed"));
+        }
+        let builder = Simulator::builder().listen(self.listen).seed(self.seed).running_clock();
+        let simulator = self.switches.apply(builder).start().await;
+        let simulator = simulator.map_err(|error| Failure::other(causes(&error)))?;
+        let ready = simulator.ready();
+        if let Some(path) = &self.env_file {
+            write_private(path, &ready.to_env())
+                .map_err(|error| Failure::other(format!("cannot write {}: {error}", path.display())))?;
+        }
+        context.io.stdout.write_all((ready.to_json() + "\n").as_bytes())?;
+        context.flush()?;
+        context.io.interrupt.clone().comes().await;
+        simulator.stop().await;
+        Ok(Exit::Done)
+    }
+}
+
+/// Writes a file that only its owner can read; whoever reads it finds all of it or the one before.
+pub(crate) fn write_private(path: &Path, text: &str) -> std::io::Result<()> {
+    use std::io::Write as _;
+    let folder = match path.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => folder,
+        _ => Path::new("."),
+    };
+    // A file of this kind is made with mode 0600.
+    let mut file = tempfile::NamedTempFile::new_in(folder)?;
+    file.write_all(text.as_bytes())?;
+    file.as_file().sync_all()?;
+    file.persist(path).map_err(|error| error.error)?;
+    Ok(())
+}
+
+/// The part of the help that lists all quirks and faults.
+pub(crate) fn about_switches() -> String {
+    let mut text = String::from("Quirks, each for something that is not known about the service:\n");
+    let list = |text: &mut String, switches: &[Switch], separator: &str| {
+        for Switch { name, values, about, .. } in switches {
+            let value = if values.is_empty() { String::new() } else { format!("{separator}{values}") };
+            // Writing to a text does not fail.
+            let _ = write!(text, "  {name}{value}\n          {about}\n");
+        }
+    };
+    list(&mut text, QUIRKS, "=");
+    text.push_str("\nFaults:\n");
+    list(&mut text, FAULTS, ":");
+    let _ = write!(text, "\nOperations: {}\n", OPERATION_IDS.join(", "));
+    text.push_str(
+        "\nWhen it is ready it prints one line of JSON with its addresses and keys, and runs until interrupted.\n\
+         Example: mlcr sim --env-file sim.env --quirk max-page-size=50 --fault 'repository_list=503;times=2'",
+    );
+    text
+}

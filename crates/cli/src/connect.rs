@@ -1,0 +1,65 @@
+//! From settings to a client.
+
+use mlspace_registry::{Client, Wait, WaitReason};
+
+use crate::args::Global;
+use crate::failure::Failure;
+use crate::io::Io;
+use crate::settings::Settings;
+
+/// Makes the client. Sends nothing.
+pub(crate) fn client(settings: Settings, io: &Io, global: &Global) -> Result<Client, Failure> {
+    let mut builder = Client::builder()
+        .clock(io.clock.clone())
+        .read_only(settings.read_only)
+        .user_agent(concat!("mlcr/", env!("CARGO_PKG_VERSION")));
+    let (Some(id), Some(secret)) = (settings.client_id, settings.client_secret) else {
+        return Err(Failure::new(crate::failure::Exit::SignIn, "no_credentials", "there are no credentials")
+            .hint("set MLSPACE_CLIENT_ID and MLSPACE_CLIENT_SECRET"));
+    };
+    builder = builder.credentials(id, secret);
+    if let Some(workspace) = settings.workspace {
+        builder = builder.workspace(workspace.id);
+        if let Some(key) = workspace.api_key {
+            builder = builder.api_key(key);
+        }
+    }
+    if let Some(url) = settings.base_url {
+        builder = builder.base_url(url);
+    }
+    if let Some(path) = settings.ca_file {
+        let pem = std::fs::read(&path).map_err(|error| {
+            Failure::usage(format!("cannot read the certificates in {}: {error}", path.display()))
+        })?;
+        builder = builder.extra_certificates(pem);
+    }
+    if let Some(timeout) = settings.timeout {
+        builder = builder.timeout(timeout);
+    }
+    if let Some(deadline) = global.deadline {
+        builder = builder.deadline(deadline);
+    }
+    if !global.quiet {
+        let (stderr, verbose) = (io.stderr.clone(), global.verbose);
+        builder = builder.on_wait(move |wait| {
+            if let Some(line) = describe(wait, verbose) {
+                stderr.line(&line);
+            }
+        });
+    }
+    Ok(builder.build()?)
+}
+
+/// Long waits are told to everybody, short ones to those who asked.
+fn describe(wait: &Wait, verbose: bool) -> Option<String> {
+    let seconds = wait.duration.as_secs_f64();
+    if seconds < 2.0 && !verbose {
+        return None;
+    }
+    let why = match wait.reason {
+        WaitReason::RateLimit => "to keep under the rate limit",
+        WaitReason::RetryAfter => "because the service asks for it",
+        _ => "before the next attempt",
+    };
+    Some(format!("waiting {seconds:.1} s {why} ({})", wait.operation))
+}

@@ -1,0 +1,160 @@
+//! What every command has at hand.
+
+use std::time::{Duration, Instant, UNIX_EPOCH};
+
+use mlspace_registry::{Client, Completeness, Pager};
+use serde_json::json;
+
+use crate::args::{ColorChoice, Format, Global};
+use crate::connect;
+use crate::failure::{Exit, Failure};
+use crate::io::Io;
+use crate::output::text::{json_line, printable};
+use crate::output::{self, Look, Record, Sink};
+use crate::reference::Lookup;
+use crate::settings::Settings;
+
+pub(crate) struct Context<'a> {
+    pub(crate) io: &'a mut Io,
+    pub(crate) global: Global,
+    pub(crate) format: Format,
+    start: Instant,
+}
+
+impl<'a> Context<'a> {
+    pub(crate) fn new(io: &'a mut Io, global: Global) -> Self {
+        let (format, start) = (global.format(), io.clock.now());
+        Self { io, global, format, start }
+    }
+
+    /// The settings from all sources.
+    pub(crate) fn settings(&self) -> Result<Settings, Failure> {
+        Settings::read(self.io, &self.global)
+    }
+
+    /// A client with the settings from all sources. Sends nothing.
+    pub(crate) fn client(&self) -> Result<Client, Failure> {
+        connect::client(self.settings()?, self.io, &self.global)
+    }
+
+    pub(crate) fn look(&self) -> Look {
+        let color = match self.global.color {
+            ColorChoice::Always => true,
+            ColorChoice::Never => false,
+            ColorChoice::Auto => self.io.colors_on_stdout(),
+        };
+        let now = self.io.clock.wall().duration_since(UNIX_EPOCH).unwrap_or_default();
+        Look { now: now.as_secs().cast_signed(), color, width: self.io.width }
+    }
+
+    /// Prints a single thing.
+    pub(crate) fn print<T: Record>(&mut self, item: &T) -> Result<Exit, Failure> {
+        let look = self.look();
+        output::one(&mut self.io.stdout, self.format, &look, item)?;
+        Ok(Exit::Done)
+    }
+
+    /// Prints a list as it is read. Answers whether it was complete.
+    pub(crate) async fn print_list<T>(&mut self, mut pager: Pager<T>) -> Result<Option<Completeness>, Failure>
+    where
+        T: Record + Send + 'static,
+    {
+        let mut sink = Sink::new(self.format, self.look());
+        let mut failure = None;
+        let mut interrupt = self.io.interrupt.clone();
+        loop {
+            let item = tokio::select! {
+                item = pager.next() => item,
+                () = interrupt.comes() => {
+                    failure = Some(Failure::interrupted());
+                    break;
+                }
+            };
+            match item {
+                Some(Ok(item)) => sink.item(&mut self.io.stdout, &item)?,
+                Some(Err(error)) => failure = Some(error.into()),
+                None => break,
+            }
+            if failure.is_none() {
+                failure = self.overdue();
+            }
+            if failure.is_some() {
+                break;
+            }
+        }
+        sink.end::<T>(&mut self.io.stdout)?;
+        match failure {
+            Some(failure) => Err(failure),
+            None => Ok(pager.completeness()),
+        }
+    }
+
+    /// Says on stderr that a list is not known to be complete.
+    pub(crate) fn verdict(&self, what: &str, completeness: Option<Completeness>) -> Exit {
+        match completeness {
+            Some(Completeness::Short { missing }) => {
+                let message =
+                    format!("the list of {what} is not complete: the service counts {missing} more");
+                self.warn("incomplete", &message, json!({ "missing": missing }));
+            }
+            Some(Completeness::Unknown) => {
+                let message = format!("whether the list of {what} is complete is not known");
+                self.warn("completeness_unknown", &message, json!({}));
+            }
+            _ => {}
+        }
+        Exit::Done
+    }
+
+    /// What finding something took, for those who want to know.
+    pub(crate) fn looked_through(&self, lookup: &Lookup<'_>) {
+        if lookup.listed() > 0 {
+            self.detail(&format!("looked through {} repositories", lookup.listed()));
+        }
+    }
+
+    /// The failure of a command that has taken longer than it may.
+    pub(crate) fn overdue(&self) -> Option<Failure> {
+        let allowed = self.global.deadline?;
+        let taken: Duration = self.io.clock.now().duration_since(self.start);
+        (taken > allowed).then(|| {
+            let message = format!("not finished within {} s", allowed.as_secs_f64());
+            Failure::new(Exit::Limit, "deadline", message).hint("give it more time with --deadline")
+        })
+    }
+
+    /// A warning on stderr: a line for people, or in JSON mode one for programs.
+    pub(crate) fn warn(&self, code: &str, message: &str, details: serde_json::Value) {
+        if self.global.quiet {
+            return;
+        }
+        if self.format == Format::Table {
+            self.io.stderr.line(&format!("warning: {}", printable(message)));
+            return;
+        }
+        let mut warning = json!({ "code": code, "message": message });
+        if let (Some(warning), Some(details)) = (warning.as_object_mut(), details.as_object()) {
+            warning.extend(details.clone());
+        }
+        self.io.stderr.line(&json_line(&json!({ "warning": warning })));
+    }
+
+    /// A line of talk on stderr.
+    pub(crate) fn say(&self, line: &str) {
+        if !self.global.quiet {
+            self.io.stderr.line(&printable(line));
+        }
+    }
+
+    /// A line of talk for those who want to know more.
+    pub(crate) fn detail(&self, line: &str) {
+        if self.global.verbose {
+            self.io.stderr.line(&printable(line));
+        }
+    }
+
+    /// Writes out what is still held back.
+    pub(crate) fn flush(&mut self) -> Result<(), Failure> {
+        Ok(self.io.stdout.flush()?)
+    }
+}

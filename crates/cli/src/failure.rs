@@ -1,0 +1,231 @@
+//! Why a command ends without having done what it should: one message, one exit code.
+
+use mlspace_registry::{ApiError, Error};
+use schemars::JsonSchema;
+use serde::Serialize;
+
+use crate::io::Stderr;
+use crate::output::text::printable;
+
+/// The exit codes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Exit {
+    Done = 0,
+    Other = 1,
+    Usage = 2,
+    SignIn = 3,
+    NotFound = 4,
+    Safety = 6,
+    Unknown = 7,
+    Limit = 8,
+    Firewall = 9,
+    Interrupted = 130,
+}
+
+/// A failure.
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "Error")]
+pub(crate) struct Failure {
+    /// A word for the kind of failure.
+    pub(crate) code: &'static str,
+    /// The exit code of the process.
+    #[serde(rename = "exit_code", serialize_with = "exit_code")]
+    #[schemars(with = "u8")]
+    pub(crate) exit: Exit,
+    /// What happened, to what.
+    pub(crate) message: String,
+    /// What to do next.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) hint: Option<String>,
+    /// What may have been meant.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) candidates: Vec<String>,
+    /// What the service answered.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) service: Option<Box<Answered>>,
+}
+
+/// The service's own error.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(crate) struct Answered {
+    /// The operation id.
+    pub(crate) operation: String,
+    /// The HTTP status.
+    pub(crate) status: u16,
+    /// The service's own code.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) code: Option<String>,
+    /// What to quote to the vendor's support.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) request_id: Option<String>,
+    /// What is wrong with which field.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) fields: Vec<Field>,
+}
+
+/// What is wrong with one field.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(crate) struct Field {
+    /// Where: names and indexes joined by dots.
+    pub(crate) location: String,
+    /// What is wrong.
+    pub(crate) message: String,
+}
+
+fn exit_code<S: serde::Serializer>(exit: &Exit, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_u8(*exit as u8)
+}
+
+impl Failure {
+    pub(crate) fn new(exit: Exit, code: &'static str, message: impl Into<String>) -> Self {
+        let message = message.into();
+        Self { code, exit, message, hint: None, candidates: Vec::new(), service: None }
+    }
+
+    pub(crate) fn usage(message: impl Into<String>) -> Self {
+        Self::new(Exit::Usage, "usage", message)
+    }
+
+    pub(crate) fn other(message: impl Into<String>) -> Self {
+        Self::new(Exit::Other, "failed", message)
+    }
+
+    pub(crate) fn safety(message: impl Into<String>) -> Self {
+        Self::new(Exit::Safety, "refused", message)
+    }
+
+    pub(crate) fn interrupted() -> Self {
+        Self::new(Exit::Interrupted, "interrupted", "interrupted")
+    }
+
+    pub(crate) fn hint(self, hint: impl Into<String>) -> Self {
+        Self { hint: Some(hint.into()), ..self }
+    }
+
+    /// Writes it to stderr: one line of JSON, or lines for people. A closed pipe is no news.
+    pub(crate) fn report(&self, stderr: &Stderr, json: bool) {
+        if self.code == CLOSED_PIPE {
+            return;
+        }
+        if json {
+            stderr.line(&crate::output::text::json_line(&serde_json::json!({ "error": self })));
+            return;
+        }
+        stderr.line(&format!("error: {}", printable(&self.message)));
+        for candidate in &self.candidates {
+            stderr.line(&format!("  {}", printable(candidate)));
+        }
+        if let Some(hint) = &self.hint {
+            stderr.line(&format!("hint: {}", printable(hint)));
+        }
+    }
+}
+
+const CLOSED_PIPE: &str = "closed_pipe";
+
+/// Writing to stdout failed. If nobody reads any more, all that was wanted has been read.
+impl From<std::io::Error> for Failure {
+    fn from(error: std::io::Error) -> Self {
+        if error.kind() == std::io::ErrorKind::BrokenPipe {
+            return Self::new(Exit::Done, CLOSED_PIPE, String::new());
+        }
+        Self::other(format!("cannot write the output: {error}"))
+    }
+}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        Self::from(&error)
+    }
+}
+
+impl From<&Error> for Failure {
+    fn from(error: &Error) -> Self {
+        let (exit, code, hint) = kind(error);
+        let service = error.api().map(|error| Box::new(Answered::from(error)));
+        Self { hint: hint.map(str::to_owned), service, ..Self::new(exit, code, causes(error)) }
+    }
+}
+
+impl From<&ApiError> for Answered {
+    fn from(error: &ApiError) -> Self {
+        let field = |field: &mlspace_registry::FieldError| Field {
+            location: field.location.clone(),
+            message: field.message.clone(),
+        };
+        Self {
+            operation: error.operation().to_owned(),
+            status: error.status(),
+            code: error.code().map(str::to_owned),
+            request_id: error.request_id().map(str::to_owned),
+            fields: error.fields().iter().map(field).collect(),
+        }
+    }
+}
+
+/// The one place that maps errors of the client to exit codes and advice.
+fn kind(error: &Error) -> (Exit, &'static str, Option<&'static str>) {
+    const NETWORK: &str = "`mlcr doctor` checks the address, the proxy and the certificates";
+    if error.is_outcome_unknown() {
+        return (
+            Exit::Unknown,
+            "outcome_unknown",
+            Some("read first, and repeat it only if it did not happen"),
+        );
+    }
+    if let Error::NotApplied { .. } = error {
+        return (Exit::Other, "not_applied", Some("it is safe to run the command again"));
+    }
+    if error.is_blocked_by_firewall() {
+        let hint = "change the values of the fields that were sent: no shell characters, no `..`";
+        return (Exit::Firewall, "blocked_by_firewall", Some(hint));
+    }
+    if error.is_rate_limited() {
+        return (Exit::Limit, "rate_limited", Some("wait a minute, or give it more time with --deadline"));
+    }
+    if error.is_deadline() {
+        return (Exit::Limit, "deadline", Some("give it more time with --deadline"));
+    }
+    if error.is_unauthenticated() || error.is_sign_in() && matches!(error.status(), Some(400..=499)) {
+        let hint =
+            "check the key id, the key secret and the api key; `mlcr auth status` shows where they come from";
+        return (Exit::SignIn, "sign_in_refused", Some(hint));
+    }
+    if error.is_forbidden() {
+        let hint = "this key's role does not allow it; ask the workspace's owner";
+        return (Exit::SignIn, "forbidden", Some(hint));
+    }
+    if error.is_not_found() {
+        return (Exit::NotFound, "not_found", None);
+    }
+    match root(error) {
+        Error::Invalid(_) => (Exit::Usage, "invalid", None),
+        Error::Transport { .. } => (Exit::Other, "not_reached", Some(NETWORK)),
+        Error::Decode { .. } => (Exit::Other, "unexpected_answer", Some(NETWORK)),
+        _ => (Exit::Other, "failed", None),
+    }
+}
+
+/// The error that the wrapping ones are about.
+fn root(error: &Error) -> &Error {
+    match error {
+        Error::SignIn { source, .. } => root(source),
+        Error::Exhausted { source, .. } => root(source),
+        other => other,
+    }
+}
+
+/// The error and its causes in one line, without what is said twice.
+pub(crate) fn causes(error: &dyn std::error::Error) -> String {
+    let mut line = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        let text = error.to_string();
+        if !line.contains(&text) {
+            line.push_str(": ");
+            line.push_str(&text);
+        }
+        cause = error.source();
+    }
+    line
+}

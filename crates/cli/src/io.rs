@@ -1,0 +1,182 @@
+//! Everything that a run reads from and writes to, so that tests can hand in their own.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::io::{self, BufRead, BufWriter, IsTerminal, Write};
+use std::sync::{Arc, Mutex};
+
+use mlspace_registry::{Clock, SystemClock};
+use tokio::sync::watch;
+
+/// The surroundings of a run.
+pub struct Io {
+    /// What is typed or piped in.
+    pub stdin: Box<dyn BufRead + Send>,
+    /// Where data goes.
+    pub stdout: Box<dyn Write + Send>,
+    /// Where talk goes.
+    pub stderr: Stderr,
+    /// Which of the three are terminals.
+    pub terminals: Terminals,
+    /// How wide the terminal is, in characters.
+    pub width: Option<usize>,
+    /// The environment variables.
+    pub variables: BTreeMap<String, String>,
+    /// What time it is and how to wait.
+    pub clock: Arc<dyn Clock>,
+    /// Whether the user wants it to end.
+    pub interrupt: Interrupt,
+}
+
+/// Which streams are terminals.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Terminals {
+    /// Standard input: somebody can answer.
+    pub stdin: bool,
+    /// Standard output: somebody reads the data.
+    pub stdout: bool,
+    /// Standard error: somebody reads the talk.
+    pub stderr: bool,
+}
+
+impl Io {
+    /// The streams and the environment of this process. Nothing interrupts it.
+    pub fn from_process() -> Self {
+        let (stdin, stdout, stderr) = (io::stdin(), io::stdout(), io::stderr());
+        let terminals = Terminals {
+            stdin: stdin.is_terminal(),
+            stdout: stdout.is_terminal(),
+            stderr: stderr.is_terminal(),
+        };
+        let width = terminals.stdout.then(terminal_size::terminal_size).flatten();
+        Self {
+            stdin: Box::new(io::BufReader::new(stdin)),
+            stdout: Box::new(BufWriter::with_capacity(64 * 1024, stdout)),
+            stderr: Stderr::new(stderr),
+            terminals,
+            width: width.map(|(width, _)| usize::from(width.0)),
+            // A variable that is not text cannot be one of ours.
+            variables: std::env::vars_os()
+                .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+                .collect(),
+            clock: Arc::new(SystemClock),
+            interrupt: Interrupt::never(),
+        }
+    }
+
+    /// A variable's value, if it is set and not empty.
+    pub fn variable(&self, name: &str) -> Option<&str> {
+        self.variables.get(name).map(String::as_str).filter(|value| !value.is_empty())
+    }
+
+    /// Whether colours may go to stdout as far as nobody has chosen.
+    pub(crate) fn colors_on_stdout(&self) -> bool {
+        self.colors(self.terminals.stdout)
+    }
+
+    /// Whether colours may go to stderr as far as nobody has chosen.
+    pub(crate) fn colors_on_stderr(&self) -> bool {
+        self.colors(self.terminals.stderr)
+    }
+
+    fn colors(&self, terminal: bool) -> bool {
+        let forced = self.variable("CLICOLOR_FORCE").is_some_and(|value| value != "0");
+        let dumb = self.variable("TERM") == Some("dumb");
+        self.variable("NO_COLOR").is_none() && (forced || terminal && !dumb)
+    }
+}
+
+impl fmt::Debug for Io {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Io").field("terminals", &self.terminals).finish_non_exhaustive()
+    }
+}
+
+/// Standard error, shared with whatever reports progress. A talk that nobody hears is not an error.
+#[derive(Clone)]
+pub struct Stderr(Arc<Mutex<dyn Write + Send>>);
+
+impl Stderr {
+    /// Talk that goes there.
+    pub fn new(to: impl Write + Send + 'static) -> Self {
+        Self(Arc::new(Mutex::new(to)))
+    }
+
+    /// Writes a line.
+    pub fn line(&self, line: &str) {
+        self.text(&format!("{line}\n"));
+    }
+
+    /// Writes text as it is.
+    pub fn text(&self, text: &str) {
+        let mut to = self.0.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+        let _ = to.write_all(text.as_bytes()).and_then(|()| to.flush());
+    }
+}
+
+impl fmt::Debug for Stderr {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Stderr")
+    }
+}
+
+/// Tells when the user wants it to end: Ctrl-C, or a signal to terminate.
+#[derive(Clone, Debug)]
+pub struct Interrupt(watch::Receiver<bool>);
+
+impl Interrupt {
+    /// One that never comes.
+    pub fn never() -> Self {
+        Self::new().1
+    }
+
+    /// One that comes when the sender says `true`.
+    pub fn new() -> (watch::Sender<bool>, Self) {
+        let (sender, receiver) = watch::channel(false);
+        (sender, Self(receiver))
+    }
+
+    /// One that comes with the process's signals. To be called on a tokio runtime.
+    pub fn from_signals() -> Self {
+        let (sender, interrupt) = Self::new();
+        tokio::spawn(async move {
+            signalled().await;
+            sender.send_replace(true);
+            // Whoever asks twice does not want to wait for what is still going on.
+            signalled().await;
+            std::process::exit(130);
+        });
+        interrupt
+    }
+
+    /// Completes when it comes.
+    pub async fn comes(&mut self) {
+        if self.0.wait_for(|come| *come).await.is_err() {
+            std::future::pending::<()>().await;
+        }
+    }
+
+    /// Whether it has come.
+    pub fn has_come(&self) -> bool {
+        *self.0.borrow()
+    }
+}
+
+/// Completes with the next signal that asks the process to end.
+async fn signalled() {
+    #[cfg(unix)]
+    {
+        use tokio::signal::unix::{SignalKind, signal};
+        if let Ok(mut terminate) = signal(SignalKind::terminate()) {
+            tokio::select! {
+                _ = terminate.recv() => {}
+                _ = tokio::signal::ctrl_c() => {}
+            }
+            return;
+        }
+    }
+    // Where signals cannot be watched, the process ends as the system sees fit.
+    if tokio::signal::ctrl_c().await.is_err() {
+        std::future::pending::<()>().await;
+    }
+}

@@ -1,0 +1,88 @@
+#![doc = include_str!("../README.md")]
+
+mod args;
+mod commands;
+mod connect;
+mod context;
+mod failure;
+mod io;
+mod output;
+mod records;
+mod reference;
+mod settings;
+
+use std::ffi::OsString;
+
+use clap::{CommandFactory, Parser};
+
+use args::{Cli, Format};
+use context::Context;
+use failure::{Exit, Failure};
+
+pub use io::{Interrupt, Io, Stderr, Terminals};
+
+/// The command line's own description, as completions, manual pages and tests need it.
+pub fn command() -> clap::Command {
+    Cli::command()
+}
+
+/// Runs one command line and returns the exit code. Everything that it reads and writes is in `io`, except
+/// for the files that the settings and the command name.
+pub async fn run(arguments: impl IntoIterator<Item = OsString>, io: &mut Io) -> u8 {
+    let arguments: Vec<OsString> = arguments.into_iter().collect();
+    let cli = match Cli::try_parse_from(&arguments) {
+        Ok(cli) => cli,
+        Err(error) => return not_parsed(&error, &arguments, io),
+    };
+    let format = cli.global.format();
+    let mut context = Context::new(io, cli.global);
+    let result = commands::run(&mut context, cli.command).await;
+    let result = result.and_then(|exit| context.flush().map(|()| exit));
+    match result {
+        Ok(exit) => exit as u8,
+        Err(failure) => {
+            failure.report(&context.io.stderr, format.is_json());
+            failure.exit as u8
+        }
+    }
+}
+
+/// Help and version go to stdout; anything else is a mistake in the command line.
+fn not_parsed(error: &clap::Error, arguments: &[OsString], io: &mut Io) -> u8 {
+    if !error.use_stderr() {
+        let text = error.render();
+        let text = if io.colors_on_stdout() { text.ansi().to_string() } else { text.to_string() };
+        // A reader that has gone away has read enough.
+        let _ = io.stdout.write_all(text.as_bytes()).and_then(|()| io.stdout.flush());
+        return Exit::Done as u8;
+    }
+    if wants_json(arguments) {
+        let text = error.render().to_string();
+        let line = match error.kind() {
+            clap::error::ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => "a command is expected",
+            _ => text.lines().next().unwrap_or_default(),
+        };
+        Failure::usage(line.strip_prefix("error: ").unwrap_or(line)).report(&io.stderr, true);
+    } else {
+        let text = error.render();
+        let text = if io.colors_on_stderr() { text.ansi().to_string() } else { text.to_string() };
+        io.stderr.text(&text);
+    }
+    Exit::Usage as u8
+}
+
+/// Whether JSON is asked for in a command line that cannot be parsed.
+fn wants_json(arguments: &[OsString]) -> bool {
+    let words: Vec<_> = arguments.iter().filter_map(|argument| argument.to_str()).collect();
+    let is_json = |value: &str| matches!(value, "json" | "ndjson");
+    words.windows(2).any(|pair| matches!(pair[0], "-o" | "--output") && is_json(pair[1]))
+        || words.iter().any(|word| {
+            ["--output=", "-o=", "-o"].iter().any(|flag| word.strip_prefix(flag).is_some_and(is_json))
+        })
+}
+
+impl Format {
+    fn is_json(self) -> bool {
+        matches!(self, Self::Json | Self::Ndjson)
+    }
+}

@@ -1,0 +1,23 @@
+//! `mlcr`: the ML Space Docker registry at the command line.
+
+use std::process::ExitCode;
+
+use mlspace_registry_cli::{Io, run};
+
+fn main() -> ExitCode {
+    let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            Io::from_process().stderr.line(&format!("mlcr: cannot start: {error}"));
+            return ExitCode::FAILURE;
+        }
+    };
+    let code = runtime.block_on(async {
+        let mut io = Io::from_process();
+        io.interrupt = mlspace_registry_cli::Interrupt::from_signals();
+        run(std::env::args_os(), &mut io).await
+    });
+    // A read from the terminal cannot be cancelled; it must not keep the process.
+    runtime.shutdown_background();
+    ExitCode::from(code)
+}

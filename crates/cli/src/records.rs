@@ -1,0 +1,189 @@
+//! How the things of the registry look in tables.
+
+use anstyle::{RgbColor, Style};
+use mlspace_registry::{Image, Registry, Repository, Tag, Timestamp};
+
+use crate::output::table::Cell;
+use crate::output::text::{age, short_digest, size};
+use crate::output::{Look, Record};
+
+impl Record for Registry {
+    const HEADER: &'static [&'static str] = &["NAME", "REPOSITORIES", "UPDATED", "ID"];
+
+    fn row(&self, look: &Look) -> Vec<Cell> {
+        vec![
+            Cell::new(&self.name),
+            Cell::new(self.repositories_count.to_string()).right(),
+            Cell::new(age(self.updated_at, look.now)),
+            id(self.id),
+        ]
+    }
+
+    fn card(&self, look: &Look) -> Vec<(&'static str, Cell)> {
+        let mut card = vec![
+            ("Name", Cell::new(&self.name)),
+            ("Id", Cell::new(self.id.to_string())),
+            ("Repositories", Cell::new(self.repositories_count.to_string())),
+            ("Created", moment(self.created_at, look)),
+            ("Updated", moment(self.updated_at, look)),
+        ];
+        commands(&mut card, self.commands.as_ref());
+        card
+    }
+}
+
+impl Record for Repository {
+    const HEADER: &'static [&'static str] = &["", "NAME", "IMAGES", "TAGS", "LABELS", "UPDATED", "ID"];
+
+    fn row(&self, look: &Look) -> Vec<Cell> {
+        vec![
+            star(self.favorite),
+            Cell::new(&self.name),
+            Cell::new(self.images_count.to_string()).right(),
+            Cell::new(self.tags.len().to_string()).right(),
+            Cell::new(self.labels.as_deref().unwrap_or_default().join(", ")),
+            Cell::new(age(self.updated_at, look.now)),
+            id(self.id),
+        ]
+    }
+
+    fn card(&self, look: &Look) -> Vec<(&'static str, Cell)> {
+        let tags: Vec<_> = self.tags.iter().map(|tag| tag.name.as_str()).collect();
+        let mut card = vec![
+            ("Name", Cell::new(&self.name)),
+            ("Id", Cell::new(self.id.to_string())),
+            ("Full name", Cell::new(&self.full_name)),
+            ("Description", Cell::new(self.description.as_deref().unwrap_or_default())),
+            ("Labels", Cell::new(self.labels.as_deref().unwrap_or_default().join(", "))),
+            ("Favourite", Cell::new(if self.favorite { "yes" } else { "no" })),
+            ("Images", Cell::new(self.images_count.to_string())),
+            ("Tags", Cell::new(tags.join(", "))),
+            ("Created", moment(self.created_at, look)),
+            ("Updated", moment(self.updated_at, look)),
+        ];
+        commands(&mut card, self.commands.as_ref());
+        card
+    }
+}
+
+impl Record for Image {
+    const HEADER: &'static [&'static str] = &["DIGEST", "TAGS", "SIZE", "PUSHED", "PULLED", "ID"];
+
+    fn row(&self, look: &Look) -> Vec<Cell> {
+        vec![
+            Cell::new(short_digest(&self.digest)),
+            Cell::new(tag_names(self)),
+            Cell::new(size(self.size)).right(),
+            Cell::new(age(self.push_time, look.now)),
+            Cell::new(self.pull_time.map_or("-".into(), |time| age(time, look.now))),
+            id(self.id),
+        ]
+    }
+
+    fn card(&self, look: &Look) -> Vec<(&'static str, Cell)> {
+        let platform: Vec<_> =
+            ["os", "architecture"].iter().filter_map(|key| self.extra_attrs.get(*key)?.as_str()).collect();
+        let mut card = vec![
+            ("Digest", Cell::new(&self.digest)),
+            ("Id", Cell::new(self.id.to_string())),
+            ("Full name", Cell::new(&self.full_name)),
+            ("Repository", Cell::new(self.repository_id.to_string())),
+            ("Tags", Cell::new(tag_names(self))),
+            ("Size", Cell::new(format!("{} ({} bytes)", size(self.size), self.size))),
+            ("Platform", Cell::new(platform.join("/"))),
+            ("Pushed", moment(self.push_time, look)),
+            ("Pulled", self.pull_time.map_or(Cell::new("not known"), |time| moment(time, look))),
+        ];
+        commands(&mut card, self.commands.as_ref());
+        card
+    }
+}
+
+impl Record for Tag {
+    const HEADER: &'static [&'static str] = &["NAME", "COLOUR", "PUSHED", "PULLED", "SIGNED", "ID"];
+
+    fn row(&self, look: &Look) -> Vec<Cell> {
+        vec![
+            Cell::new(&self.name),
+            color(self.color.as_deref()),
+            Cell::new(age(self.push_time, look.now)),
+            Cell::new(self.pull_time.map_or("-".into(), |time| age(time, look.now))),
+            Cell::new(if self.signed { "yes" } else { "no" }),
+            id(self.id),
+        ]
+    }
+
+    fn card(&self, look: &Look) -> Vec<(&'static str, Cell)> {
+        let mut card = vec![
+            ("Name", Cell::new(&self.name)),
+            ("Id", Cell::new(self.id.to_string())),
+            ("Full name", Cell::new(&self.full_name)),
+            ("Image", Cell::new(self.image_id.to_string())),
+            ("Repository", Cell::new(self.repository_id.to_string())),
+            ("Colour", color(self.color.as_deref())),
+            ("Signed", Cell::new(if self.signed { "yes" } else { "no" })),
+            ("Pushed", moment(self.push_time, look)),
+            ("Pulled", self.pull_time.map_or(Cell::new("not known"), |time| moment(time, look))),
+        ];
+        commands(&mut card, self.commands.as_ref());
+        card
+    }
+}
+
+fn id(id: mlspace_registry::Uuid) -> Cell {
+    Cell::new(id.to_string()).dim()
+}
+
+fn star(favorite: bool) -> Cell {
+    Cell::new(if favorite { "★" } else { "" })
+        .style(Style::new().fg_color(Some(RgbColor(227, 179, 65).into())))
+}
+
+fn moment(stamp: Timestamp, look: &Look) -> Cell {
+    Cell::new(format!("{stamp} ({})", age(stamp, look.now)))
+}
+
+fn tag_names(image: &Image) -> String {
+    image.tags.iter().map(|tag| tag.name.as_str()).collect::<Vec<_>>().join(", ")
+}
+
+/// A colour as its name, shown in itself where that can be done.
+fn color(color: Option<&str>) -> Cell {
+    let Some(name) = color else { return Cell::new("-") };
+    let style = rgb(name).map_or(Style::new(), |rgb| Style::new().fg_color(Some(rgb.into())));
+    Cell::new(name).style(style)
+}
+
+/// `#rgb` or `#rrggbb`.
+fn rgb(name: &str) -> Option<RgbColor> {
+    let hex = name.strip_prefix('#')?;
+    let digits: Vec<u8> = hex.chars().map(|c| c.to_digit(16).map(|d| d as u8)).collect::<Option<_>>()?;
+    match digits[..] {
+        [r, g, b] => Some(RgbColor(r * 17, g * 17, b * 17)),
+        [r, r2, g, g2, b, b2] => Some(RgbColor(r * 16 + r2, g * 16 + g2, b * 16 + b2)),
+        _ => None,
+    }
+}
+
+fn commands(
+    card: &mut Vec<(&'static str, Cell)>,
+    commands: Option<&std::collections::BTreeMap<String, String>>,
+) {
+    for (name, line) in commands.into_iter().flatten() {
+        card.push(("Command", Cell::new(format!("{name}: {line}"))));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn colours_are_shown_only_if_they_are_understood() {
+        assert_eq!(rgb("#2f81f7"), Some(RgbColor(0x2f, 0x81, 0xf7)));
+        assert_eq!(rgb("#f00"), Some(RgbColor(255, 0, 0)));
+        for name in ["", "#", "red", "#12345", "#ggg", "#ффф"] {
+            assert_eq!(rgb(name), None, "{name}");
+        }
+    }
+}

@@ -1,0 +1,87 @@
+use insta::assert_snapshot;
+use mlspace_registry_simulator::Simulator;
+
+use crate::support::Mlcr;
+
+#[tokio::test]
+async fn failures_are_lines_for_people_or_json_for_programs() {
+    let simulator = Simulator::start().await.unwrap();
+    let mut all = String::new();
+    for line in [
+        "repo show train/resnt",
+        "repo show train/resnt -o json",
+        "repo show train/resnet:v1",
+        "image show train/resnet:v9",
+        "image show train/resnet",
+        "image show ffffffff-ffff-4fff-8fff-ffffffffffff",
+        "repo show a?b",
+        "repo show a?b -o json",
+        "repo",
+        "repo -o json",
+        "nonsense",
+        "schema nonsense",
+        "sim --quirk colours=any",
+        "sim --registry-listen 127.0.0.1:0",
+        "sim --listen 192.0.2.1:1",
+        "repo ls --timeout never",
+    ] {
+        all += &format!("{}\n", Mlcr::at(&simulator).run(line).await);
+    }
+    all += &format!("{}\n", Mlcr::bare().run("repo ls").await);
+    all += &format!("{}\n", Mlcr::bare().run("repo ls -o json").await);
+    assert_snapshot!(all);
+}
+
+#[tokio::test]
+async fn each_kind_of_failure_has_its_exit_code() {
+    for (fault, code, word) in [
+        ("404", 4, "not_found"),
+        ("401", 3, "sign_in_refused"),
+        ("403", 3, "forbidden"),
+        ("429;retry-after=1", 8, "rate_limited"),
+        ("firewall", 9, "blocked_by_firewall"),
+        ("html", 1, "unexpected_answer"),
+        ("lost-after", 1, "not_reached"),
+        ("500", 1, "failed"),
+    ] {
+        for (operation, line) in [
+            ("registry_get", "registry show"),
+            ("repository_list", "repo ls"),
+            ("repository_list", "repo show train/resnet"),
+            ("image_list", "image ls train/resnet"),
+            ("image_get", "image show train/resnet:latest"),
+            ("tag_list", "tag ls train/resnet:latest"),
+        ] {
+            let simulator = Simulator::start().await.unwrap();
+            simulator
+                .fail(
+                    operation,
+                    format!("{operation}={fault}")
+                        .parse::<mlspace_registry_simulator::FaultSpec>()
+                        .unwrap()
+                        .fault,
+                )
+                .unwrap();
+            let done = Mlcr::at(&simulator).run(&format!("{line} -o json")).await;
+            assert_eq!((done.code, done.error()["code"].as_str()), (code, Some(word)), "{fault}: {done}");
+            assert_eq!(done.error()["exit_code"], code);
+            let printed = done.stdout.trim();
+            assert!(printed.is_empty() || printed == "[]", "{fault}: {done}");
+            assert!(!done.stderr.contains('<'), "{done}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn no_output_holds_a_secret() {
+    let simulator = Simulator::start().await.unwrap();
+    let key = simulator.service_account();
+    let api_key = simulator.api_key();
+    for line in ["repo ls -v", "registry show -v -o json", "demo -v", "repo show x -v"] {
+        let done = Mlcr::at(&simulator).run(line).await;
+        let text = done.to_string();
+        for secret in [key.client_secret.expose(), api_key.expose()] {
+            assert!(!text.contains(secret), "{text}");
+        }
+    }
+}

@@ -1,0 +1,8 @@
+//! `mlcr` run in this process against the simulator.
+
+mod demo;
+mod failures;
+mod help;
+mod reading;
+mod sim;
+mod support;

@@ -1,0 +1,129 @@
+use std::io::Write;
+
+use insta::assert_snapshot;
+use mlspace_registry_simulator::{NewImage, Quirk, Seed, Simulator};
+
+use crate::support::Mlcr;
+
+#[tokio::test]
+async fn everything_can_be_shown_as_a_table() {
+    let simulator = Simulator::start().await.unwrap();
+    for (name, line) in [
+        ("registry_show", "registry show"),
+        ("repo_ls", "repo ls"),
+        ("repo_show", "repo show train/resnet"),
+        ("image_ls", "image ls train/resnet"),
+        ("image_show", "image show train/resnet:latest"),
+        ("tag_ls", "tag ls train/resnet:latest"),
+    ] {
+        assert_snapshot!(name, Mlcr::at(&simulator).run(line).await);
+    }
+}
+
+#[tokio::test]
+async fn json_has_the_fields_of_the_api() {
+    let simulator = Simulator::start().await.unwrap();
+    let repositories = simulator.repositories();
+    let one = repositories.iter().find(|one| one.name == "train/resnet").unwrap();
+    let same = |done: crate::support::Done, value: serde_json::Value| {
+        assert_eq!((done.code, done.json()), (0, value), "{}", done.line);
+    };
+    let json = |value| serde_json::to_value(value).unwrap();
+    same(Mlcr::at(&simulator).run("registry show -o json").await, json!(simulator.registry()));
+    same(Mlcr::at(&simulator).run("repo show train/resnet -o json").await, json(one));
+    let images = simulator.images(one.id);
+    same(Mlcr::at(&simulator).run("image ls train/resnet -o json").await, json!(images));
+    let image = images.iter().find(|image| image.tags.iter().any(|tag| tag.name == "latest")).unwrap();
+    same(Mlcr::at(&simulator).run("image show train/resnet:latest -o json").await, json!(image));
+    same(
+        Mlcr::at(&simulator).run("tag ls train/resnet:latest -o json").await,
+        json!(simulator.tags(image.id)),
+    );
+    let listed = Mlcr::at(&simulator).run("repo ls -o json").await.json();
+    assert_eq!(listed.as_array().unwrap().len(), repositories.len());
+    let lines = Mlcr::at(&simulator).run("repo ls -o ndjson").await.stdout;
+    let lines: Vec<serde_json::Value> =
+        lines.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!(json!(lines), listed);
+}
+
+use serde_json::json;
+
+#[tokio::test]
+async fn an_empty_list_is_valid_in_every_form() {
+    let simulator = Simulator::builder().seed(Seed::Empty).start().await.unwrap();
+    for (format, expected) in [("json", "[]\n"), ("ndjson", "")] {
+        let done = Mlcr::at(&simulator).run(&format!("repo ls -o {format}")).await;
+        assert_eq!((done.code, done.stdout.as_str(), done.stderr.as_str()), (0, expected, ""));
+    }
+}
+
+#[tokio::test]
+async fn a_list_that_is_not_complete_is_said_to_be_so() {
+    let simulator =
+        Simulator::builder().seed("repos=150,images=0,tags=0".parse().unwrap()).start().await.unwrap();
+    simulator.quirk(Quirk::IgnoresPage(true));
+    let done = Mlcr::at(&simulator).run("repo ls").await;
+    assert_eq!(done.code, 0);
+    assert_snapshot!(done.stderr, @"warning: the list of repositories is not complete: the service counts 50 more");
+    let done = Mlcr::at(&simulator).run("repo ls -o json").await;
+    assert_eq!(done.json().as_array().unwrap().len(), 100);
+    assert_snapshot!(done.stderr, @r#"{"warning":{"code":"incomplete","message":"the list of repositories is not complete: the service counts 50 more","missing":50}}"#);
+}
+
+#[tokio::test]
+async fn a_reader_that_goes_away_ends_it_quietly() {
+    struct Closed;
+    impl Write for Closed {
+        fn write(&mut self, _: &[u8]) -> std::io::Result<usize> {
+            Err(std::io::ErrorKind::BrokenPipe.into())
+        }
+        fn flush(&mut self) -> std::io::Result<()> {
+            Ok(())
+        }
+    }
+    let simulator = Simulator::start().await.unwrap();
+    for line in
+        ["repo ls", "repo ls -o json", "repo ls -o ndjson", "registry show", "demo", "schema tags", "--help"]
+    {
+        let done = Mlcr::at(&simulator).run_to(line, Closed).await;
+        assert_eq!((done.code, done.stderr.as_str()), (0, ""), "{line}");
+    }
+}
+
+#[tokio::test]
+async fn hostile_names_are_shown_escaped() {
+    let simulator = Simulator::builder().seed(Seed::Empty).start().await.unwrap();
+    simulator.push_image(NewImage::new("a\u{1b}[2J\u{9b}31m\u{202e}b", ["v1"]));
+    for line in ["repo ls", "repo ls -o json", "repo ls -o ndjson", "repo show zzzz", "repo show a"] {
+        let done = Mlcr::at(&simulator).run(line).await;
+        let raw = |c: char| c.is_control() && c != '\n' || c == '\u{202e}';
+        assert!(!done.stdout.contains(raw) && !done.stderr.contains(raw), "{done:?}");
+    }
+}
+
+#[tokio::test]
+async fn every_schema_is_published_and_describes_what_is_printed() {
+    let simulator = Simulator::start().await.unwrap();
+    let names = Mlcr::bare().run("schema").await.stdout;
+    assert_snapshot!("schemas", names);
+    for name in names.lines().filter_map(|line| line.split_whitespace().next()) {
+        let done = Mlcr::bare().run(&format!("schema {name}")).await;
+        assert_snapshot!(format!("schema_{name}"), done.stdout);
+    }
+    for (name, line) in [
+        ("registry", "registry show"),
+        ("repositories", "repo ls"),
+        ("repository", "repo show train/resnet"),
+        ("images", "image ls train/resnet"),
+        ("image", "image show train/resnet:latest"),
+        ("tags", "tag ls train/resnet:latest"),
+        ("demo", "demo"),
+    ] {
+        let schema = Mlcr::bare().run(&format!("schema {name}")).await.json();
+        let printed = Mlcr::at(&simulator).run(&format!("{line} -o json")).await.json();
+        let validator = jsonschema::validator_for(&schema).unwrap();
+        let problems: Vec<_> = validator.iter_errors(&printed).map(|e| e.to_string()).collect();
+        assert!(problems.is_empty(), "{line}: {problems:?}");
+    }
+}

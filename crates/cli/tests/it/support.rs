@@ -1,0 +1,140 @@
+//! One way to run a command line, with everything handed in and everything caught.
+
+#![allow(clippy::unwrap_used, clippy::panic)] // A test that cannot go on has failed.
+
+use std::collections::BTreeMap;
+use std::io::{Cursor, Write};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use mlspace_registry::{Clock, ManualClock};
+use mlspace_registry_cli::{Interrupt, Io, Stderr, Terminals, run};
+use mlspace_registry_simulator::Simulator;
+
+/// Where the simulator's clock stands.
+const NOW: Duration = Duration::from_secs(1_793_534_400);
+
+/// A writer whose content can be looked at while it is written to.
+#[derive(Clone, Default)]
+pub(crate) struct Caught(Arc<Mutex<Vec<u8>>>);
+
+impl Caught {
+    pub(crate) fn text(&self) -> String {
+        String::from_utf8(self.0.lock().unwrap().clone()).unwrap()
+    }
+}
+
+impl Write for Caught {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().unwrap().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+/// The simulator's date, and waits that take no time.
+struct FixedClock(ManualClock);
+
+impl Clock for FixedClock {
+    fn now(&self) -> Instant {
+        self.0.now()
+    }
+
+    fn wall(&self) -> SystemTime {
+        UNIX_EPOCH + NOW
+    }
+
+    fn sleep(&self, duration: Duration) -> std::pin::Pin<Box<dyn Future<Output = ()> + Send>> {
+        self.0.sleep(duration)
+    }
+}
+
+/// A command line about to be run.
+pub(crate) struct Mlcr {
+    pub(crate) variables: BTreeMap<String, String>,
+    pub(crate) stdin: String,
+    pub(crate) terminals: Terminals,
+    pub(crate) interrupt: Interrupt,
+    pub(crate) stdout: Caught,
+    pub(crate) stderr: Caught,
+}
+
+/// What came of it.
+#[derive(Debug)]
+pub(crate) struct Done {
+    pub(crate) line: String,
+    pub(crate) code: u8,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
+}
+
+impl std::fmt::Display for Done {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { line, code, stdout, stderr } = self;
+        write!(f, "$ mlcr {line}\n[exit {code}]\n--- stdout\n{stdout}--- stderr\n{stderr}")
+    }
+}
+
+impl Done {
+    pub(crate) fn json(&self) -> serde_json::Value {
+        serde_json::from_str(&self.stdout).unwrap_or_else(|error| panic!("{error}: {self}"))
+    }
+
+    pub(crate) fn error(&self) -> serde_json::Value {
+        let line = self.stderr.lines().last().unwrap_or_default();
+        let value: serde_json::Value = serde_json::from_str(line).unwrap_or_else(|e| panic!("{e}: {self}"));
+        value["error"].clone()
+    }
+}
+
+impl Mlcr {
+    /// Without any settings.
+    pub(crate) fn bare() -> Self {
+        Self {
+            variables: BTreeMap::new(),
+            stdin: String::new(),
+            terminals: Terminals::default(),
+            interrupt: Interrupt::never(),
+            stdout: Caught::default(),
+            stderr: Caught::default(),
+        }
+    }
+
+    /// With the settings for this simulator's service account in the environment.
+    pub(crate) fn at(simulator: &Simulator) -> Self {
+        let ready = simulator.ready().to_env();
+        let variables = ready.lines().filter_map(|line| line.split_once('='));
+        let variables = variables.map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
+        Self { variables, ..Self::bare() }
+    }
+
+    pub(crate) fn variable(mut self, name: &str, value: impl Into<String>) -> Self {
+        self.variables.insert(name.to_owned(), value.into());
+        self
+    }
+
+    /// Runs it; words are separated by spaces.
+    pub(crate) async fn run(self, line: &str) -> Done {
+        let stdout = self.stdout.clone();
+        self.run_to(line, stdout).await
+    }
+
+    pub(crate) async fn run_to(self, line: &str, stdout: impl Write + Send + 'static) -> Done {
+        let mut io = Io {
+            stdin: Box::new(Cursor::new(self.stdin.into_bytes())),
+            stdout: Box::new(stdout),
+            stderr: Stderr::new(self.stderr.clone()),
+            terminals: self.terminals,
+            width: None,
+            variables: self.variables,
+            clock: Arc::new(FixedClock(ManualClock::new())),
+            interrupt: self.interrupt,
+        };
+        let words = ["mlcr"].into_iter().chain(line.split_whitespace()).map(Into::into);
+        let code = run(words, &mut io).await;
+        Done { line: line.to_owned(), code, stdout: self.stdout.text(), stderr: self.stderr.text() }
+    }
+}

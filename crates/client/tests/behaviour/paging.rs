@@ -1,0 +1,210 @@
+use std::collections::HashSet;
+use std::num::NonZeroU32;
+
+use mlspace_registry::{Completeness, List, Repository, Uuid};
+use mlspace_registry_simulator::{Fault, NewImage};
+
+use crate::World;
+
+fn size(size: u32) -> NonZeroU32 {
+    NonZeroU32::new(size).unwrap()
+}
+
+async fn listed(world: &World, page_size: u32) -> List<Repository> {
+    world.client.repositories().list().page_size(size(page_size)).collect_all().await.unwrap()
+}
+
+fn ids(list: &List<Repository>) -> Vec<Uuid> {
+    list.items.iter().map(|repository| repository.id).collect()
+}
+
+#[tokio::test]
+async fn lists_of_every_length_are_complete_and_in_order() {
+    for count in [0, 1, 9, 10, 11, 20, 25] {
+        let (world, all) = World::with_repositories(count).await;
+        let list = listed(&world, 10).await;
+        assert_eq!(ids(&list), all);
+        assert_eq!(list.completeness, Completeness::Complete);
+    }
+}
+
+#[tokio::test]
+async fn a_list_costs_its_pages_and_one_count() {
+    let (world, _) = World::with_repositories(25).await;
+    listed(&world, 10).await;
+    assert_eq!(world.simulator.requests("repository_list"), 3);
+    assert_eq!(world.simulator.requests("registry_get"), 1);
+}
+
+#[tokio::test]
+async fn nothing_is_sent_before_the_first_item_is_asked_for() {
+    let (world, _) = World::with_repositories(3).await;
+    let pager = world.client.repositories().list();
+    assert_eq!(pager.completeness(), None);
+    drop(pager);
+    assert!(world.simulator.journal().is_empty());
+}
+
+#[tokio::test]
+async fn the_verdict_waits_for_the_last_item() {
+    let (world, _) = World::with_repositories(2).await;
+    let mut pager = world.client.repositories().list();
+    pager.next().await.unwrap().unwrap();
+    assert_eq!(pager.completeness(), None);
+    pager.next().await.unwrap().unwrap();
+    assert!(pager.next().await.is_none());
+    assert_eq!(pager.completeness(), Some(Completeness::Complete));
+}
+
+#[tokio::test]
+async fn a_service_with_smaller_pages_than_asked_for_is_read_to_the_end() {
+    let (world, all) = World::with_repositories(25).await;
+    world.quirk("max-page-size=4");
+    let list = listed(&world, 10).await;
+    assert_eq!(ids(&list), all);
+    assert_eq!(list.completeness, Completeness::Complete);
+}
+
+#[tokio::test]
+async fn an_empty_page_in_the_middle_is_not_the_end() {
+    let (world, all) = World::with_repositories(25).await;
+    let empty = Fault::bytes(200, "application/json", "[]").after(1).times(1);
+    world.fail("repository_list", empty);
+    let list = listed(&world, 10).await;
+    // What would have been on that page is missing, and the verdict says so.
+    assert_eq!(ids(&list), [&all[..10], &all[20..]].concat());
+    assert_eq!(list.completeness, Completeness::Short { missing: 10 });
+}
+
+#[tokio::test]
+async fn a_server_that_ignores_page_ends_the_list() {
+    let (world, all) = World::with_repositories(25).await;
+    world.quirk("ignores-page");
+    world.quirk("max-page-size=10");
+    let list = listed(&world, 10).await;
+    assert_eq!(ids(&list), all[..10]);
+    assert_eq!(list.completeness, Completeness::Short { missing: 15 });
+    assert!(world.simulator.requests("repository_list") <= 4);
+}
+
+#[tokio::test]
+async fn a_server_that_ignores_page_and_gives_everything_is_complete() {
+    let (world, all) = World::with_repositories(25).await;
+    world.quirk("ignores-page");
+    let list = listed(&world, 100).await;
+    assert_eq!(ids(&list), all);
+    assert_eq!(list.completeness, Completeness::Complete);
+}
+
+#[tokio::test]
+async fn repeated_items_are_dropped() {
+    let (world, all) = World::with_repositories(25).await;
+    world.quirk("overlapping-pages");
+    let list = listed(&world, 10).await;
+    assert_eq!(ids(&list).into_iter().collect::<HashSet<_>>(), all.iter().copied().collect());
+    assert_eq!(list.items.len(), 25);
+    assert_eq!(list.completeness, Completeness::Complete);
+}
+
+#[tokio::test]
+async fn items_that_vanish_while_reading_leave_no_false_verdict() {
+    let (world, all) = World::with_repositories(20).await;
+    let mut pager = world.client.repositories().list().page_size(size(10));
+    pager.next().await.unwrap().unwrap();
+    let gone = world.client.repositories().delete_many(all[..5].iter().copied()).send().await;
+    assert!(gone.all_gone());
+    let mut seen = 1;
+    while let Some(item) = pager.next().await {
+        item.unwrap();
+        seen += 1;
+    }
+    // Ten from the first page; the second began five further on than what was left.
+    assert_eq!(seen, 15);
+    assert_eq!(pager.completeness(), Some(Completeness::Complete));
+}
+
+#[tokio::test]
+async fn items_that_appear_while_reading_are_read_too() {
+    let (world, _) = World::with_repositories(20).await;
+    let mut pager = world.client.repositories().list().page_size(size(10));
+    pager.next().await.unwrap().unwrap();
+    world.simulator.push_image(NewImage::new("zz-late", ["v1"]));
+    let mut seen = 1;
+    while let Some(item) = pager.next().await {
+        item.unwrap();
+        seen += 1;
+    }
+    assert_eq!(seen, 21);
+    assert_eq!(pager.completeness(), Some(Completeness::Complete));
+}
+
+#[tokio::test]
+async fn a_count_that_cannot_be_read_takes_the_verdict_and_not_the_list() {
+    let (world, all) = World::with_repositories(15).await;
+    world.fail("registry_get", Fault::status(500));
+    let list = listed(&world, 10).await;
+    assert_eq!(ids(&list), all);
+    assert_eq!(list.completeness, Completeness::Unknown);
+}
+
+#[tokio::test]
+async fn an_error_ends_the_stream_and_gives_no_verdict() {
+    let (world, _) = World::with_repositories(25).await;
+    world.fail("repository_list", Fault::status(500).after(1));
+    let mut pager = world.client.repositories().list().page_size(size(10));
+    for _ in 0..10 {
+        pager.next().await.unwrap().unwrap();
+    }
+    assert_eq!(pager.next().await.unwrap().unwrap_err().status(), Some(500));
+    assert!(pager.next().await.is_none());
+    assert_eq!(pager.completeness(), None);
+}
+
+#[tokio::test]
+async fn pages_hold_what_was_new_on_them() {
+    let (world, all) = World::with_repositories(25).await;
+    let mut pages = world.client.repositories().list().page_size(size(10)).into_pages();
+    let mut lengths = Vec::new();
+    while let Some(page) = pages.next().await {
+        let page = page.unwrap();
+        lengths.push((page.number, page.items.len()));
+    }
+    assert_eq!(lengths, [(1, 10), (2, 10), (3, 5)]);
+    assert_eq!(pages.completeness(), Some(Completeness::Complete));
+    assert_eq!(all.len(), 25);
+}
+
+#[tokio::test]
+async fn an_image_split_over_two_pages_is_one_row_with_all_its_tags() {
+    let (world, images) = World::with_images(6).await;
+    let image = images[2];
+    for n in 0..7 {
+        world.client.tags().create(image, format!("more{n}")).send().await.unwrap();
+    }
+    // The service pages by itself, and splits.
+    world.quirk("default-page-size=4");
+    let repository = world.simulator.repositories()[0].id;
+    let list = world.client.images().list(repository).collect_all().await.unwrap();
+    assert_eq!(list.completeness, Completeness::Complete);
+    assert_eq!(list.items.len(), 6);
+    let row = list.items.iter().find(|row| row.id == image).unwrap();
+    assert_eq!(row.tags.len(), 8);
+}
+
+#[tokio::test]
+async fn images_are_listed_without_asking_for_pages() {
+    let (world, images) = World::with_images(3).await;
+    let repository = world.simulator.repositories()[0].id;
+    let list = world.client.images().list(repository).collect_all().await.unwrap();
+    assert_eq!((list.items.len(), list.completeness), (images.len(), Completeness::Complete));
+    let request =
+        world.simulator.journal().into_iter().find(|request| request.operation == Some("image_list"));
+    assert_eq!(request.unwrap().query.len(), 1);
+}
+
+#[tokio::test]
+async fn a_pager_can_be_spawned() {
+    let (world, _) = World::with_repositories(3).await;
+    let list = tokio::spawn(world.client.repositories().list().collect_all()).await.unwrap().unwrap();
+    assert_eq!(list.items.len(), 3);
+}
