@@ -1,0 +1,36 @@
+//! HTTPS, where this build has it.
+
+use crate::error::{Error, Result};
+
+/// Adds certificates and makes sure that there is a cryptography provider.
+#[cfg(feature = "rustls")]
+pub(crate) fn prepare(
+    mut http: reqwest::ClientBuilder,
+    certificates: &[Vec<u8>],
+) -> Result<reqwest::ClientBuilder> {
+    // Only if the program has not chosen one: the choice holds for the whole process.
+    if rustls::crypto::CryptoProvider::get_default().is_none() {
+        // Somebody else may have been quicker; then theirs is used.
+        let _ = rustls::crypto::ring::default_provider().install_default();
+    }
+    for pem in certificates {
+        let bundle = reqwest::Certificate::from_pem_bundle(pem)
+            .ok()
+            .filter(|bundle| !bundle.is_empty())
+            .ok_or_else(|| Error::Invalid("the extra certificates are not PEM".into()))?;
+        http = http.tls_certs_merge(bundle);
+    }
+    Ok(http)
+}
+
+/// Refuses what needs HTTPS.
+#[cfg(not(feature = "rustls"))]
+pub(crate) fn prepare(
+    http: reqwest::ClientBuilder,
+    certificates: &[Vec<u8>],
+) -> Result<reqwest::ClientBuilder> {
+    if !certificates.is_empty() {
+        return Err(Error::Invalid("this build has no HTTPS: enable the feature `rustls`".into()));
+    }
+    Ok(http)
+}
