@@ -2,17 +2,12 @@
 
 use crate::error::{Error, Result};
 
-/// Adds certificates and makes sure that there is a cryptography provider.
+/// Adds certificates to those of the operating system.
 #[cfg(feature = "rustls")]
 pub(crate) fn prepare(
     mut http: reqwest::ClientBuilder,
     certificates: &[Vec<u8>],
 ) -> Result<reqwest::ClientBuilder> {
-    // Only if the program has not chosen one: the choice holds for the whole process.
-    if rustls::crypto::CryptoProvider::get_default().is_none() {
-        // Somebody else may have been quicker; then theirs is used.
-        let _ = rustls::crypto::ring::default_provider().install_default();
-    }
     for pem in certificates {
         let bundle = reqwest::Certificate::from_pem_bundle(pem)
             .ok()
