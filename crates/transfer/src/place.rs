@@ -48,14 +48,13 @@ impl Context {
     pub(crate) async fn run(&self, task: Task) -> Vec<(Place, Result<Packed, Arc<Error>>)> {
         let observer = &self.client.inner.patience.observer;
         let mut results: Vec<(Place, Result<Packed, Arc<Error>>)> = Vec::new();
-        let mut first = None;
+        let mut first: Option<(&String, Packed)> = None;
         for repository in &task.repositories {
-            let sources = first.into_iter().chain(&self.mount_from);
-            let result = self.place(&task, repository, sources).await;
+            let result = self.place(&task, repository, first.as_ref()).await;
             let result = match result {
                 Ok((packed, how, bytes)) => {
                     observer(&Event::Finished { blob: task.number, how, bytes });
-                    first = first.or(Some(repository));
+                    first.get_or_insert_with(|| (repository, packed.clone()));
                     Ok(packed)
                 }
                 Err(error) => {
@@ -74,11 +73,12 @@ impl Context {
         results
     }
 
-    async fn place<'a>(
+    /// `first` is a repository that has got the blob in this call, and what it became there.
+    async fn place(
         &self,
         task: &Task,
         name: &str,
-        sources: impl Iterator<Item = &'a String>,
+        first: Option<&(&String, Packed)>,
     ) -> Result<(Packed, Moved, u64)> {
         let registry = self.client.registry(&task.registry)?;
         let repository = Repository { registry: &registry, name };
@@ -87,8 +87,9 @@ impl Context {
         // What will be in the registry, as far as that is known before anything is read.
         let known = match task.pack {
             None => Some(Packed { digest: blob.digest.clone(), size: blob.data.len() }),
-            Some(how) => cache.get(&blob.digest, how),
+            Some(how) => first.map(|(_, packed)| packed.clone()).or_else(|| cache.get(&blob.digest, how)),
         };
+        let sources = first.iter().map(|(repository, _)| *repository).chain(&self.mount_from);
         let mut session = None;
         if let Some(known) = known {
             if repository.has(&known.digest, known.size).await? {

@@ -31,7 +31,7 @@ pub(crate) async fn resolve(client: &Client, reference: &Reference, platform: Op
     }
     let (mut found, mut seen) = (Vec::new(), HashSet::from([root.digest.clone()]));
     let mut open = vec![root];
-    // Children end up before their parents.
+    // Parents are found first, and the image's own must end up last.
     while let Some(manifest) = open.pop() {
         if let Content::Index { manifests } = &manifest.content {
             for child in manifests {
