@@ -10,10 +10,11 @@ use tokio::sync::Mutex as AsyncMutex;
 use url::Url;
 use zeroize::Zeroizing;
 
+use crate::answer::{failure, read_capped};
 use crate::challenge::Challenge;
 use crate::credentials::{Credentials, Kind};
 use crate::error::{Error, Result};
-use crate::http::{Patience, failure, read_capped};
+use crate::http::Patience;
 
 /// A token without a stated lifetime lives this long, says the token specification.
 const DEFAULT_LIFETIME: Duration = Duration::from_secs(60);

@@ -7,10 +7,11 @@ use reqwest::header::{CONTENT_RANGE, RANGE};
 use reqwest::{Method, Response};
 use tokio::sync::mpsc;
 
+use crate::answer::failure;
 use crate::auth::Scope;
 use crate::digest::{Digest, Hasher};
 use crate::error::{Error, Result, TransportKind};
-use crate::http::{Patience, Registry, Request, failure};
+use crate::http::{Patience, Registry, Request};
 use crate::manifest::Named;
 use crate::progress::Meter;
 use crate::retry::is_passing;

@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+mod answer;
 mod auth;
 mod cache;
 mod challenge;
@@ -14,11 +15,13 @@ mod http;
 mod manifest;
 mod pack;
 mod packed;
+mod place;
 mod progress;
 mod pull;
 mod push;
 mod reference;
 mod repository;
+mod resolve;
 mod retry;
 mod source;
 mod target;

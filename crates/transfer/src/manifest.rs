@@ -11,6 +11,11 @@ use crate::error::Result;
 /// Longest manifest or index, in bytes. Registries must take this much, and take little more.
 pub const MANIFEST_CAP: u64 = 4 * 1024 * 1024;
 
+/// Most manifests of one image, all platforms and attestations counted.
+pub(crate) const MANIFESTS_CAP: usize = 4096;
+/// Most bytes of all of them together: they are held in memory.
+pub(crate) const MANIFESTS_BYTES_CAP: usize = 16 * 1024 * 1024;
+
 pub(crate) const DOCKER_MANIFEST: &str = "application/vnd.docker.distribution.manifest.v2+json";
 pub(crate) const DOCKER_INDEX: &str = "application/vnd.docker.distribution.manifest.list.v2+json";
 pub(crate) const OCI_MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";

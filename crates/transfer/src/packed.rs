@@ -135,10 +135,16 @@ impl PlainLayer {
 
     async fn spool(&self, cache: &Cache) -> Result<(tempfile::NamedTempFile, Packed)> {
         let (layer, folder) = (self.clone(), cache.scratch());
+        // Gone when nobody waits for the file any more.
+        let waiting = Arc::new(());
+        let wanted = Arc::downgrade(&waiting);
         let work = move || {
             let failed = |error| Error::io(&folder, "write a temporary file in it", error);
             let mut file = tempfile::NamedTempFile::new_in(&folder).map_err(failed)?;
             let packed = layer.packers.pack(&layer.data, &layer.digest, layer.how, &|_| {}, &mut |piece| {
+                if wanted.strong_count() == 0 {
+                    return Err(Stop::Closed);
+                }
                 file.write_all(&piece).map_err(|error| Stop::Failed(failed(error)))
             });
             match packed {
@@ -147,6 +153,8 @@ impl PlainLayer {
                 Err(Stop::Closed) => Err(Error::Invalid("the compression was given up".into())),
             }
         };
-        tokio::task::spawn_blocking(work).await.map_err(|error| Error::task(&error))?
+        let spooled = tokio::task::spawn_blocking(work).await;
+        drop(waiting);
+        spooled.map_err(|error| Error::task(&error))?
     }
 }

@@ -27,7 +27,7 @@ pub enum Event {
         /// How much of its size is done; smaller than before when it had to begin again.
         done: u64,
     },
-    /// A blob is where it should be.
+    /// A blob is where it should be; once for each repository that it goes to.
     #[non_exhaustive]
     Finished {
         /// Which blob.

@@ -6,16 +6,15 @@ use std::sync::Arc;
 use futures_util::stream::{self, StreamExt};
 
 use crate::client::Client;
-use crate::digest::{Digest, Hasher};
+use crate::digest::Digest;
 use crate::error::{Error, Result};
 use crate::manifest::Manifest;
-use crate::pack::{Compression, Packed, Packers};
-use crate::packed::PlainLayer;
-use crate::progress::{Event, Meter, Moved, PlannedBlob};
+use crate::pack::{Compression, Packers};
+use crate::place::{Context, Place, Placed, Task};
+use crate::progress::{Event, PlannedBlob};
 use crate::reference::Reference;
-use crate::repository::{Mount, Repository};
-use crate::source::{Blob, Data, Form, Image, Loaded};
-use crate::upload::Upload;
+use crate::repository::Repository;
+use crate::source::{Blob, Form, Image, Loaded};
 use crate::write_manifest;
 
 /// A push that is about to happen; made by [`Client::push`].
@@ -71,20 +70,6 @@ impl Client {
         }
     }
 }
-
-/// A blob that goes to one registry, into one repository or more.
-struct Task {
-    number: usize,
-    registry: String,
-    blob: Blob,
-    pack: Option<Compression>,
-    repositories: Vec<String>,
-}
-
-/// Which blob in which repository.
-type Place = (String, String, Digest);
-/// What a blob became there.
-type Placed = HashMap<Place, Result<Packed, Arc<Error>>>;
 
 impl Push {
     /// How plain layers of docker archives are compressed. Default gzip.
@@ -145,20 +130,26 @@ impl Push {
         tokio::task::spawn_blocking(load).await.map_err(|error| Error::task(&error))
     }
 
+    /// How a blob is compressed on its way, if it is.
+    fn pack(&self, blob: &Blob) -> Option<Compression> {
+        (blob.is_plain_layer && self.compression != Compression::None).then_some(self.compression)
+    }
+
     /// What has to be where, largest first.
     fn plan(&self, loaded: &[Result<Loaded, Arc<Error>>]) -> Vec<Task> {
         let mut tasks: Vec<Task> = Vec::new();
-        let mut known: HashMap<(String, Digest), usize> = HashMap::new();
+        let mut known: HashMap<(String, Digest, bool), usize> = HashMap::new();
         for ((_, reference), loaded) in self.items.iter().zip(loaded) {
             for blob in loaded.iter().flat_map(|loaded| &loaded.blobs) {
                 let (registry, repository) = (reference.registry(), reference.repository().to_owned());
-                let at = *known.entry((registry.to_owned(), blob.digest.clone())).or_insert_with(|| {
-                    let pack = blob.is_plain_layer.then_some(self.compression);
+                let pack = self.pack(blob);
+                let key = (registry.to_owned(), blob.digest.clone(), pack.is_some());
+                let at = *known.entry(key).or_insert_with(|| {
                     tasks.push(Task {
                         number: 0,
                         registry: registry.to_owned(),
                         blob: blob.clone(),
-                        pack: pack.filter(|how| *how != Compression::None),
+                        pack,
                         repositories: Vec::new(),
                     });
                     tasks.len() - 1
@@ -207,8 +198,12 @@ impl Push {
         let loaded = loaded.as_ref().map_err(Arc::clone)?;
         let mut sizes = Vec::with_capacity(loaded.blobs.len());
         for blob in &loaded.blobs {
-            let place =
-                (reference.registry().to_owned(), reference.repository().to_owned(), blob.digest.clone());
+            let place = Place {
+                registry: reference.registry().to_owned(),
+                repository: reference.repository().to_owned(),
+                digest: blob.digest.clone(),
+                is_packed: self.pack(blob).is_some(),
+            };
             match placed.get(&place) {
                 Some(Ok(packed)) => sizes.push(packed.clone()),
                 Some(Err(error)) => return Err(error.clone()),
@@ -249,99 +244,4 @@ impl Push {
         (self.client.inner.patience.observer)(&Event::Manifest { reference, digest });
         Ok(root.digest.clone())
     }
-}
-
-/// What the blobs of one call share.
-struct Context {
-    client: Client,
-    packers: Option<Arc<Packers>>,
-    verify: bool,
-    mount_from: Vec<String>,
-}
-
-impl Context {
-    /// Brings one blob to all repositories that need it.
-    async fn run(&self, task: Task) -> Vec<(Place, Result<Packed, Arc<Error>>)> {
-        let observer = &self.client.inner.patience.observer;
-        let mut results: Vec<(Place, Result<Packed, Arc<Error>>)> = Vec::new();
-        let mut sources = self.mount_from.clone();
-        for repository in &task.repositories {
-            let result = self.place(&task, repository, &sources).await;
-            let result = match result {
-                Ok((packed, how, bytes)) => {
-                    observer(&Event::Finished { blob: task.number, how, bytes });
-                    sources.insert(0, repository.clone());
-                    Ok(packed)
-                }
-                Err(error) => {
-                    observer(&Event::Failed { blob: task.number });
-                    Err(Arc::new(error))
-                }
-            };
-            let place = (task.registry.clone(), repository.clone(), task.blob.digest.clone());
-            results.push((place, result));
-        }
-        results
-    }
-
-    async fn place(&self, task: &Task, name: &str, sources: &[String]) -> Result<(Packed, Moved, u64)> {
-        let registry = self.client.registry(&task.registry)?;
-        let repository = Repository { registry: &registry, name };
-        let meter = Meter { observer: self.client.inner.patience.observer.clone(), blob: task.number };
-        let (blob, cache) = (&task.blob, &self.client.inner.cache);
-        // What will be in the registry, as far as that is known before anything is read.
-        let known = match task.pack {
-            None => Some(Packed { digest: blob.digest.clone(), size: blob.data.len() }),
-            Some(how) => cache.get(&blob.digest, how),
-        };
-        let mut session = None;
-        if let Some(known) = known {
-            if repository.has(&known.digest, known.size).await? {
-                return Ok((known, Moved::Exists, 0));
-            }
-            for from in sources.iter().filter(|from| *from != name) {
-                match repository.mount(&known.digest, from).await? {
-                    Mount::Done => return Ok((known, Moved::Mounted, 0)),
-                    Mount::Opened(opened) => session = Some(opened),
-                    Mount::Refused => {}
-                }
-            }
-            if task.pack.is_none() {
-                if self.verify {
-                    verify(&blob.digest, &blob.data).await?;
-                }
-                let upload = Upload::new(repository, &blob.digest, &blob.data).meter(meter).session(session);
-                let bytes = upload.run(false).await?;
-                return Ok((known, Moved::Sent, bytes));
-            }
-        }
-        let (Some(how), Some(packers)) = (task.pack, self.packers.clone()) else {
-            return Err(Error::Invalid(format!("{} cannot be compressed", blob.digest)));
-        };
-        let layer = PlainLayer { data: blob.data.clone(), digest: blob.digest.clone(), how, packers, meter };
-        let (packed, bytes) = layer.send(repository, cache).await?;
-        cache.put(&blob.digest, how, &packed);
-        Ok((packed, Moved::Sent, bytes))
-    }
-}
-
-/// Hashes a blob where it is.
-async fn verify(digest: &Digest, data: &Data) -> Result<()> {
-    let (wanted, data) = (digest.clone(), data.clone());
-    let hash = move || -> Result<Digest> {
-        let (mut hasher, mut reader) = (Hasher::of(&wanted), data.open(0)?);
-        let mut piece = vec![0; crate::feed::PIECE];
-        loop {
-            match reader.read(&mut piece).map_err(|error| data.failed(error))? {
-                0 => return Ok(hasher.finish()),
-                n => hasher.update(&piece[..n]),
-            }
-        }
-    };
-    let found = tokio::task::spawn_blocking(hash).await.map_err(|error| Error::task(&error))??;
-    if found == *digest {
-        return Ok(());
-    }
-    let (expected, found) = (digest.to_string(), found.to_string());
-    Err(Error::Digest { what: "a blob of the layout".into(), expected, found })
 }

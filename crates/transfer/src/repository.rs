@@ -5,10 +5,11 @@ use reqwest::header::{CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, HeaderName, RANGE
 use reqwest::{Method, Response};
 use url::Url;
 
+use crate::answer::failure;
 use crate::auth::Scope;
 use crate::digest::Digest;
 use crate::error::{Error, Result};
-use crate::http::{Registry, Request, failure, location};
+use crate::http::{Registry, Request, location};
 use crate::manifest::Manifest;
 
 pub(crate) const OCTETS: &str = "application/octet-stream";
@@ -134,7 +135,7 @@ impl Repository<'_> {
     /// Whether the answer to the last request of an upload says that the blob is there.
     pub(crate) async fn closed(&self, what: String, response: Response, digest: &Digest) -> Result<()> {
         match response.status().as_u16() {
-            200 | 201 | 202 | 204 => check_digest(&what, &response, digest),
+            200 | 201 | 204 => check_digest(&what, &response, digest),
             _ => Err(self.fail(what, response).await),
         }
     }

@@ -30,7 +30,9 @@ pub(crate) struct Upload<'a> {
     session: Option<Session>,
     /// What the registry has.
     offset: u64,
-    /// Failures since the last progress.
+    /// The furthest that the registry ever was.
+    best: u64,
+    /// Failures since it got further.
     failures: u32,
     /// Bytes on the wire.
     sent: Arc<AtomicU64>,
@@ -52,7 +54,7 @@ enum Step {
 impl<'a> Upload<'a> {
     pub(crate) fn new(repository: Repository<'a>, digest: &'a Digest, data: &'a Data) -> Self {
         let sent = Arc::default();
-        Self { repository, digest, data, meter: None, session: None, offset: 0, failures: 0, sent }
+        Self { repository, digest, data, meter: None, session: None, offset: 0, best: 0, failures: 0, sent }
     }
 
     pub(crate) fn meter(self, meter: Meter) -> Self {
@@ -72,7 +74,6 @@ impl<'a> Upload<'a> {
         }
         loop {
             let step = self.next();
-            let before = self.offset;
             match self.take(step).await {
                 Ok(true) => break,
                 Ok(false) => {}
@@ -82,7 +83,8 @@ impl<'a> Upload<'a> {
                     }
                 }
             }
-            if self.offset > before {
+            if self.offset > self.best {
+                self.best = self.offset;
                 self.failures = 0;
             }
         }
@@ -141,7 +143,12 @@ impl<'a> Upload<'a> {
                 }
                 let next = crate::repository::session(&request, response.headers())?;
                 self.session = Some(Session { min_chunk: session.min_chunk, ..next });
-                self.offset = received(response.headers()).unwrap_or(end).min(size);
+                let received = received(response.headers()).unwrap_or(end);
+                if received <= self.offset || received > size {
+                    let detail = format!("{received} bytes are said to be there after {end}");
+                    return Err(Error::protocol(request.what, detail));
+                }
+                self.offset = received;
                 Ok(false)
             }
         }
@@ -188,6 +195,8 @@ impl<'a> Upload<'a> {
                 let _ = learned.body_cap.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |known| {
                     (known == 0 || known > cap).then_some(cap)
                 });
+                // The size that fits is nearer.
+                self.failures = 0;
                 return self.resync().await;
             }
             (Some(400 | 404 | 405 | 415 | 501), Step::Post) => {

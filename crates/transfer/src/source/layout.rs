@@ -9,12 +9,10 @@ use super::tree::Tree;
 use super::{Blob, Entry, Form, Image, Loaded};
 use crate::digest::{Digest, shown};
 use crate::error::Result;
-use crate::manifest::{Content, MANIFEST_CAP, Manifest, Named};
+use crate::manifest::{Content, MANIFEST_CAP, MANIFESTS_BYTES_CAP, MANIFESTS_CAP, Manifest, Named};
 
 /// Indexes within indexes: no tool writes more than two.
 const DEPTH_CAP: usize = 8;
-/// Most manifests of one image, all platforms and attestations counted.
-const MANIFESTS_CAP: usize = 4096;
 
 const REF_NAME: &str = "org.opencontainers.image.ref.name";
 const CONTAINERD_NAME: &str = "io.containerd.image.name";
@@ -94,8 +92,9 @@ fn visit(
     if !seen.insert(named.digest.clone()) {
         return Ok(());
     }
-    if depth > DEPTH_CAP || seen.len() > MANIFESTS_CAP {
-        return Err(tree.wrong("its indexes are nested too deeply or name too many manifests"));
+    let held: usize = found.iter().map(|manifest| manifest.bytes.len()).sum();
+    if depth > DEPTH_CAP || seen.len() > MANIFESTS_CAP || held > MANIFESTS_BYTES_CAP {
+        return Err(tree.wrong("its indexes are nested too deeply, or name too many or too long manifests"));
     }
     let name = named.digest.path();
     let bytes = tree.read(&name, MANIFEST_CAP)?;

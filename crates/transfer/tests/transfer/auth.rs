@@ -41,10 +41,11 @@ async fn a_token_that_ends_within_a_large_layer_is_renewed_and_the_layer_goes_on
     let folder = tempfile::tempdir().unwrap();
     let layer = bytes(1, 12 * MIB);
     let source = image(std::slice::from_ref(&layer)).write(folder.path());
-    let quirks = Quirks { body_cap: Some(MIB), ..bearer(Some(4)) };
+    // Two blobs share each token, and to take one up again costs three requests.
+    let quirks = Quirks { body_cap: Some(MIB), ..bearer(Some(8)) };
     let registry = Registry::start(quirks).await;
     push(&signed_in(registry.address), &source, &reference(registry.address, "app:v1")).await;
-    assert!(registry.count("GET", "/token") > 3);
+    assert!(registry.count("GET", "/token") > 2);
     let received = registry.store().received;
     assert!(received < layer.len() + MIB, "{received}: chunks went twice");
 }

@@ -10,10 +10,12 @@ use serde_json::{Value, json};
 /// Bytes that look like a program's: half of them compress.
 pub(crate) fn bytes(seed: u64, len: usize) -> Vec<u8> {
     let mut random = fastrand::Rng::with_seed(seed);
-    let mut bytes = Vec::with_capacity(len + 64);
+    let mut bytes = Vec::with_capacity(len + 1024);
     while bytes.len() < len {
-        bytes.extend(std::iter::repeat_with(|| random.u8(..)).take(32));
-        bytes.extend_from_slice(&[random.u8(..8); 32]);
+        let mut dense = [0; 512];
+        random.fill(&mut dense);
+        bytes.extend_from_slice(&dense);
+        bytes.extend_from_slice(&[random.u8(..8); 512]);
     }
     bytes.truncate(len);
     bytes

@@ -5,7 +5,9 @@
 mod auth;
 mod fake;
 mod fixture;
+mod hostile;
 mod packed;
 mod pull;
 mod push;
+mod store;
 mod tools;

@@ -71,6 +71,19 @@ async fn a_second_push_reads_no_layer_even_into_an_empty_cache_of_connections() 
 }
 
 #[tokio::test]
+async fn a_layer_for_two_repositories_is_compressed_and_sent_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = docker_archive(&folder.path().join("image.tar"), &[plain_layer(1, 2 * MIB)]);
+    let source = Source::open(&path).await.unwrap();
+    let registry = Registry::start(Quirks::default()).await;
+    let items =
+        ["app:v1", "other:v2"].map(|to| (source.images()[0].clone(), reference(registry.address, to)));
+    assert!(client().0.build().unwrap().push(items).send().await.unwrap().is_complete());
+    assert_eq!((registry.count("PATCH", ""), registry.count("POST", "mount=")), (1, 2));
+    assert_eq!(registry.tags(), ["v1", "v2"]);
+}
+
+#[tokio::test]
 async fn what_is_cached_and_not_in_the_registry_is_sent_again() {
     let folder = tempfile::tempdir().unwrap();
     let path = docker_archive(&folder.path().join("image.tar"), &[plain_layer(1, MIB)]);
