@@ -5,7 +5,9 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::Args;
-use mlspace_registry_simulator::{FAULTS, FaultSpec, OPERATION_IDS, QUIRKS, Quirk, Seed, Simulator, Switch};
+use mlspace_registry_simulator::{
+    FAULTS, FaultSpec, OCI_OPERATION_IDS, OPERATION_IDS, QUIRKS, Quirk, Seed, Simulator, Switch,
+};
 
 use crate::context::Context;
 use crate::failure::{Exit, Failure, causes};
@@ -20,8 +22,12 @@ pub(crate) struct Sim {
     listen: SocketAddr,
 
     /// Address for the image registry.
-    #[arg(long, value_name = "HOST:PORT")]
-    registry_listen: Option<SocketAddr>,
+    #[arg(long, value_name = "HOST:PORT", default_value = "127.0.0.1:0")]
+    registry_listen: SocketAddr,
+
+    /// Keep the blobs of the image registry in this folder; a temporary one otherwise.
+    #[arg(long, value_name = "DIR")]
+    state: Option<PathBuf>,
 
     /// What is in it at the start: demo, empty, repos=N,images=N,tags=N, or a seed file.
     #[arg(long, value_name = "SEED", default_value = "demo")]
@@ -59,11 +65,12 @@ impl Switches {
 
 impl Sim {
     pub(crate) async fn run(self, context: &mut Context<'_>) -> Result<Exit, Failure> {
-        if self.registry_listen.is_some() {
-            return Err(Failure::usage("this build has no image registry to listen with")
-                .hint("leave --registry-listen away; images can be listed and changed, not pushed"));
-        }
         let builder = Simulator::builder().listen(self.listen).seed(self.seed).running_clock();
+        let builder = builder.registry_listen(self.registry_listen);
+        let builder = match self.state {
+            Some(folder) => builder.state_dir(folder),
+            None => builder,
+        };
         let simulator = self.switches.apply(builder).start().await;
         let simulator = simulator.map_err(|error| Failure::other(causes(&error)))?;
         let ready = simulator.ready();
@@ -93,6 +100,7 @@ pub(crate) fn about_switches() -> String {
     text.push_str("\nFaults:\n");
     list(&mut text, FAULTS, ":");
     let _ = write!(text, "\nOperations: {}\n", OPERATION_IDS.join(", "));
+    let _ = write!(text, "\nOperations of the image registry: {}\n", OCI_OPERATION_IDS.join(", "));
     text.push_str(
         "\nWhen it is ready it prints one line of JSON with its addresses and keys, and runs until interrupted.\n\
          Example: mlcr sim --env-file sim.env --quirk max-page-size=50 --fault 'repository_list=503;times=2'",

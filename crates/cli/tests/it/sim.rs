@@ -24,7 +24,7 @@ async fn the_simulator_prints_one_ready_line_serves_and_ends_when_interrupted() 
         for (name, value) in settings.lines().filter_map(|line| line.split_once('=')) {
             client = client.variable(name, value);
         }
-        for key in ["base_url", "workspace_id", "api_key", "client_id", "client_secret"] {
+        for key in ["base_url", "registry", "workspace_id", "api_key", "client_id", "client_secret"] {
             assert!(settings.contains(ready[key].as_str().unwrap()), "{key}");
         }
         let done = client.run("repo ls -o json").await;
@@ -40,7 +40,9 @@ async fn the_help_lists_every_quirk_fault_and_operation() {
     let help = Mlcr::bare().run("sim --help").await.stdout;
     let quirks = mlspace_registry_simulator::QUIRKS.iter().map(|quirk| quirk.name);
     let faults = mlspace_registry_simulator::FAULTS.iter().map(|fault| fault.name);
-    for name in quirks.chain(faults).chain(mlspace_registry_simulator::OPERATION_IDS.iter().copied()) {
+    let operations = mlspace_registry_simulator::OPERATION_IDS.iter();
+    let operations = operations.chain(mlspace_registry_simulator::OCI_OPERATION_IDS).copied();
+    for name in quirks.chain(faults).chain(operations) {
         assert!(help.contains(name), "{name}");
     }
 }

@@ -90,6 +90,11 @@ pub(crate) fn index(children: &[(&str, &Value)]) -> Value {
     json!({ "schemaVersion": 2, "mediaType": INDEX, "manifests": children.collect::<Vec<_>>() })
 }
 
+/// Fetches what a `Location` names.
+pub(crate) async fn located(client: &Client, answer: &Answer) -> Vec<u8> {
+    client.call("GET", answer.header("location")).await.is(200).body
+}
+
 impl Client {
     pub(crate) fn new(simulator: &Simulator) -> Self {
         let http = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).build().unwrap();

@@ -13,4 +13,6 @@ mod management;
 mod management_api;
 mod pull;
 mod push;
+mod push_manifest;
 mod state;
+mod tools;
