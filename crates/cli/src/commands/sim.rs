@@ -20,8 +20,12 @@ pub(crate) struct Sim {
     listen: SocketAddr,
 
     /// Address for the image registry.
-    #[arg(long, value_name = "HOST:PORT")]
-    registry_listen: Option<SocketAddr>,
+    #[arg(long, value_name = "HOST:PORT", default_value = "127.0.0.1:0")]
+    registry_listen: SocketAddr,
+
+    /// Folder for the bytes that are pushed; without it a temporary one that goes with the simulator.
+    #[arg(long, value_name = "DIR")]
+    state: Option<PathBuf>,
 
     /// What is in it at the start: demo, empty, repos=N,images=N,tags=N, or a seed file.
     #[arg(long, value_name = "SEED", default_value = "demo")]
@@ -59,11 +63,14 @@ impl Switches {
 
 impl Sim {
     pub(crate) async fn run(self, context: &mut Context<'_>) -> Result<Exit, Failure> {
-        if self.registry_listen.is_some() {
-            return Err(Failure::usage("this build has no image registry to listen with")
-                .hint("leave --registry-listen away; images can be listed and changed, not pushed"));
+        let mut builder = Simulator::builder()
+            .listen(self.listen)
+            .registry_listen(self.registry_listen)
+            .seed(self.seed)
+            .running_clock();
+        if let Some(folder) = self.state {
+            builder = builder.state_dir(folder);
         }
-        let builder = Simulator::builder().listen(self.listen).seed(self.seed).running_clock();
         let simulator = self.switches.apply(builder).start().await;
         let simulator = simulator.map_err(|error| Failure::other(causes(&error)))?;
         let ready = simulator.ready();
