@@ -5,9 +5,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::Args;
-use mlspace_registry_simulator::{
-    FAULTS, FaultSpec, OCI_OPERATION_IDS, OPERATION_IDS, QUIRKS, Quirk, Seed, Simulator, Switch,
-};
+use mlspace_registry_simulator::{FAULTS, FaultSpec, OPERATION_IDS, QUIRKS, Quirk, Seed, Simulator, Switch};
 
 use crate::context::Context;
 use crate::failure::{Exit, Failure, causes};
@@ -25,7 +23,7 @@ pub(crate) struct Sim {
     #[arg(long, value_name = "HOST:PORT", default_value = "127.0.0.1:0")]
     registry_listen: SocketAddr,
 
-    /// Keep the blobs of the image registry in this folder; a temporary one otherwise.
+    /// Folder for the bytes that are pushed; without it a temporary one that goes with the simulator.
     #[arg(long, value_name = "DIR")]
     state: Option<PathBuf>,
 
@@ -65,12 +63,14 @@ impl Switches {
 
 impl Sim {
     pub(crate) async fn run(self, context: &mut Context<'_>) -> Result<Exit, Failure> {
-        let builder = Simulator::builder().listen(self.listen).seed(self.seed).running_clock();
-        let builder = builder.registry_listen(self.registry_listen);
-        let builder = match self.state {
-            Some(folder) => builder.state_dir(folder),
-            None => builder,
-        };
+        let mut builder = Simulator::builder()
+            .listen(self.listen)
+            .registry_listen(self.registry_listen)
+            .seed(self.seed)
+            .running_clock();
+        if let Some(folder) = self.state {
+            builder = builder.state_dir(folder);
+        }
         let simulator = self.switches.apply(builder).start().await;
         let simulator = simulator.map_err(|error| Failure::other(causes(&error)))?;
         let ready = simulator.ready();
@@ -100,7 +100,6 @@ pub(crate) fn about_switches() -> String {
     text.push_str("\nFaults:\n");
     list(&mut text, FAULTS, ":");
     let _ = write!(text, "\nOperations: {}\n", OPERATION_IDS.join(", "));
-    let _ = write!(text, "\nOperations of the image registry: {}\n", OCI_OPERATION_IDS.join(", "));
     text.push_str(
         "\nWhen it is ready it prints one line of JSON with its addresses and keys, and runs until interrupted.\n\
          Example: mlcr sim --env-file sim.env --quirk max-page-size=50 --fault 'repository_list=503;times=2'",

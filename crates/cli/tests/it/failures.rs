@@ -22,7 +22,7 @@ async fn failures_are_lines_for_people_or_json_for_programs() {
         "nonsense",
         "schema nonsense",
         "sim --quirk colours=any",
-        "sim --registry-listen 192.0.2.1:1",
+        "sim --registry-listen nowhere",
         "sim --listen 192.0.2.1:1",
         "repo ls --timeout never",
     ] {

@@ -20,6 +20,10 @@ async fn the_simulator_prints_one_ready_line_serves_and_ends_when_interrupted() 
         assert_eq!(ready["event"], "ready");
         assert_eq!(std::fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600);
         let settings = std::fs::read_to_string(&file).unwrap();
+        let registry = ready["registry"].as_str().unwrap();
+        assert!(settings.contains(&format!("MLCR_REGISTRY={registry}\n")));
+        let answer = reqwest::get(format!("http://{registry}/v2/")).await.unwrap();
+        assert_eq!(answer.status(), 401);
         let mut client = Mlcr::bare();
         for (name, value) in settings.lines().filter_map(|line| line.split_once('=')) {
             client = client.variable(name, value);

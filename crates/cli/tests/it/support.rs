@@ -67,12 +67,18 @@ pub(crate) struct Done {
     pub(crate) code: u8,
     pub(crate) stdout: String,
     pub(crate) stderr: String,
+    /// The simulator's registry, whose port differs from run to run.
+    registry: Option<String>,
 }
 
 impl std::fmt::Display for Done {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let Self { line, code, stdout, stderr } = self;
-        write!(f, "$ mlcr {line}\n[exit {code}]\n--- stdout\n{stdout}--- stderr\n{stderr}")
+        let Self { line, code, stdout, stderr, registry } = self;
+        let text = format!("$ mlcr {line}\n[exit {code}]\n--- stdout\n{stdout}--- stderr\n{stderr}");
+        match registry {
+            Some(registry) => f.write_str(&text.replace(registry, "[registry]")),
+            None => f.write_str(&text),
+        }
     }
 }
 
@@ -143,6 +149,7 @@ impl Mlcr {
     }
 
     pub(crate) async fn run_to(self, line: &str, stdout: impl Write + Send + 'static) -> Done {
+        let registry = self.variables.get("MLCR_REGISTRY").cloned();
         let mut io = Io {
             stdin: Box::new(Cursor::new(self.stdin.into_bytes())),
             hidden: Box::new(|| Ok("typed unseen".into())),
@@ -156,7 +163,8 @@ impl Mlcr {
         };
         let words = words(line);
         let code = run(["mlcr".to_owned()].into_iter().chain(words).map(Into::into), &mut io).await;
-        Done { line: line.to_owned(), code, stdout: self.stdout.text(), stderr: self.stderr.text() }
+        let (stdout, stderr) = (self.stdout.text(), self.stderr.text());
+        Done { line: line.to_owned(), code, stdout, stderr, registry }
     }
 }
 
