@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use anyhow::{Context, Result, ensure};
 
-use crate::codegen;
+use crate::{codegen, packages, public_api};
 
 /// A cargo command that must succeed.
 struct Step {
@@ -15,11 +15,20 @@ struct Step {
     environment: &'static [(&'static str, &'static str)],
 }
 
-const STEPS: [Step; 5] = [
+const STEPS: [Step; 6] = [
     Step { name: "format", arguments: &["fmt", "--all", "--check"], environment: &[] },
     Step {
         name: "clippy",
-        arguments: &["clippy", "--workspace", "--all-targets", "--quiet", "--", "-D", "warnings"],
+        arguments: &[
+            "clippy",
+            "--workspace",
+            "--all-targets",
+            "--all-features",
+            "--quiet",
+            "--",
+            "-D",
+            "warnings",
+        ],
         environment: &[],
     },
     Step {
@@ -38,10 +47,16 @@ const STEPS: [Step; 5] = [
     },
     Step {
         name: "docs",
-        arguments: &["doc", "--workspace", "--no-deps", "--quiet"],
+        arguments: &["doc", "--workspace", "--no-deps", "--all-features", "--quiet"],
         environment: &[("RUSTDOCFLAGS", "-D warnings")],
     },
     Step { name: "tests", arguments: &["test", "--workspace", "--quiet"], environment: &[] },
+    Step {
+        // Without building what was just built and tested; it leaves out what is not published.
+        name: "packages",
+        arguments: &["publish", "--workspace", "--dry-run", "--no-verify", "--allow-dirty", "--quiet"],
+        environment: &[],
+    },
 ];
 
 /// Runs everything; the first failure ends it.
@@ -51,6 +66,12 @@ pub(crate) fn run(root: &Path) -> Result<ExitCode> {
         ensure!(fresh, "generated files are stale");
         Ok(())
     })?;
+    step("the public API is the one that is listed", || {
+        let listed = public_api::run(root, true)? == ExitCode::SUCCESS;
+        ensure!(listed, "docs/public-api is stale");
+        Ok(())
+    })?;
+    step("crates are fit to publish", || packages::check(root))?;
     tool("the resolved document is OpenAPI 3.0", root, "openapi-spec-validator", &["openapi/resolved.json"])?;
     tool("licences, sources and duplicates", root, "cargo-deny", &["check", "bans", "licenses", "sources"])?;
     for Step { name, arguments, environment } in &STEPS {

@@ -2,9 +2,14 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::ExitCode;
 
 use anyhow::{Context, Result};
 use serde_json::{Map, Value};
+use similar::TextDiff;
+
+/// Lines of difference that a check prints for a file: enough to see what it is about.
+const DIFF_LINES: usize = 60;
 
 /// The repository's root: the parent of this crate.
 pub(crate) fn workspace_root() -> PathBuf {
@@ -57,4 +62,45 @@ pub(crate) fn replace(path: &Path, contents: &str) -> Result<()> {
         .and_then(|()| fs::write(&temporary, contents))
         .and_then(|()| fs::rename(&temporary, path))
         .with_context(|| format!("cannot write {}", path.display()))
+}
+
+/// Writes what `command` generates, or with `check` changes nothing, prints what would change, and fails if
+/// anything would. Names are paths from the root.
+pub(crate) fn settle(
+    root: &Path,
+    outputs: impl IntoIterator<Item = (impl AsRef<str>, String)>,
+    check: bool,
+    command: &str,
+) -> Result<ExitCode> {
+    let mut stale = false;
+    for (name, new) in outputs {
+        let name = name.as_ref();
+        let path = root.join(name);
+        let old = if path.exists() { read(&path)? } else { String::new() };
+        if old == new {
+            continue;
+        }
+        stale = true;
+        if check {
+            println!("{name} is stale:\n{}", difference(name, &old, &new));
+        } else {
+            replace(&path, &new)?;
+            println!("{name} written");
+        }
+    }
+    if check && stale {
+        println!("run `{command}` and commit the result");
+        return Ok(ExitCode::FAILURE);
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn difference(name: &str, old: &str, new: &str) -> String {
+    let diff = TextDiff::from_lines(old, new);
+    let whole = diff.unified_diff().header(name, "fresh").to_string();
+    let mut lines: Vec<&str> = whole.lines().take(DIFF_LINES).collect();
+    if whole.lines().count() > DIFF_LINES {
+        lines.push("…");
+    }
+    lines.join("\n")
 }

@@ -5,6 +5,8 @@ mod check;
 mod circles;
 mod codegen;
 mod file;
+mod packages;
+mod public_api;
 mod spec;
 
 use std::path::PathBuf;
@@ -31,6 +33,14 @@ enum Command {
         #[arg(long)]
         check: bool,
     },
+    /// List what the libraries show to their users in docs/public-api.
+    PublicApi {
+        /// Change nothing; print what would change and exit 1 if anything would.
+        #[arg(long)]
+        check: bool,
+    },
+    /// Print the notes of the release to come, from CHANGELOG.md.
+    ReleaseNotes,
     /// Run all that CI checks.
     Ci,
     /// Run the benchmarks of the README, in release mode.
@@ -66,6 +76,8 @@ fn main() -> ExitCode {
         Command::Spec(SpecCommand::Diff(arguments)) => spec::diff::run(&arguments),
         Command::Spec(SpecCommand::Update(arguments)) => spec::update::run(&root, &arguments),
         Command::Codegen { check } => codegen::run(&root, check),
+        Command::PublicApi { check } => public_api::run(&root, check),
+        Command::ReleaseNotes => packages::release_notes(&root),
         Command::Ci => check::run(&root),
         Command::Bench { arguments } => check::bench(&root, &arguments),
     };

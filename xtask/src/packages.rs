@@ -1,0 +1,128 @@
+//! What cargo does not check of the crates that are published: that people find and may use them, that the
+//! compiler they promise to work with is enough for what they depend on; and the notes of a release.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+use std::process::{Command, ExitCode};
+
+use anyhow::{Context, Result, bail, ensure};
+use serde_json::Value;
+
+use crate::file;
+
+const LICENCES: [&str; 2] = ["LICENSE-APACHE", "LICENSE-MIT"];
+
+/// Checks every crate that is published.
+pub(crate) fn check(root: &Path) -> Result<()> {
+    let cargo =
+        Command::new(env!("CARGO")).args(["metadata", "--format-version", "1"]).current_dir(root).output()?;
+    ensure!(cargo.status.success(), "cargo metadata failed: {}", String::from_utf8_lossy(&cargo.stderr));
+    let metadata: Value = serde_json::from_slice(&cargo.stdout)?;
+    let mut missing = Vec::new();
+    for package in published(&metadata) {
+        let of = |what: &str| format!("{} has no {what}", text(package, "name"));
+        let is_empty = |field: &&str| match &package[*field] {
+            Value::String(text) => text.is_empty(),
+            Value::Array(items) => items.is_empty(),
+            _ => true,
+        };
+        let fields = ["description", "readme", "repository", "keywords", "categories", "rust_version"];
+        missing.extend(fields.iter().filter(|field| is_empty(field)).map(|field| of(field)));
+        let folder = Path::new(text(package, "manifest_path")).with_file_name("");
+        missing.extend(LICENCES.iter().filter(|name| !folder.join(name).exists()).map(|name| of(name)));
+    }
+    missing.extend(too_new(&metadata)?);
+    ensure!(missing.is_empty(), "{}", missing.join("\n"));
+    Ok(())
+}
+
+/// Crates that what we publish is built from and that ask for a newer compiler than ours do.
+fn too_new(metadata: &Value) -> Result<Vec<String>> {
+    let ours = published(metadata).map(|package| version(text(package, "rust_version"))).min();
+    let ours = ours.context("nothing is published")?;
+    let nodes = metadata["resolve"]["nodes"].as_array().context("cargo metadata resolves nothing")?;
+    let mut waiting: Vec<&str> = published(metadata).map(|package| text(package, "id")).collect();
+    let mut built = BTreeSet::new();
+    while let Some(id) = waiting.pop() {
+        if !built.insert(id) {
+            continue;
+        }
+        let node = nodes.iter().find(|node| node["id"] == id);
+        let dependencies = node.and_then(|node| node["deps"].as_array()).into_iter().flatten();
+        let needed = dependencies.filter(|one| {
+            one["dep_kinds"].as_array().into_iter().flatten().any(|kind| kind["kind"] != "dev")
+        });
+        waiting.extend(needed.map(|one| text(one, "pkg")));
+    }
+    let packages = metadata["packages"].as_array().into_iter().flatten();
+    let newer = packages.filter(|package| {
+        built.contains(text(package, "id")) && version(text(package, "rust_version")) > ours
+    });
+    Ok(newer
+        .map(|package| format!("{} asks for Rust {}", text(package, "name"), text(package, "rust_version")))
+        .collect())
+}
+
+fn published(metadata: &Value) -> impl Iterator<Item = &Value> {
+    let members = metadata["workspace_members"].as_array();
+    let packages = metadata["packages"].as_array().into_iter().flatten();
+    packages.filter(move |package| {
+        // `publish = false` is an empty list of registries.
+        let everywhere = package["publish"].is_null();
+        everywhere && members.is_some_and(|members| members.contains(&package["id"]))
+    })
+}
+
+fn text<'a>(value: &'a Value, field: &str) -> &'a str {
+    value[field].as_str().unwrap_or_default()
+}
+
+/// `1.89` and `1.89.0` are the same.
+fn version(text: &str) -> [u64; 3] {
+    let mut parts = text.split('.').map(|part| part.parse().unwrap_or_default());
+    [(); 3].map(|()| parts.next().unwrap_or_default())
+}
+
+/// Prints what the next release brings: the first section of the changelog.
+pub(crate) fn release_notes(root: &Path) -> Result<ExitCode> {
+    print!("{}", unreleased(&file::read(&root.join("CHANGELOG.md"))?)?);
+    Ok(ExitCode::SUCCESS)
+}
+
+fn unreleased(changelog: &str) -> Result<String> {
+    let Some((_, after)) = changelog.split_once("\n## Unreleased\n") else {
+        bail!("CHANGELOG.md has no section `## Unreleased`");
+    };
+    let section = after.split("\n## ").next().unwrap_or(after).trim();
+    ensure!(!section.is_empty(), "the section `## Unreleased` of CHANGELOG.md is empty");
+    Ok(format!("{section}\n"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn the_notes_are_the_first_section_alone() {
+        let text = "# Changelog\n\n## Unreleased\n\n### Added\n- A.\n\n## 0.1.0\n- B.\n";
+        assert_eq!(unreleased(text).unwrap(), "### Added\n- A.\n");
+        assert!(unreleased("# Changelog\n\n## Unreleased\n\n## 0.1.0\n- B.\n").is_err());
+        assert!(unreleased("# Changelog\n").is_err());
+    }
+
+    #[test]
+    fn a_dependency_that_needs_a_newer_compiler_is_named_unless_only_tests_use_it() {
+        let package = |id: &str, publish: Value, rust: &str| json!({"id": id, "name": id, "publish": publish, "rust_version": rust});
+        let needs = |id: &str, kind: Value| json!({"pkg": id, "dep_kinds": [{"kind": kind}]});
+        let metadata = json!({"workspace_members": ["ours", "tool"],
+            "packages": [package("ours", json!(null), "1.89"), package("tool", json!([]), "1.95"),
+                package("same", json!(null), "1.89.0"), package("newer", json!(null), "1.90"),
+                package("tests", json!(null), "1.91")],
+            "resolve": {"nodes": [
+                {"id": "ours", "deps": [needs("same", json!(null)), needs("tests", json!("dev"))]},
+                {"id": "same", "deps": [needs("newer", json!("build"))]},
+                {"id": "tool", "deps": []}, {"id": "newer", "deps": []}, {"id": "tests", "deps": []}]}});
+        assert_eq!(too_new(&metadata).unwrap(), ["newer asks for Rust 1.90"]);
+    }
+}
