@@ -37,6 +37,8 @@ const STEPS: [Step; 6] = [
             "clippy",
             "-p",
             "mlspace-registry",
+            "-p",
+            "mlspace-registry-transfer",
             "--no-default-features",
             "--quiet",
             "--",

@@ -75,6 +75,14 @@ impl Client {
     pub fn with_session(&self, session: Session) -> Self {
         Self { inner: session, ..self.clone() }
     }
+
+    /// Sends a request that is no operation of the document, signed like those that are.
+    ///
+    /// # Errors
+    /// When there is no answer. An answer with an error status is an answer.
+    pub async fn send(&self, request: reqwest::Request) -> reqwest::Result<reqwest::Response> {
+        self.exec(request, &OperationInfo { operation_id: "raw" }).await
+    }
 }
 
 impl ClientHooks<Session> for Client {

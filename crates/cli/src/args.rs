@@ -11,7 +11,7 @@ use crate::commands;
 #[command(
     name = "mlcr",
     version,
-    max_term_width = 100,
+    term_width = 100,
     disable_help_subcommand = true,
     subcommand_required = true,
     arg_required_else_help = true,
@@ -30,13 +30,21 @@ pub(crate) struct Cli {
 #[derive(Args, Clone, Debug)]
 #[command(next_help_heading = "Global options")]
 pub(crate) struct Global {
-    /// Workspace id.
+    /// Profile of mlcr, or else of mls; goes before the environment.
+    #[arg(long, global = true, value_name = "NAME")]
+    pub(crate) profile: Option<String>,
+
+    /// Workspace: its id, or its name where the settings know it.
     #[arg(long, global = true, value_name = "ID")]
     pub(crate) workspace: Option<String>,
 
     /// How data is printed [default: table].
     #[arg(short, long, global = true, value_enum, value_name = "FORMAT", hide_possible_values = false)]
     pub(crate) output: Option<Format>,
+
+    /// Print what this jq program makes of the JSON.
+    #[arg(long, global = true, value_name = "EXPR")]
+    pub(crate) jq: Option<String>,
 
     /// Time for one request, such as 30s or 2m.
     #[arg(long, global = true, value_name = "TIME", value_parser = parse_duration)]
@@ -46,6 +54,14 @@ pub(crate) struct Global {
     #[arg(long, global = true, value_name = "TIME", value_parser = parse_duration)]
     pub(crate) deadline: Option<Duration>,
 
+    /// Do not ask; needed to delete or rotate where nobody can answer.
+    #[arg(short, long, global = true)]
+    pub(crate) yes: bool,
+
+    /// Change nothing; print what would be sent.
+    #[arg(long, global = true)]
+    pub(crate) dry_run: bool,
+
     /// Say more on stderr: which requests were needed, and why it waits.
     #[arg(short, long, global = true)]
     pub(crate) verbose: bool,
@@ -54,14 +70,18 @@ pub(crate) struct Global {
     #[arg(short, long, global = true, conflicts_with = "verbose")]
     pub(crate) quiet: bool,
 
-    /// When to use colours.
-    #[arg(long, global = true, value_enum, value_name = "WHEN", default_value_t = ColorChoice::Auto)]
-    pub(crate) color: ColorChoice,
+    /// When to use colours [default: auto].
+    #[arg(long, global = true, value_name = "WHEN", value_parser = COLORS)]
+    pub(crate) color: Option<String>,
 }
+
+/// The values of `--color`. Kept as text, because `tag add` has an option of this name for the tag.
+pub(crate) const COLORS: [&str; 3] = ["auto", "always", "never"];
 
 impl Global {
     pub(crate) fn format(&self) -> Format {
-        self.output.unwrap_or(Format::Table)
+        let by_default = if self.jq.is_some() { Format::Json } else { Format::Table };
+        self.output.unwrap_or(by_default)
     }
 }
 
@@ -74,17 +94,10 @@ pub(crate) enum Format {
     Json,
     /// One JSON value a line, printed as it comes.
     Ndjson,
-}
-
-/// When to use colours.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(crate) enum ColorChoice {
-    /// On a terminal, unless NO_COLOR is set.
-    Auto,
-    /// Always.
-    Always,
-    /// Never.
-    Never,
+    /// The same as JSON, in YAML.
+    Yaml,
+    /// Comma-separated values with a heading.
+    Csv,
 }
 
 /// The commands.
@@ -102,6 +115,23 @@ pub(crate) enum Command {
     /// Tags: names that point to an image.
     #[command(subcommand)]
     Tag(commands::tag::Tag),
+    /// Your registry password, which docker signs in with.
+    #[command(subcommand)]
+    Password(commands::password::Password),
+    /// Sign in, sign out, and see which settings are used.
+    #[command(subcommand)]
+    Auth(commands::auth::Auth),
+    /// Check everything between this machine and the registry.
+    Doctor(commands::doctor::Doctor),
+    /// Send a request of your own, signed in.
+    Api(commands::api::Api),
+    /// Print completions for a shell.
+    Completions(commands::generate::Completions),
+    /// Write the manual pages.
+    Man(commands::generate::Man),
+    /// Names for completions.
+    #[command(name = "__complete", hide = true)]
+    Complete(commands::complete::Complete),
     /// Do the vendor's walk-through of 14 steps against a simulator. Needs no account.
     Demo(commands::demo::Demo),
     /// Run a simulator of the service until interrupted.

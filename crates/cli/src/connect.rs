@@ -1,6 +1,6 @@
 //! From settings to a client.
 
-use mlspace_registry::{Client, Wait, WaitReason};
+use mlspace_registry::{Client, ClientBuilder, Wait, WaitReason};
 
 use crate::args::Global;
 use crate::failure::Failure;
@@ -9,13 +9,23 @@ use crate::settings::Settings;
 
 /// Makes the client. Sends nothing.
 pub(crate) fn client(settings: Settings, io: &Io, global: &Global) -> Result<Client, Failure> {
+    client_through(settings, io, global, |builder| builder)
+}
+
+/// The same, with one more thing said to the builder.
+pub(crate) fn client_through(
+    settings: Settings,
+    io: &Io,
+    global: &Global,
+    adjust: impl FnOnce(ClientBuilder) -> ClientBuilder,
+) -> Result<Client, Failure> {
     let mut builder = Client::builder()
         .clock(io.clock.clone())
         .read_only(settings.read_only)
         .user_agent(concat!("mlcr/", env!("CARGO_PKG_VERSION")));
     let (Some(id), Some(secret)) = (settings.client_id, settings.client_secret) else {
         return Err(Failure::new(crate::failure::Exit::SignIn, "no_credentials", "there are no credentials")
-            .hint("set MLSPACE_CLIENT_ID and MLSPACE_CLIENT_SECRET"));
+            .hint("run `mlcr auth login`, or set MLSPACE_CLIENT_ID and MLSPACE_CLIENT_SECRET"));
     };
     builder = builder.credentials(id, secret);
     if let Some(workspace) = settings.workspace {
@@ -47,7 +57,7 @@ pub(crate) fn client(settings: Settings, io: &Io, global: &Global) -> Result<Cli
             }
         });
     }
-    Ok(builder.build()?)
+    Ok(adjust(builder).build()?)
 }
 
 /// Long waits are told to everybody, short ones to those who asked.

@@ -1,16 +1,19 @@
 //! What every command has at hand.
 
+use std::cell::Cell;
 use std::time::{Duration, Instant, UNIX_EPOCH};
 
 use mlspace_registry::{Client, Completeness, Pager};
 use serde_json::json;
 
-use crate::args::{ColorChoice, Format, Global};
+use crate::args::{Format, Global};
 use crate::connect;
 use crate::failure::{Exit, Failure};
 use crate::io::Io;
+use crate::listing::{Listed, Listing};
+use crate::output::progress::Progress;
 use crate::output::text::{json_line, printable};
-use crate::output::{self, Look, Record, Sink};
+use crate::output::{self, Look, Program, Record, Sink};
 use crate::reference::Lookup;
 use crate::settings::Settings;
 
@@ -18,13 +21,21 @@ pub(crate) struct Context<'a> {
     pub(crate) io: &'a mut Io,
     pub(crate) global: Global,
     pub(crate) format: Format,
+    jq: Option<Program>,
     start: Instant,
+    /// Whether the command is one that changes something.
+    pub(crate) writes: Cell<bool>,
 }
 
 impl<'a> Context<'a> {
-    pub(crate) fn new(io: &'a mut Io, global: Global) -> Self {
+    /// Checks what can be checked before the command begins.
+    pub(crate) fn new(io: &'a mut Io, global: Global) -> Result<Self, Failure> {
         let (format, start) = (global.format(), io.clock.now());
-        Self { io, global, format, start }
+        let jq = global.jq.as_deref().map(Program::new).transpose()?;
+        if jq.is_some() && !format.is_json() {
+            return Err(Failure::usage("--jq works on JSON: use it with -o json or -o ndjson"));
+        }
+        Ok(Self { io, global, format, jq, start, writes: Cell::new(false) })
     }
 
     /// The settings from all sources.
@@ -38,49 +49,87 @@ impl<'a> Context<'a> {
     }
 
     pub(crate) fn look(&self) -> Look {
-        let color = match self.global.color {
-            ColorChoice::Always => true,
-            ColorChoice::Never => false,
-            ColorChoice::Auto => self.io.colors_on_stdout(),
+        let color = match self.global.color.as_deref() {
+            Some("always") => true,
+            Some("never") => false,
+            _ => self.io.colors_on_stdout(),
         };
         let now = self.io.clock.wall().duration_since(UNIX_EPOCH).unwrap_or_default();
-        Look { now: now.as_secs().cast_signed(), color, width: self.io.width }
+        Look {
+            format: self.format,
+            jq: self.jq.clone(),
+            now: now.as_secs().cast_signed(),
+            color,
+            width: self.io.width,
+        }
     }
 
     /// Prints a single thing.
     pub(crate) fn print<T: Record>(&mut self, item: &T) -> Result<Exit, Failure> {
         let look = self.look();
-        output::one(&mut self.io.stdout, self.format, &look, item)?;
+        output::one(&mut self.io.stdout, &look, item)?;
         Ok(Exit::Done)
     }
 
-    /// Prints a list as it is read. Answers whether it was complete.
-    pub(crate) async fn print_list<T>(&mut self, mut pager: Pager<T>) -> Result<Option<Completeness>, Failure>
+    /// Prints items that are all at hand.
+    pub(crate) fn print_all<T: Record>(&mut self, items: &[T]) -> Result<Exit, Failure> {
+        let mut sink = Sink::new(self.look());
+        for item in items {
+            sink.item(&mut self.io.stdout, item)?;
+        }
+        sink.end::<T>(&mut self.io.stdout)?;
+        Ok(Exit::Done)
+    }
+
+    /// Prints what of a list fits, as it is read unless it has to be sorted. Answers whether the list was
+    /// complete; `None` if it was not read to its end.
+    pub(crate) async fn print_list<T>(
+        &mut self,
+        what: &str,
+        mut pager: Pager<T>,
+        listing: &Listing,
+    ) -> Result<Option<Completeness>, Failure>
     where
-        T: Record + Send + 'static,
+        T: Record + Listed + Send + 'static,
     {
-        let mut sink = Sink::new(self.format, self.look());
-        let mut failure = None;
+        listing.check::<T>()?;
+        let look = self.look();
+        let mut sink = Sink::new(look.clone());
+        let mut sorted = Vec::new();
+        let mut left = listing.limit();
+        let progress = Progress::listing(self, &format!("reading {what}"));
         let mut interrupt = self.io.interrupt.clone();
-        loop {
+        let failure = loop {
+            if left == 0 {
+                break None;
+            }
             let item = tokio::select! {
                 item = pager.next() => item,
-                () = interrupt.comes() => {
-                    failure = Some(Failure::interrupted());
-                    break;
-                }
+                () = interrupt.comes() => break Some(Failure::interrupted()),
             };
-            match item {
-                Some(Ok(item)) => sink.item(&mut self.io.stdout, &item)?,
-                Some(Err(error)) => failure = Some(error.into()),
-                None => break,
+            let item = match item {
+                Some(Ok(item)) => item,
+                Some(Err(error)) => break Some(error.into()),
+                None => break None,
+            };
+            progress.step();
+            if let Some(failure) = self.overdue() {
+                break Some(failure);
             }
-            if failure.is_none() {
-                failure = self.overdue();
+            match listing.fits(&item, look.now) {
+                Ok(true) if listing.sorts() => sorted.push(item),
+                Ok(true) => {
+                    sink.item(&mut self.io.stdout, &item)?;
+                    left -= 1;
+                }
+                Ok(false) => {}
+                Err(failure) => break Some(failure),
             }
-            if failure.is_some() {
-                break;
-            }
+        };
+        progress.end();
+        listing.sort(&mut sorted);
+        for item in sorted.iter().take(listing.limit()) {
+            sink.item(&mut self.io.stdout, item)?;
         }
         sink.end::<T>(&mut self.io.stdout)?;
         match failure {
@@ -128,7 +177,7 @@ impl<'a> Context<'a> {
         if self.global.quiet {
             return;
         }
-        if self.format == Format::Table {
+        if !self.format.is_json() {
             self.io.stderr.line(&format!("warning: {}", printable(message)));
             return;
         }

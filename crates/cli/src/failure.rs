@@ -15,6 +15,7 @@ pub(crate) enum Exit {
     Usage = 2,
     SignIn = 3,
     NotFound = 4,
+    Partly = 5,
     Safety = 6,
     Unknown = 7,
     Limit = 8,

@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::io::{self, BufRead, BufWriter, IsTerminal, Write};
+use std::io::{self, BufRead, BufWriter, IsTerminal, Read, Write};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
 use mlspace_registry::{Clock, SystemClock};
@@ -12,6 +13,8 @@ use tokio::sync::watch;
 pub struct Io {
     /// What is typed or piped in.
     pub stdin: Box<dyn BufRead + Send>,
+    /// Reads a line from the terminal without showing it.
+    pub hidden: Box<dyn FnMut() -> io::Result<String> + Send>,
     /// Where data goes.
     pub stdout: Box<dyn Write + Send>,
     /// Where talk goes.
@@ -51,6 +54,7 @@ impl Io {
         let width = terminals.stdout.then(terminal_size::terminal_size).flatten();
         Self {
             stdin: Box::new(io::BufReader::new(stdin)),
+            hidden: Box::new(rpassword::read_password),
             stdout: Box::new(BufWriter::with_capacity(64 * 1024, stdout)),
             stderr: Stderr::new(stderr),
             terminals,
@@ -83,6 +87,40 @@ impl Io {
         let forced = self.variable("CLICOLOR_FORCE").is_some_and(|value| value != "0");
         let dumb = self.variable("TERM") == Some("dumb");
         self.variable("NO_COLOR").is_none() && (forced || terminal && !dumb)
+    }
+}
+
+impl Io {
+    /// One line of what is typed or piped in, without its end; `None` when there is nothing more.
+    pub(crate) fn read_line(&mut self) -> io::Result<Option<String>> {
+        let mut line = String::new();
+        // A line that never ends must not take all memory.
+        let read = (&mut self.stdin).take(64 * 1024).read_line(&mut line)?;
+        Ok((read > 0).then(|| line.trim_end_matches(['\r', '\n']).to_owned()))
+    }
+
+    /// Asks on stderr and reads the answer.
+    pub(crate) fn ask(&mut self, question: &str) -> io::Result<String> {
+        self.stderr.text(&crate::output::text::printable(question));
+        self.interrupt.asking.store(true, Ordering::Relaxed);
+        let answer = self.read_line();
+        self.interrupt.asking.store(false, Ordering::Relaxed);
+        Ok(answer?.unwrap_or_default().trim().to_owned())
+    }
+}
+
+impl Io {
+    /// Asks on stderr and reads the answer, which a terminal does not show.
+    pub(crate) fn ask_hidden(&mut self, question: &str) -> io::Result<String> {
+        if !self.terminals.stdin {
+            return self.ask(question);
+        }
+        self.stderr.text(&crate::output::text::printable(question));
+        self.interrupt.asking.store(true, Ordering::Relaxed);
+        let answer = (self.hidden)();
+        self.interrupt.asking.store(false, Ordering::Relaxed);
+        self.stderr.text("\n");
+        Ok(answer?.trim().to_owned())
     }
 }
 
@@ -122,7 +160,11 @@ impl fmt::Debug for Stderr {
 
 /// Tells when the user wants it to end: Ctrl-C, or a signal to terminate.
 #[derive(Clone, Debug)]
-pub struct Interrupt(watch::Receiver<bool>);
+pub struct Interrupt {
+    come: watch::Receiver<bool>,
+    /// Whether somebody is being asked, so that nothing is under way.
+    asking: Arc<AtomicBool>,
+}
 
 impl Interrupt {
     /// One that never comes.
@@ -133,14 +175,18 @@ impl Interrupt {
     /// One that comes when the sender says `true`.
     pub fn new() -> (watch::Sender<bool>, Self) {
         let (sender, receiver) = watch::channel(false);
-        (sender, Self(receiver))
+        (sender, Self { come: receiver, asking: Arc::default() })
     }
 
     /// One that comes with the process's signals. To be called on a tokio runtime.
     pub fn from_signals() -> Self {
         let (sender, interrupt) = Self::new();
+        let asking = interrupt.asking.clone();
         tokio::spawn(async move {
             signalled().await;
+            if asking.load(Ordering::Relaxed) {
+                std::process::exit(130);
+            }
             sender.send_replace(true);
             // Whoever asks twice does not want to wait for what is still going on.
             signalled().await;
@@ -151,14 +197,14 @@ impl Interrupt {
 
     /// Completes when it comes.
     pub async fn comes(&mut self) {
-        if self.0.wait_for(|come| *come).await.is_err() {
+        if self.come.wait_for(|come| *come).await.is_err() {
             std::future::pending::<()>().await;
         }
     }
 
     /// Whether it has come.
     pub fn has_come(&self) -> bool {
-        *self.0.borrow()
+        *self.come.borrow()
     }
 }
 

@@ -6,12 +6,15 @@ mod connect;
 mod context;
 mod failure;
 mod io;
+mod listing;
 mod output;
+mod password_store;
 mod records;
 mod reference;
 mod settings;
 
 use std::ffi::OsString;
+use std::time::Duration;
 
 use clap::{CommandFactory, Parser};
 
@@ -20,6 +23,9 @@ use context::Context;
 use failure::{Exit, Failure};
 
 pub use io::{Interrupt, Io, Stderr, Terminals};
+
+/// How long a command may take to end after an interrupt before it is dropped.
+const GRACE: Duration = Duration::from_millis(500);
 
 /// The command line's own description, as completions, manual pages and tests need it.
 pub fn command() -> clap::Command {
@@ -35,16 +41,35 @@ pub async fn run(arguments: impl IntoIterator<Item = OsString>, io: &mut Io) -> 
         Err(error) => return not_parsed(&error, &arguments, io),
     };
     let format = cli.global.format();
-    let mut context = Context::new(io, cli.global);
-    let result = commands::run(&mut context, cli.command).await;
-    let result = result.and_then(|exit| context.flush().map(|()| exit));
-    match result {
+    let stderr = io.stderr.clone();
+    match run_parsed(cli, io).await {
         Ok(exit) => exit as u8,
         Err(failure) => {
-            failure.report(&context.io.stderr, format.is_json());
+            failure.report(&stderr, format.is_json());
             failure.exit as u8
         }
     }
+}
+
+async fn run_parsed(cli: Cli, io: &mut Io) -> Result<Exit, Failure> {
+    let mut interrupt = io.interrupt.clone();
+    let mut context = Context::new(io, cli.global)?;
+    let ended = {
+        let mut running = std::pin::pin!(commands::run(&mut context, cli.command));
+        tokio::select! {
+            biased;
+            result = &mut running => Some(result),
+            // Those that have something to say about it end by themselves.
+            () = interrupt.comes() => tokio::time::timeout(GRACE, running).await.ok(),
+        }
+    };
+    let result = ended.unwrap_or_else(|| {
+        let sent = "; a change that was being sent may have been applied";
+        let message = format!("interrupted{}", if context.writes.get() { sent } else { "" });
+        Err(Failure { message, ..Failure::interrupted() })
+    });
+    let flushed = context.flush();
+    result.and_then(|exit| flushed.map(|()| exit))
 }
 
 /// Help and version go to stdout; anything else is a mistake in the command line.
@@ -82,7 +107,8 @@ fn wants_json(arguments: &[OsString]) -> bool {
 }
 
 impl Format {
-    fn is_json(self) -> bool {
+    /// Whether programs read it, so that they get errors in JSON too.
+    pub(crate) fn is_json(self) -> bool {
         matches!(self, Self::Json | Self::Ndjson)
     }
 }

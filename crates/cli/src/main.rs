@@ -5,7 +5,8 @@ use std::process::ExitCode;
 use mlspace_registry_cli::{Io, run};
 
 fn main() -> ExitCode {
-    let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+    // Signals are watched on another thread than the one that may wait for somebody's answer.
+    let runtime = match tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {
             Io::from_process().stderr.line(&format!("mlcr: cannot start: {error}"));

@@ -1,5 +1,8 @@
 //! Data on stdout, in the form that was asked for.
 
+mod csv;
+mod jq;
+pub(crate) mod progress;
 pub(crate) mod table;
 pub(crate) mod text;
 
@@ -9,12 +12,16 @@ use serde::Serialize;
 
 use crate::args::Format;
 use crate::failure::Failure;
+pub(crate) use jq::Program;
 use table::Cell;
 
 /// Something that can be printed in every form.
 pub(crate) trait Record: Serialize {
     /// The headings of the table.
     const HEADER: &'static [&'static str];
+
+    /// The fields that become columns of CSV, by their names in JSON.
+    const FIELDS: &'static [&'static str];
 
     /// One row of the table, a cell for each heading.
     fn row(&self, look: &Look) -> Vec<Cell>;
@@ -23,9 +30,12 @@ pub(crate) trait Record: Serialize {
     fn card(&self, look: &Look) -> Vec<(&'static str, Cell)>;
 }
 
-/// What the look of things depends on.
-#[derive(Clone, Copy, Debug)]
+/// How things are printed.
+#[derive(Clone, Debug)]
 pub(crate) struct Look {
+    pub(crate) format: Format,
+    /// A program that the JSON goes through.
+    pub(crate) jq: Option<Program>,
     /// The time, in seconds since 1970.
     pub(crate) now: i64,
     /// Whether colours may be used.
@@ -35,56 +45,88 @@ pub(crate) struct Look {
 }
 
 /// Prints a single thing.
-pub(crate) fn one<T: Record>(
-    to: &mut dyn Write,
-    format: Format,
-    look: &Look,
-    item: &T,
-) -> Result<(), Failure> {
-    let text = match format {
+pub(crate) fn one<T: Record>(to: &mut dyn Write, look: &Look, item: &T) -> Result<(), Failure> {
+    if let Some(program) = &look.jq {
+        return program.run(&text::json_line(item), to);
+    }
+    let text = match look.format {
         Format::Table => table::draw_card(&item.card(look), look.color),
         Format::Json => text::json_pretty(item) + "\n",
         Format::Ndjson => text::json_line(item) + "\n",
+        Format::Yaml => yaml(item)?,
+        Format::Csv => csv::line(T::FIELDS.iter().copied()) + &csv::row(item, T::FIELDS)?,
     };
     Ok(to.write_all(text.as_bytes())?)
 }
 
 /// A list that is printed as it comes, as far as the form allows.
 pub(crate) struct Sink {
-    format: Format,
     look: Look,
     rows: Vec<Vec<Cell>>,
     items: u64,
+    /// All of the list in JSON, where a program wants it whole.
+    whole: String,
 }
 
 impl Sink {
-    pub(crate) fn new(format: Format, look: Look) -> Self {
-        Self { format, look, rows: Vec::new(), items: 0 }
+    pub(crate) fn new(look: Look) -> Self {
+        Self { look, rows: Vec::new(), items: 0, whole: String::new() }
     }
 
     pub(crate) fn item<T: Record>(&mut self, to: &mut dyn Write, item: &T) -> Result<(), Failure> {
         self.items += 1;
-        match self.format {
-            Format::Table => self.rows.push(item.row(&self.look)),
+        if let Some(program) = &self.look.jq {
+            if self.look.format == Format::Ndjson {
+                return program.run(&text::json_line(item), to);
+            }
+            self.whole.push(if self.items == 1 { '[' } else { ',' });
+            self.whole.push_str(&text::json_line(item));
+            return Ok(());
+        }
+        let text = match self.look.format {
+            Format::Table => {
+                self.rows.push(item.row(&self.look));
+                return Ok(());
+            }
             Format::Json => {
                 let start = if self.items == 1 { "[\n  " } else { ",\n  " };
-                let text = text::json_pretty(item).replace('\n', "\n  ");
-                to.write_all(start.as_bytes())?;
-                to.write_all(text.as_bytes())?;
+                start.to_owned() + &text::json_pretty(item).replace('\n', "\n  ")
             }
-            Format::Ndjson => to.write_all((text::json_line(item) + "\n").as_bytes())?,
-        }
-        Ok(())
+            Format::Ndjson => text::json_line(item) + "\n",
+            // Lists of one item after another are one list.
+            Format::Yaml => yaml(&[item])?,
+            Format::Csv if self.items == 1 => {
+                csv::line(T::FIELDS.iter().copied()) + &csv::row(item, T::FIELDS)?
+            }
+            Format::Csv => csv::row(item, T::FIELDS)?,
+        };
+        Ok(to.write_all(text.as_bytes())?)
     }
 
     /// Ends the list; also after a failure, so that what was printed can be read.
     pub(crate) fn end<T: Record>(self, to: &mut dyn Write) -> Result<(), Failure> {
-        let text = match self.format {
+        if let Some(program) = &self.look.jq {
+            return match (self.look.format, self.items) {
+                (Format::Ndjson, _) => Ok(()),
+                (_, 0) => program.run("[]", to),
+                _ => program.run(&(self.whole + "]"), to),
+            };
+        }
+        let text = match self.look.format {
             Format::Table => table::draw(T::HEADER, &self.rows, self.look.width, self.look.color),
             Format::Json if self.items == 0 => "[]\n".into(),
             Format::Json => "\n]\n".into(),
-            Format::Ndjson => return Ok(()),
+            Format::Yaml if self.items == 0 => "[]\n".into(),
+            Format::Csv if self.items == 0 => csv::line(T::FIELDS.iter().copied()),
+            Format::Ndjson | Format::Yaml | Format::Csv => return Ok(()),
         };
         Ok(to.write_all(text.as_bytes())?)
     }
+}
+
+fn yaml<T: Serialize>(value: &T) -> Result<String, Failure> {
+    let text = serde_saphyr::to_string(value)
+        .map_err(|error| Failure::other(format!("this cannot be written as YAML: {error}")))?;
+    // Nothing but escapes for characters that a terminal acts on may remain; the writer escapes them.
+    Ok(if text.ends_with('\n') { text } else { text + "\n" })
 }

@@ -9,6 +9,8 @@ use crate::output::{Look, Record};
 
 impl Record for Registry {
     const HEADER: &'static [&'static str] = &["NAME", "REPOSITORIES", "UPDATED", "ID"];
+    const FIELDS: &'static [&'static str] =
+        &["id", "name", "repositories_count", "created_at", "updated_at", "commands"];
 
     fn row(&self, look: &Look) -> Vec<Cell> {
         vec![
@@ -34,6 +36,18 @@ impl Record for Registry {
 
 impl Record for Repository {
     const HEADER: &'static [&'static str] = &["", "NAME", "IMAGES", "TAGS", "LABELS", "UPDATED", "ID"];
+    const FIELDS: &'static [&'static str] = &[
+        "id",
+        "name",
+        "full_name",
+        "description",
+        "labels",
+        "favorite",
+        "images_count",
+        "created_at",
+        "updated_at",
+        "registry_id",
+    ];
 
     fn row(&self, look: &Look) -> Vec<Cell> {
         vec![
@@ -68,6 +82,8 @@ impl Record for Repository {
 
 impl Record for Image {
     const HEADER: &'static [&'static str] = &["DIGEST", "TAGS", "SIZE", "PUSHED", "PULLED", "ID"];
+    const FIELDS: &'static [&'static str] =
+        &["id", "digest", "full_name", "size", "push_time", "pull_time", "repository_id", "tags"];
 
     fn row(&self, look: &Look) -> Vec<Cell> {
         vec![
@@ -101,6 +117,17 @@ impl Record for Image {
 
 impl Record for Tag {
     const HEADER: &'static [&'static str] = &["NAME", "COLOUR", "PUSHED", "PULLED", "SIGNED", "ID"];
+    const FIELDS: &'static [&'static str] = &[
+        "id",
+        "name",
+        "full_name",
+        "color",
+        "signed",
+        "push_time",
+        "pull_time",
+        "image_id",
+        "repository_id",
+    ];
 
     fn row(&self, look: &Look) -> Vec<Cell> {
         vec![

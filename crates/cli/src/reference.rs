@@ -3,6 +3,7 @@
 //! A reference is only ever compared with what the service lists; what goes into a request is an id that
 //! was parsed as one. So no text of a user can become part of a path.
 
+mod candidates;
 pub(crate) mod lookup;
 
 use std::fmt;

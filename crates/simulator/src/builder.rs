@@ -1,6 +1,7 @@
 //! How a simulator is described and started.
 
 use std::net::{Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use tokio::net::TcpListener;
@@ -9,8 +10,12 @@ use tokio::sync::watch;
 use crate::clock::Clock;
 use crate::dispatch::{Service, Shared};
 use crate::fault_spec::{FaultError, FaultSpec};
+use crate::oci;
+use crate::oci::content::Content;
+use crate::oci::store::Store;
 use crate::quirks::Quirk;
 use crate::seed::{Seed, SeedError};
+use crate::server;
 use crate::simulator::Simulator;
 use crate::state::World;
 
@@ -22,6 +27,8 @@ pub struct Builder {
     quirks: Vec<Quirk>,
     faults: Vec<FaultSpec>,
     running_clock: bool,
+    registry_listen: SocketAddr,
+    state_dir: Option<PathBuf>,
 }
 
 /// Why a simulator did not start.
@@ -33,6 +40,14 @@ pub enum StartError {
     Listen {
         /// The address.
         address: SocketAddr,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// The folder for the registry's files cannot be used.
+    #[error("cannot keep blobs in {}; the folder must be writable, and no other simulator may use it", folder.display())]
+    State {
+        /// The folder.
+        folder: PathBuf,
         /// Why.
         source: std::io::Error,
     },
@@ -52,6 +67,8 @@ impl Default for Builder {
             quirks: Vec::new(),
             faults: Vec::new(),
             running_clock: false,
+            registry_listen: (Ipv4Addr::LOCALHOST, 0).into(),
+            state_dir: None,
         }
     }
 }
@@ -61,6 +78,22 @@ impl Builder {
     #[must_use]
     pub fn listen(mut self, address: SocketAddr) -> Self {
         self.listen = address;
+        self
+    }
+
+    /// Where the image registry is to listen; 127.0.0.1 and any free port if not set.
+    #[must_use]
+    pub fn registry_listen(mut self, address: SocketAddr) -> Self {
+        self.registry_listen = address;
+        self
+    }
+
+    /// The folder where the image registry keeps its blobs, made if it is missing; a temporary folder that is
+    /// removed at the end if not set. The bytes of finished blobs stay there; which repository has them does not:
+    /// each start begins with the seed, whose images have no contents. One folder is for one simulator at a time.
+    #[must_use]
+    pub fn state_dir(mut self, folder: impl Into<PathBuf>) -> Self {
+        self.state_dir = Some(folder.into());
         self
     }
 
@@ -96,25 +129,46 @@ impl Builder {
     /// Starts it on the current tokio runtime.
     ///
     /// # Errors
-    /// When the address cannot be listened on, the seed cannot be used, or a fault cannot be armed.
+    /// When an address cannot be listened on, the seed or the folder for blobs cannot be used, or a fault cannot be
+    /// armed.
     pub async fn start(self) -> Result<Simulator, StartError> {
         let clock = Arc::new(Clock::new(self.running_clock));
         let mut world = World::new(clock.clone());
         self.seed.sow(&mut world)?;
-        let mut service = Service::new(clock, world);
+        let content = self.content()?;
+        let mut service = Service::new(clock, world, content);
+        let (registry_listener, registry) = listen(self.registry_listen).await?;
+        service.quirks.set(Quirk::RegistryHost(registry.clone()));
         for quirk in self.quirks {
             service.quirks.set(quirk);
         }
         for spec in self.faults {
             service.faults.arm(&spec.operation, spec.fault)?;
         }
-        let address = self.listen;
-        let cannot_listen = |source| StartError::Listen { address, source };
-        let listener = TcpListener::bind(address).await.map_err(cannot_listen)?;
-        let base_url = format!("http://{}", listener.local_addr().map_err(cannot_listen)?);
+        let (listener, address) = listen(self.listen).await?;
+        let base_url = format!("http://{address}");
         let shared = Shared::new(service);
         let (stop, stopped) = watch::channel(());
-        let server = tokio::spawn(crate::server::serve(listener, shared.clone(), stopped));
-        Ok(Simulator { base_url, shared, stop, server })
+        let images = oci::respond(shared.clone(), registry.clone());
+        let images = server::serve(registry_listener, images, stopped.clone());
+        let management = shared.clone();
+        let management =
+            server::serve(listener, move |request| server::respond(management.clone(), request), stopped);
+        let server = tokio::spawn(async { tokio::join!(management, images) });
+        Ok(Simulator { base_url, registry, shared, stop, server })
     }
+
+    fn content(&self) -> Result<Content, StartError> {
+        let store = Store::open(self.state_dir.as_deref());
+        let folder = || self.state_dir.clone().unwrap_or_else(std::env::temp_dir);
+        store.map(Content::new).map_err(|source| StartError::State { folder: folder(), source })
+    }
+}
+
+/// A listener and the address that it got.
+async fn listen(address: SocketAddr) -> Result<(TcpListener, String), StartError> {
+    let cannot_listen = |source| StartError::Listen { address, source };
+    let listener = TcpListener::bind(address).await.map_err(cannot_listen)?;
+    let address = listener.local_addr().map_err(cannot_listen)?;
+    Ok((listener, address.to_string()))
 }

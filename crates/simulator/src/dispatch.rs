@@ -16,6 +16,8 @@ use crate::faults::{Effect, Fault};
 use crate::ids::Ids;
 use crate::journal::{Journal, Recorded};
 use crate::limiter::Limiter;
+use crate::oci::Tokens;
+use crate::oci::content::Content;
 use crate::operations::{Operation, Route, route};
 use crate::quirks::Quirks;
 use crate::reply::{JSON, Reply};
@@ -27,6 +29,8 @@ use crate::views::Viewer;
 pub(crate) struct Service {
     pub(crate) clock: Arc<Clock>,
     pub(crate) world: World,
+    pub(crate) content: Content,
+    pub(crate) tokens: Tokens,
     pub(crate) auth: Auth,
     pub(crate) quirks: Quirks,
     pub(crate) faults: Faults,
@@ -35,9 +39,11 @@ pub(crate) struct Service {
 }
 
 impl Service {
-    pub(crate) fn new(clock: Arc<Clock>, world: World) -> Self {
+    pub(crate) fn new(clock: Arc<Clock>, world: World, content: Content) -> Self {
         Self {
             world,
+            content,
+            tokens: Tokens::default(),
             auth: Auth::new(),
             quirks: Quirks::default(),
             faults: Faults::default(),

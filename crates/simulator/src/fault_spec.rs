@@ -7,6 +7,7 @@ use std::time::Duration;
 use serde_json::json;
 
 use crate::faults::{Effect, Fault, SHAPES};
+use crate::oci::OCI_OPERATION_IDS;
 use crate::operations::OPERATION_IDS;
 use crate::quirks::Switch;
 
@@ -37,7 +38,8 @@ impl fmt::Display for FaultError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Operation(name) => {
-                write!(f, "there is no operation `{name}`; there are: {}", OPERATION_IDS.join(", "))
+                let ids: Vec<_> = OPERATION_IDS.iter().chain(OCI_OPERATION_IDS).copied().collect();
+                write!(f, "there is no operation `{name}`; there are: {}", ids.join(", "))
             }
             Self::DoesNotFit { operation } => write!(f, "that fault can do nothing in `{operation}`"),
             Self::Status(status) => write!(f, "`{status}` is no status of an answer; it takes 200 to 999"),
@@ -92,6 +94,12 @@ pub const FAULTS: &[Switch] = &[
         "UUID[,UUID]…",
         "Answers 422 to a delete that names one of these ids, and deletes nothing.",
     ),
+    about(
+        "cut-after",
+        "BYTES",
+        "Cuts the connection after so many bytes of a blob or manifest that is sent or got.",
+    ),
+    about("expire-token", "", "Ends the tokens of the image registry, so that the request gets 401."),
 ];
 
 const fn about(name: &'static str, values: &'static str, about: &'static str) -> Switch {
@@ -141,6 +149,7 @@ fn read(name: &str, value: Option<&str>) -> Option<Fault> {
         ("reject-id", Some(ids)) => {
             Fault::reject_ids(ids.split(',').map(|id| id.trim().parse().ok()).collect::<Option<Vec<_>>>()?)
         }
+        ("cut-after", Some(bytes)) => Fault::cut_after(bytes.parse().ok()?),
         (_, Some(_)) => return None,
         ("firewall", _) => Fault::firewall(),
         ("hang", _) => Fault::hang(),
@@ -157,6 +166,7 @@ fn read(name: &str, value: Option<&str>) -> Option<Fault> {
         ("delete-not-done", _) => Fault::delete_not_done(),
         ("labels-do-not-stick", _) => Fault::labels_do_not_stick(),
         ("favorites-do-not-stick", _) => Fault::favorites_do_not_stick(),
+        ("expire-token", _) => Fault::expire_token(),
         (status, _) => Fault::status(status.parse().ok()?),
     })
 }
@@ -180,7 +190,7 @@ fn add(fault: Fault, addition: &str, name: &str) -> Option<Fault> {
 
 /// Whether the fault can be armed for the operation.
 pub(crate) fn check(operation: &str, fault: &Fault) -> Result<(), FaultError> {
-    if !OPERATION_IDS.contains(&operation) {
+    if !OPERATION_IDS.contains(&operation) && !OCI_OPERATION_IDS.contains(&operation) {
         return Err(FaultError::Operation(operation.to_owned()));
     }
     if let Effect::Answer { status, .. } = fault.effect
@@ -214,12 +224,14 @@ mod tests {
                 "labels-do-not-stick" => "repository_update",
                 "favorites-do-not-stick" => "repository_favorite",
                 "naive-timestamps" => "image_get",
+                "cut-after" | "expire-token" => "oci_upload_patch",
                 _ => "image_delete",
             };
             let word = if fault.name == "STATUS" { "503" } else { fault.name };
             let value = match fault.values {
                 "" => String::new(),
                 "SECONDS" => ":1.5".to_owned(),
+                "BYTES" => ":65536".to_owned(),
                 _ => format!(":{id},{id}"),
             };
             let text = format!("{operation}={word}{value};times=2;after=1;every=3");

@@ -7,6 +7,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
+use crate::oci;
 use crate::reply::{HTML, JSON, Reply, page};
 
 /// A fault, to be armed for an operation with [`Simulator::fail`](crate::Simulator::fail).
@@ -47,6 +48,8 @@ pub(crate) enum Effect {
     LabelsDoNotStick,
     FavoritesDoNotStick,
     RejectIds(Arc<HashSet<Uuid>>),
+    CutAfter(u64),
+    ExpireToken,
 }
 
 /// The shapes in which services of this family write an error.
@@ -65,6 +68,8 @@ pub enum ErrorBody {
     Message,
     /// `{"error_code": 503, "error_message": "text"}`
     Code,
+    /// `{"errors": [{"code", "message", "detail"}]}`, as the image registry answers.
+    Errors,
     /// Plain text.
     Text,
     /// An HTML page.
@@ -85,6 +90,7 @@ pub(crate) const SHAPES: &[(&str, ErrorBody)] = &[
     ("reason", ErrorBody::Reason),
     ("message", ErrorBody::Message),
     ("code", ErrorBody::Code),
+    ("errors", ErrorBody::Errors),
     ("text", ErrorBody::Text),
     ("html", ErrorBody::Html),
     ("html-in-json", ErrorBody::HtmlInJson),
@@ -102,6 +108,7 @@ impl ErrorBody {
             Self::Reason => json!({ "reason": text, "status": status }),
             Self::Message => json!({ "message": text }),
             Self::Code => json!({ "error_code": status, "error_message": text }),
+            Self::Errors => oci::error_body(oci::code_of(status), text, &Value::Null),
             Self::HtmlInJson => json!(page(text)),
             Self::Broken => return (JSON, br#"{"detail": "a fault of the sim"#.to_vec()),
             Self::Text => return ("text/plain; charset=utf-8", text.into()),
@@ -225,6 +232,18 @@ impl Fault {
         Self::new(Effect::RejectIds(Arc::new(ids.into_iter().collect())))
     }
 
+    /// Cuts the connection after that many bytes of the body: that of the request if it sends a blob or a manifest,
+    /// else that of the answer. What of a blob came by then counts, unless a quirk says otherwise. For operations of
+    /// the image registry.
+    pub fn cut_after(bytes: u64) -> Self {
+        Self::new(Effect::CutAfter(bytes))
+    }
+
+    /// Ends all tokens of the image registry before it looks at the request, which then gets 401.
+    pub fn expire_token() -> Self {
+        Self::new(Effect::ExpireToken)
+    }
+
     /// Adds `Retry-After` to the answer, as it is given: seconds, a date, or anything else.
     #[must_use]
     pub fn retry_after(self, value: impl Into<String>) -> Self {
@@ -266,7 +285,33 @@ impl Fault {
 
     /// Whether the fault can do anything in that operation.
     pub(crate) fn fits(&self, operation: &str) -> bool {
+        let of_registry = operation.starts_with("oci_");
         match self.effect {
+            Effect::Answer { .. }
+            | Effect::Hang
+            | Effect::Delay(_)
+            | Effect::LostBefore
+            | Effect::LostAfter => true,
+            Effect::CutAfter(_) => matches!(
+                operation,
+                "oci_blob_get"
+                    | "oci_manifest_get"
+                    | "oci_manifest_put"
+                    | "oci_upload_start"
+                    | "oci_upload_patch"
+                    | "oci_upload_put"
+            ),
+            Effect::ExpireToken => of_registry && operation != "oci_token",
+            Effect::Truncated if of_registry => matches!(
+                operation,
+                "oci_ping"
+                    | "oci_token"
+                    | "oci_blob_get"
+                    | "oci_manifest_get"
+                    | "oci_tag_list"
+                    | "oci_referrer_list"
+            ),
+            _ if of_registry => false,
             Effect::PartialDelete | Effect::PartialAnswer | Effect::DeleteNotDone | Effect::RejectIds(_) => {
                 operation.ends_with("_delete")
             }
@@ -283,7 +328,7 @@ impl Fault {
                         "service_auth" | "workspace_api_key" | "workspace_list" | "generate_password"
                     )
             }
-            _ => true,
+            Effect::Truncated => true,
         }
     }
 }

@@ -75,7 +75,5 @@ pub(crate) fn get(call: &mut Call<'_>) -> Answer {
 }
 
 pub(crate) fn delete(call: &mut Call<'_>) -> Answer {
-    deletes::delete(call, "image_ids", |service, id| {
-        service.world.delete_image(id, service.quirks.tagged_images)
-    })
+    deletes::delete(call, "image_ids", |service, id| service.delete_image(id))
 }

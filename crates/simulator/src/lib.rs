@@ -14,6 +14,7 @@ mod ids;
 mod images;
 mod journal;
 mod limiter;
+mod oci;
 mod operations;
 mod ordered;
 mod password;
@@ -37,6 +38,11 @@ pub use builder::{Builder, StartError};
 pub use fault_spec::{FAULTS, FaultError, FaultSpec};
 pub use faults::{ErrorBody, Fault};
 pub use journal::Recorded;
+pub use oci::OCI_OPERATION_IDS;
+pub use oci::choices::{
+    CutChunk, DeletedImageBlobs, IndexChildren, Mounts, RegistryAuth, RegistryPrefix, SparseIndex,
+    UploadLocation,
+};
 pub use operations::OPERATION_IDS;
 pub use quirks::{
     Colors, Commands, ExistingTag, OverMaximum, QUIRKS, Quirk, QuirkError, Switch, TagNames, TaggedImages,

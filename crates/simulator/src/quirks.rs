@@ -3,6 +3,11 @@
 use std::fmt;
 use std::str::FromStr;
 
+use crate::oci::choices::{
+    CutChunk, DeletedImageBlobs, IndexChildren, Mounts, RegistryAuth, RegistryPrefix, SparseIndex,
+    UploadLocation,
+};
+
 /// Declares the switches once: their names, their values, what they mean, and how to set them.
 macro_rules! quirks {
     ($($variant:ident($field:ident: $type:ty = $default:expr), $name:literal, $values:literal, $about:literal;)*) => {
@@ -106,8 +111,34 @@ quirks! {
         "A 429 of the rate limit carries `Retry-After`.";
     TokenLifetime(token_lifetime: usize = 3600), "token-lifetime", "SECONDS",
         "How long an access token lives (3600 by default).";
-    RegistryHost(registry_host: String = "cr.ai.cloud.ru".to_owned()), "registry-host", "HOST",
-        "The host in full names (cr.ai.cloud.ru by default).";
+    RegistryHost(registry_host: String = String::new()), "registry-host", "HOST",
+        "The host in full names (the address of the image registry by default).";
+    RegistryAuth(registry_auth: RegistryAuth = RegistryAuth::Bearer), "registry-auth", "bearer|basic|open",
+        "How the image registry asks for a user and a password: with tokens, with each request, or not at all.";
+    RegistryTokenLifetime(registry_token_lifetime: usize = 300), "registry-token-lifetime", "SECONDS",
+        "How long a token of the image registry lives (300 by default).";
+    RegistryPrefix(registry_prefix: RegistryPrefix = RegistryPrefix::Optional), "registry-prefix", "optional|required",
+        "A push or pull without the registry's id in front of the repository: taken as that repository, or 404.";
+    IndexChildren(index_children: IndexChildren = IndexChildren::Hidden), "index-children", "hidden|listed",
+        "The manifests of an index are images in the management API only if they have a tag, or always.";
+    DeletedImageBlobs(deleted_image_blobs: DeletedImageBlobs = DeletedImageBlobs::Removed), "deleted-image-blobs", "removed|kept",
+        "Deleting an image in the management API removes the blobs that nothing refers to any more, or none.";
+    SparseIndex(sparse_index: SparseIndex = SparseIndex::Refused), "sparse-index", "refused|accepted",
+        "An index whose manifests are not all there: 404, or taken.";
+    UploadLocation(upload_location: UploadLocation = UploadLocation::Absolute), "upload-location", "absolute|relative",
+        "The `Location` of the image registry: with the host, or only a path.";
+    UploadState(upload_state: bool = false), "upload-state", "off|on",
+        "The `Location` of an upload has a query, which changes with each chunk and must be sent back.";
+    SinglePost(single_post: bool = true), "single-post", "on|off",
+        "A blob can be sent with the POST that begins its upload (on), or the POST only begins it (off).";
+    Mounts(mounts: Mounts = Mounts::Anywhere), "mounts", "anywhere|named|never",
+        "Which mounts of blobs are done: from any repository if none is named, only from one that is named, or none.";
+    MaxUploadBody(max_upload_body: Option<usize> = None), "max-upload-body", "unlimited|NUMBER",
+        "How many bytes of a blob one request may carry; more get 413.";
+    ChunkMinLength(chunk_min_length: Option<usize> = None), "chunk-min-length", "off|NUMBER",
+        "How many bytes a chunk must have unless it is the last (`OCI-Chunk-Min-Length`).";
+    CutChunk(cut_chunk: CutChunk = CutChunk::Kept), "cut-chunk", "kept|discarded",
+        "The bytes of a chunk whose connection was cut count, or are forgotten.";
 }
 
 /// One line of help about a quirk or a fault.
@@ -155,7 +186,7 @@ impl fmt::Display for QuirkError {
 impl std::error::Error for QuirkError {}
 
 /// A value that a switch can have, read from text.
-trait Value: Sized {
+pub(crate) trait Value: Sized {
     fn read(text: &str) -> Option<Self>;
 }
 
@@ -213,6 +244,8 @@ macro_rules! choice {
         }
     };
 }
+
+pub(crate) use choice;
 
 choice! {
     /// What deleting an image does when tags point to it.

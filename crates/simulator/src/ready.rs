@@ -12,9 +12,8 @@ pub struct Ready {
     event: &'static str,
     /// The address of the management API, without `/public/v2`.
     pub base_url: String,
-    /// `HOST:PORT` of the image registry, if one listens.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub registry: Option<String>,
+    /// `HOST:PORT` of the image registry.
+    pub registry: String,
     /// The workspace that has the registry.
     pub workspace_id: Uuid,
     /// Its api key.
@@ -40,11 +39,11 @@ pub struct Personal {
 }
 
 impl Ready {
-    pub(crate) fn new(base_url: String, auth: &crate::auth::Auth) -> Self {
+    pub(crate) fn new(base_url: String, registry: String, auth: &crate::auth::Auth) -> Self {
         Self {
             event: "ready",
             base_url,
-            registry: None,
+            registry,
             workspace_id: auth.workspace.id,
             api_key: auth.workspace.api_key.clone(),
             client_id: auth.service_account.client_id.clone(),
@@ -64,17 +63,17 @@ impl Ready {
 
     /// The same as lines of `NAME=value`, to be written with mode 0600. No value needs quoting.
     pub fn to_env(&self) -> String {
-        let mut lines = vec![
+        let lines = [
             ("MLSPACE_BASE_URL", self.base_url.clone()),
             ("MLSPACE_CLIENT_ID", self.client_id.clone()),
             ("MLSPACE_CLIENT_SECRET", self.client_secret.expose().to_owned()),
             ("MLSPACE_WORKSPACE_ID", self.workspace_id.to_string()),
             ("MLSPACE_API_KEY", self.api_key.expose().to_owned()),
+            ("MLCR_REGISTRY", self.registry.clone()),
             ("MLCR_PERSONAL_CLIENT_ID", self.personal.client_id.clone()),
             ("MLCR_PERSONAL_CLIENT_SECRET", self.personal.client_secret.expose().to_owned()),
             ("MLCR_PERSONAL_EMAIL", self.personal.email.clone()),
         ];
-        lines.extend(self.registry.clone().map(|registry| ("MLCR_REGISTRY", registry)));
         lines.into_iter().map(|(name, value)| format!("{name}={value}\n")).collect()
     }
 }

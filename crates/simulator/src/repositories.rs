@@ -90,7 +90,7 @@ pub(crate) fn favorite(call: &mut Call<'_>) -> Answer {
 }
 
 pub(crate) fn delete(call: &mut Call<'_>) -> Answer {
-    deletes::delete(call, "repository_ids", |service, id| service.world.delete_repository(id))
+    deletes::delete(call, "repository_ids", |service, id| service.delete_repository(id))
 }
 
 fn id(call: &Call<'_>) -> Result<Uuid, Reply> {

@@ -1,6 +1,7 @@
 //! The listener. Built on hyper itself, because cutting a connection without an answer is part of the job.
 
 use std::convert::Infallible;
+use std::error::Error;
 use std::fmt;
 use std::time::Duration;
 
@@ -8,7 +9,7 @@ use bytes::{Bytes, BytesMut};
 use futures_util::{StreamExt, stream};
 use http_body_util::combinators::BoxBody;
 use http_body_util::{BodyExt, Full, StreamBody};
-use hyper::body::{Frame, Incoming};
+use hyper::body::{Body, Frame, Incoming};
 use hyper::header::{CONTENT_LENGTH, CONTENT_TYPE, HeaderName, HeaderValue};
 use hyper::service::service_fn;
 use hyper::{Response, StatusCode};
@@ -25,14 +26,14 @@ use crate::request::Request;
 const LONGEST_BODY: usize = 4 * 1024 * 1024;
 
 /// A longer body is read and thrown away up to here, so that its sender sees the answer.
-const LONGEST_DRAIN: usize = 64 * 1024 * 1024;
+pub(crate) const LONGEST_DRAIN: usize = 64 * 1024 * 1024;
 
 /// How long a request that is being answered may take to end once the simulator stops.
 const GRACE: Duration = Duration::from_secs(1);
 
 /// The connection ends here, on purpose.
-#[derive(Debug)]
-struct Cut;
+#[derive(Clone, Debug)]
+pub(crate) struct Cut;
 
 impl fmt::Display for Cut {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -40,17 +41,22 @@ impl fmt::Display for Cut {
     }
 }
 
-impl std::error::Error for Cut {}
+impl Error for Cut {}
 
 /// Serves until `stop` changes or its sender is gone, then ends every connection.
-pub(crate) async fn serve(listener: TcpListener, shared: Shared, mut stop: watch::Receiver<()>) {
+pub(crate) async fn serve<R, F, B>(listener: TcpListener, respond: R, mut stop: watch::Receiver<()>)
+where
+    R: Fn(hyper::Request<Incoming>) -> F + Clone + Send + Sync + 'static,
+    F: Future<Output = Result<Response<B>, Cut>> + Send + 'static,
+    B: Body<Data = Bytes, Error: Into<Box<dyn Error + Send + Sync>>> + Send + 'static,
+{
     let mut connections = JoinSet::new();
     loop {
         tokio::select! {
             _ = stop.changed() => break,
             accepted = listener.accept() => match accepted {
                 Ok((stream, _)) => {
-                    connections.spawn(connection(stream, shared.clone(), stop.clone()));
+                    connections.spawn(connection(stream, respond.clone(), stop.clone()));
                 }
                 // Out of file descriptors, most likely: let some connections end first.
                 Err(error) => {
@@ -65,15 +71,20 @@ pub(crate) async fn serve(listener: TcpListener, shared: Shared, mut stop: watch
     while connections.join_next().await.is_some() {}
 }
 
-async fn connection(stream: TcpStream, shared: Shared, mut stop: watch::Receiver<()>) {
+async fn connection<R, F, B>(stream: TcpStream, respond: R, mut stop: watch::Receiver<()>)
+where
+    R: Fn(hyper::Request<Incoming>) -> F,
+    F: Future<Output = Result<Response<B>, Cut>>,
+    B: Body<Data = Bytes, Error: Into<Box<dyn Error + Send + Sync>>> + 'static,
+{
     // Small answers must not wait for more.
     let _ = stream.set_nodelay(true);
     let stopped = stop.clone();
     let service = service_fn(move |request| {
-        let (shared, mut stopped) = (shared.clone(), stopped.clone());
+        let (response, mut stopped) = (respond(request), stopped.clone());
         async move {
             tokio::select! {
-                response = respond(&shared, request) => response,
+                response = response => response,
                 _ = stopped.changed() => Err(Cut),
             }
         }
@@ -91,8 +102,9 @@ async fn connection(stream: TcpStream, shared: Shared, mut stop: watch::Receiver
     }
 }
 
-async fn respond(
-    shared: &Shared,
+/// Answers a request to the management API.
+pub(crate) async fn respond(
+    shared: Shared,
     request: hyper::Request<Incoming>,
 ) -> Result<Response<BoxBody<Bytes, Cut>>, Cut> {
     let (parts, body) = request.into_parts();

@@ -24,9 +24,10 @@ use crate::views::Viewer;
 /// A running simulator. It stops when it is dropped.
 pub struct Simulator {
     pub(crate) base_url: String,
+    pub(crate) registry: String,
     pub(crate) shared: Shared,
     pub(crate) stop: watch::Sender<()>,
-    pub(crate) server: JoinHandle<()>,
+    pub(crate) server: JoinHandle<((), ())>,
 }
 
 impl Simulator {
@@ -54,6 +55,11 @@ impl Simulator {
     /// The address of the management API, without `/public/v2`.
     pub fn base_url(&self) -> &str {
         &self.base_url
+    }
+
+    /// `HOST:PORT` of the image registry.
+    pub fn registry_address(&self) -> &str {
+        &self.registry
     }
 
     /// The workspace that has the registry.
@@ -86,9 +92,20 @@ impl Simulator {
         self.shared.lock().auth.password().cloned()
     }
 
+    /// Gives that person a new registry password, as `generate_password` does. The one before and the tokens that
+    /// were asked with it end at once.
+    pub fn rotate_registry_password(&self) -> Secret {
+        self.shared.lock().auth.rotate_password()
+    }
+
+    /// Ends all tokens that the image registry gave out.
+    pub fn expire_registry_tokens(&self) {
+        self.shared.lock().tokens.expire();
+    }
+
     /// Everything that another program needs to use this simulator.
     pub fn ready(&self) -> Ready {
-        Ready::new(self.base_url.clone(), &self.shared.lock().auth)
+        Ready::new(self.base_url.clone(), self.registry.clone(), &self.shared.lock().auth)
     }
 
     /// Pushes an image as docker would, and returns its id.

@@ -1,5 +1,7 @@
 //! The contents of the registry. Knows nothing of HTTP, of keys or of how things are written on the wire.
 
+mod lookup;
+
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 

@@ -5,7 +5,7 @@ mod wire;
 
 use std::time::Duration;
 
-use mlspace_registry_simulator::{NewImage, Seed, Simulator};
+use mlspace_registry_simulator::{NewImage, Quirk, Seed, Simulator};
 use serde_json::{Value, json};
 use uuid::Uuid;
 use wire::{Wire, ids};
@@ -38,7 +38,8 @@ async fn a_push_makes_the_repository_the_image_and_its_tags() {
     assert_eq!(repository["recent_image"]["id"], id.to_string());
     let image = wire.get(&format!("/images/{id}")).await.ok();
     assert_eq!((&image["size"], &image["extra_attrs"]), (&json!(42), &attrs));
-    assert_eq!(image["full_name"], format!("cr.ai.cloud.ru/{}/a/b", registry["id"].as_str().unwrap()));
+    let host = simulator.registry_address();
+    assert_eq!(image["full_name"], format!("{host}/{}/a/b", registry["id"].as_str().unwrap()));
     let tags = wire.get(&format!("/tags/?image_id={id}")).await.ok();
     assert_eq!(tags, image["tags"]);
     assert_eq!(tags[0]["full_name"], format!("{}:v1", image["full_name"].as_str().unwrap()));
@@ -244,7 +245,9 @@ async fn the_demo_has_one_of_everything_that_lists_trip_over() {
 
 #[tokio::test]
 async fn two_simulators_of_one_seed_are_the_same_and_independent() {
-    let (one, other) = (Simulator::start().await.unwrap(), Simulator::start().await.unwrap());
+    let host: Quirk = "registry-host=cr.ai.cloud.ru".parse().unwrap();
+    let start = || Simulator::builder().quirk(host.clone()).start();
+    let (one, other) = (start().await.unwrap(), start().await.unwrap());
     assert_eq!(one.repositories(), other.repositories());
     assert_eq!(one.workspace_id(), other.workspace_id());
     assert_ne!(one.base_url(), other.base_url());

@@ -71,6 +71,7 @@ async fn ready_tells_all_that_another_program_needs() {
         json!({
             "event": "ready",
             "base_url": simulator.base_url(),
+            "registry": simulator.registry_address(),
             "workspace_id": simulator.workspace_id(),
             "api_key": simulator.api_key(),
             "client_id": service.client_id,
@@ -85,6 +86,7 @@ async fn ready_tells_all_that_another_program_needs() {
         ("MLSPACE_CLIENT_SECRET", service.client_secret.expose()),
         ("MLSPACE_WORKSPACE_ID", &simulator.workspace_id().to_string()),
         ("MLSPACE_API_KEY", simulator.api_key().expose()),
+        ("MLCR_REGISTRY", simulator.registry_address()),
         ("MLCR_PERSONAL_CLIENT_ID", &person.client_id),
         ("MLCR_PERSONAL_CLIENT_SECRET", person.client_secret.expose()),
         ("MLCR_PERSONAL_EMAIL", simulator.personal_email()),

@@ -16,8 +16,8 @@ use crate::args::Format;
 use crate::commands::sim::Switches;
 use crate::context::Context;
 use crate::failure::{Exit, Failure, causes};
-use crate::output::table::Cell;
-use crate::output::{Look, Record, Sink};
+use crate::output::table::{self, Cell};
+use crate::output::{Look, Record};
 use recorder::Recorder;
 use walk::{STEPS, Walk};
 
@@ -74,10 +74,8 @@ impl Demo {
                 break;
             }
         }
-        if context.format == Format::Json {
-            let mut sink = Sink::new(context.format, context.look());
-            steps.iter().try_for_each(|step| sink.item(&mut context.io.stdout, step))?;
-            sink.end::<Step>(&mut context.io.stdout)?;
+        if context.format != Format::Table {
+            context.print_all(&steps)?;
         }
         simulator.stop().await;
         match failure {
@@ -91,24 +89,20 @@ impl Demo {
     }
 }
 
-/// Shows a step at once where the form allows it.
+/// Shows a step at once where people watch. The widths are those of the longest texts.
 fn show(context: &mut Context<'_>, step: &Step) -> Result<(), Failure> {
-    match context.format {
-        Format::Table => {
-            let look = context.look();
-            let row = step.row(&look);
-            // A table that is drawn as it comes: the widths are those of the longest texts.
-            let text = crate::output::table::draw_row(&row, &[2, 46, 7, 0], look.color);
-            context.io.stdout.write_all(text.as_bytes())?;
-            context.flush()
-        }
-        Format::Json => Ok(()),
-        _ => context.print(step).map(drop),
+    if context.format != Format::Table {
+        return Ok(());
     }
+    let look = context.look();
+    let text = table::draw_row(&step.row(&look), &[2, 42, 7, 0], look.color);
+    context.io.stdout.write_all(text.as_bytes())?;
+    context.flush()
 }
 
 impl Record for Step {
     const HEADER: &'static [&'static str] = &["STEP", "TITLE", "METHOD", "PATH"];
+    const FIELDS: &'static [&'static str] = &["step", "title", "method", "path", "status", "ok", "ms"];
 
     fn row(&self, _: &Look) -> Vec<Cell> {
         let (mark, color) = if self.ok { ("✓", AnsiColor::Green) } else { ("✗", AnsiColor::Red) };

@@ -1,20 +1,28 @@
 //! `mlcr image`.
 
 use clap::Subcommand;
+use mlspace_registry as sdk;
 
+use crate::commands::rm::{Kind, Rm};
 use crate::context::Context;
 use crate::failure::{Exit, Failure};
+use crate::listing::{Facts, Listed, Listing};
 use crate::reference::{Lookup, Reference};
 
 /// Images.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Image {
     /// List the images of a repository, each with all its tags. Two requests.
-    #[command(visible_alias = "list", after_help = "Example: mlcr image ls train/base")]
+    #[command(
+        visible_alias = "list",
+        after_help = "Example: mlcr image ls train/base --filter older=90d --filter larger=1GiB --sort -size"
+    )]
     Ls {
         /// Repository: its id, the beginning of its id, its name or its full name.
         #[arg(value_name = "REPO")]
         repository: Reference,
+        #[command(flatten)]
+        listing: Listing,
     },
     /// Show one image.
     #[command(after_help = "Example: mlcr image show train/base:latest")]
@@ -23,24 +31,58 @@ pub(crate) enum Image {
         #[arg(value_name = "REF")]
         image: Reference,
     },
+    /// Delete images with all their tags.
+    #[command(
+        visible_alias = "delete",
+        after_help = "Example: mlcr image rm train/base:v1 --dry-run\n\
+                      Example: mlcr image ls train/base --filter older=90d --jq '.[].id' | mlcr image rm - --yes"
+    )]
+    Rm(Rm),
 }
 
 impl Image {
     pub(crate) async fn run(self, context: &mut Context<'_>) -> Result<Exit, Failure> {
-        let client = context.client()?;
-        let mut lookup = Lookup::new(&client);
         match self {
-            Self::Ls { repository } => {
+            Self::Ls { repository, listing } => {
+                let client = context.client()?;
+                let mut lookup = Lookup::new(&client);
                 let id = lookup.repository_id(&repository).await?;
                 context.looked_through(&lookup);
-                let completeness = context.print_list(client.images().list(id)).await?;
+                let completeness = context.print_list("images", client.images().list(id), &listing).await?;
                 Ok(context.verdict("images", completeness))
             }
             Self::Show { image } => {
+                let client = context.client()?;
+                let mut lookup = Lookup::new(&client);
                 let image = lookup.image(&image).await?;
                 context.looked_through(&lookup);
                 context.print(&image)
             }
+            Self::Rm(rm) => rm.run(context, Kind::Image).await,
+        }
+    }
+}
+
+impl Listed for sdk::Image {
+    const SORTS: &'static [&'static str] = &["pushed", "pulled", "size", "tags"];
+
+    fn facts(&self) -> Facts<'_> {
+        Facts {
+            name: self.tags.iter().map(|tag| tag.name.as_str()).collect(),
+            labels: None,
+            favorite: None,
+            time: self.push_time,
+            pulled: Some(self.pull_time.is_some() || self.tags.iter().any(|tag| tag.pull_time.is_some())),
+            size: Some(self.size),
+        }
+    }
+
+    fn compare(&self, other: &Self, by: &str) -> std::cmp::Ordering {
+        match by {
+            "pulled" => self.pull_time.cmp(&other.pull_time),
+            "size" => self.size.cmp(&other.size),
+            "tags" => self.tags.len().cmp(&other.tags.len()),
+            _ => self.push_time.cmp(&other.push_time),
         }
     }
 }

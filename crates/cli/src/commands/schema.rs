@@ -5,7 +5,12 @@ use mlspace_registry::{Image, Registry, Repository, Tag};
 use schemars::{JsonSchema, SchemaGenerator, generate::SchemaSettings};
 use serde_json::Value;
 
+use crate::commands::auth::Setting;
 use crate::commands::demo::Step;
+use crate::commands::doctor::Check;
+use crate::commands::password::Rotated;
+use crate::commands::planned::Planned;
+use crate::commands::rm::{Report, Target};
 use crate::context::Context;
 use crate::failure::{Exit, Failure};
 use crate::output::text::json_pretty;
@@ -24,10 +29,17 @@ type Make = fn(SchemaGenerator) -> Value;
 const OUTPUTS: &[(&str, &str, Make)] = &[
     ("registry", "registry show", schema::<Registry>),
     ("repositories", "repo ls", schema::<Vec<Repository>>),
-    ("repository", "repo show", schema::<Repository>),
+    ("repository", "repo show, edit, fav, unfav", schema::<Repository>),
     ("images", "image ls", schema::<Vec<Image>>),
     ("image", "image show", schema::<Image>),
     ("tags", "tag ls", schema::<Vec<Tag>>),
+    ("tag", "tag add, color", schema::<Tag>),
+    ("targets", "rm --dry-run", schema::<Vec<Target>>),
+    ("report", "repo rm, image rm, tag rm", schema::<Report>),
+    ("planned", "any other command that writes, with --dry-run", schema::<Planned>),
+    ("rotated", "password rotate", schema::<Rotated>),
+    ("settings", "auth status", schema::<Vec<Setting>>),
+    ("checks", "doctor", schema::<Vec<Check>>),
     ("demo", "demo", schema::<Vec<Step>>),
     ("error", "any command that fails, on stderr", schema::<Failed>),
 ];

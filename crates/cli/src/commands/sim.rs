@@ -2,13 +2,14 @@
 
 use std::fmt::Write as _;
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use clap::Args;
 use mlspace_registry_simulator::{FAULTS, FaultSpec, OPERATION_IDS, QUIRKS, Quirk, Seed, Simulator, Switch};
 
 use crate::context::Context;
 use crate::failure::{Exit, Failure, causes};
+use crate::settings::files::write_private;
 
 /// Runs a simulator.
 #[derive(Args, Debug)]
@@ -19,8 +20,12 @@ pub(crate) struct Sim {
     listen: SocketAddr,
 
     /// Address for the image registry.
-    #[arg(long, value_name = "HOST:PORT")]
-    registry_listen: Option<SocketAddr>,
+    #[arg(long, value_name = "HOST:PORT", default_value = "127.0.0.1:0")]
+    registry_listen: SocketAddr,
+
+    /// Folder for the bytes that are pushed; without it a temporary one that goes with the simulator.
+    #[arg(long, value_name = "DIR")]
+    state: Option<PathBuf>,
 
     /// What is in it at the start: demo, empty, repos=N,images=N,tags=N, or a seed file.
     #[arg(long, value_name = "SEED", default_value = "demo")]
@@ -58,11 +63,14 @@ impl Switches {
 
 impl Sim {
     pub(crate) async fn run(self, context: &mut Context<'_>) -> Result<Exit, Failure> {
-        if self.registry_listen.is_some() {
-            return Err(Failure::usage("this build has no image registry to listen with")
-                .hint("leave --registry-listen away; images can be listed and changed, not pushed"));
+        let mut builder = Simulator::builder()
+            .listen(self.listen)
+            .registry_listen(self.registry_listen)
+            .seed(self.seed)
+            .running_clock();
+        if let Some(folder) = self.state {
+            builder = builder.state_dir(folder);
         }
-        let builder = Simulator::builder().listen(self.listen).seed(self.seed).running_clock();
         let simulator = self.switches.apply(builder).start().await;
         let simulator = simulator.map_err(|error| Failure::other(causes(&error)))?;
         let ready = simulator.ready();
@@ -76,21 +84,6 @@ impl Sim {
         simulator.stop().await;
         Ok(Exit::Done)
     }
-}
-
-/// Writes a file that only its owner can read; whoever reads it finds all of it or the one before.
-pub(crate) fn write_private(path: &Path, text: &str) -> std::io::Result<()> {
-    use std::io::Write as _;
-    let folder = match path.parent() {
-        Some(folder) if !folder.as_os_str().is_empty() => folder,
-        _ => Path::new("."),
-    };
-    // A file of this kind is made with mode 0600.
-    let mut file = tempfile::NamedTempFile::new_in(folder)?;
-    file.write_all(text.as_bytes())?;
-    file.as_file().sync_all()?;
-    file.persist(path).map_err(|error| error.error)?;
-    Ok(())
 }
 
 /// The part of the help that lists all quirks and faults.

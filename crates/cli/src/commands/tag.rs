@@ -1,9 +1,15 @@
 //! `mlcr tag`.
 
 use clap::Subcommand;
+use mlspace_registry as sdk;
+use serde_json::json;
 
+use crate::args::COLORS;
+use crate::commands::planned::Writer;
+use crate::commands::rm::{Kind, Rm};
 use crate::context::Context;
 use crate::failure::{Exit, Failure};
+use crate::listing::{Facts, Listed, Listing};
 use crate::reference::{Lookup, Reference};
 
 /// Tags.
@@ -15,21 +21,120 @@ pub(crate) enum Tag {
         /// Image: its id, the beginning of its id, NAME:TAG, NAME@DIGEST or a full name.
         #[arg(value_name = "IMAGE")]
         image: Reference,
+        #[command(flatten)]
+        listing: Listing,
     },
+    /// Give an image another tag.
+    #[command(after_help = "Example: mlcr tag add train/base:latest v2 --color '#2f81f7'")]
+    Add {
+        /// Image: its id, the beginning of its id, NAME:TAG, NAME@DIGEST or a full name.
+        #[arg(value_name = "IMAGE")]
+        image: Reference,
+        /// The new tag: up to 128 letters, digits, `_`, `.` and `-`.
+        #[arg(value_name = "NAME")]
+        name: String,
+        /// Its colour, such as #2f81f7.
+        #[arg(long, value_name = "COLOUR")]
+        color: Option<String>,
+    },
+    /// Set or clear the colour of a tag.
+    #[command(
+        after_help = "Example: mlcr tag color train/base:v2 '#2ea043'\nExample: mlcr tag color train/base:v2 none"
+    )]
+    Color {
+        /// Tag: its id, the beginning of its id, NAME:TAG or a full name.
+        #[arg(value_name = "TAG")]
+        tag: Reference,
+        /// The colour, such as #2ea043, or `none`.
+        #[arg(value_name = "COLOUR", id = "new_color")]
+        color: String,
+    },
+    /// Delete tags; their images stay.
+    #[command(visible_alias = "delete", after_help = "Example: mlcr tag rm train/base:v1 train/base:v2")]
+    Rm(Rm),
 }
 
 impl Tag {
     pub(crate) async fn run(self, context: &mut Context<'_>) -> Result<Exit, Failure> {
-        let client = context.client()?;
-        let mut lookup = Lookup::new(&client);
         match self {
-            Self::Ls { image } => {
+            Self::Ls { image, listing } => {
+                let client = context.client()?;
+                let mut lookup = Lookup::new(&client);
                 let id = lookup.image_id(&image).await?;
                 context.looked_through(&lookup);
                 // The service counts no tags, so there is never a verdict to tell of.
-                context.print_list(client.tags().list(id)).await?;
+                context.print_list("tags", client.tags().list(id), &listing).await?;
                 Ok(Exit::Done)
             }
+            Self::Add { image, name, color } => {
+                // Given before the command, it is the option of the same name about the terminal.
+                let color = color.filter(|color| !COLORS.contains(&color.as_str()));
+                add(context, image, name, color).await
+            }
+            Self::Color { tag, color } => {
+                let color = (color != "none").then_some(color);
+                let Writer { client, dry_run, .. } = context.writer("changing a tag")?;
+                let mut lookup = Lookup::new(&client);
+                let id = match &tag {
+                    Reference::Id(id) => *id,
+                    Reference::Name(_) => lookup.tag(&tag).await?.id,
+                };
+                context.looked_through(&lookup);
+                if dry_run {
+                    return context.planned("tag_update", id, json!({ "color": color }));
+                }
+                let tag = client.tags().set_color(id, color.as_deref()).await?;
+                context.print(&tag)
+            }
+            Self::Rm(rm) => rm.run(context, Kind::Tag).await,
+        }
+    }
+}
+
+async fn add(
+    context: &mut Context<'_>,
+    image: Reference,
+    name: String,
+    color: Option<String>,
+) -> Result<Exit, Failure> {
+    let Writer { client, dry_run, .. } = context.writer("adding a tag")?;
+    let mut lookup = Lookup::new(&client);
+    let id = lookup.image_id(&image).await?;
+    context.looked_through(&lookup);
+    if dry_run {
+        let mut body = json!({ "image_id": id, "name": name });
+        if let Some(color) = color {
+            body["color"] = color.into();
+        }
+        return context.planned("tag_create", id, body);
+    }
+    let mut creation = client.tags().create(id, name);
+    if let Some(color) = color {
+        creation = creation.color(color);
+    }
+    let tag = creation.send().await?;
+    context.print(&tag)
+}
+
+impl Listed for sdk::Tag {
+    const SORTS: &'static [&'static str] = &["name", "pushed", "pulled"];
+
+    fn facts(&self) -> Facts<'_> {
+        Facts {
+            name: vec![&self.name],
+            labels: None,
+            favorite: None,
+            time: self.push_time,
+            pulled: Some(self.pull_time.is_some()),
+            size: None,
+        }
+    }
+
+    fn compare(&self, other: &Self, by: &str) -> std::cmp::Ordering {
+        match by {
+            "pushed" => self.push_time.cmp(&other.push_time),
+            "pulled" => self.pull_time.cmp(&other.pull_time),
+            _ => self.name.cmp(&other.name),
         }
     }
 }

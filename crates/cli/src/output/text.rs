@@ -17,6 +17,11 @@ pub(crate) fn printable(text: &str) -> String {
     safe
 }
 
+/// The same for text of several lines.
+pub(crate) fn printable_lines(text: &str) -> String {
+    text.split('\n').map(printable).collect::<Vec<_>>().join("\n")
+}
+
 fn is_unsafe(c: char) -> bool {
     c.is_control()
         // Marks that reorder, hide or join what stands around them, and line ends beyond ASCII.
@@ -33,7 +38,7 @@ pub(crate) fn json_pretty(value: &impl Serialize) -> String {
     safe_json(serde_json::to_string_pretty(value))
 }
 
-fn safe_json(text: serde_json::Result<String>) -> String {
+pub(super) fn safe_json(text: serde_json::Result<String>) -> String {
     // What is printed has text as keys and finite numbers, so this does not fail.
     let text = text.unwrap_or_else(|error| format!("{{\"error\":{{\"message\":\"{error}\"}}}}"));
     if !text.chars().any(|c| c != '\n' && is_unsafe(c)) {

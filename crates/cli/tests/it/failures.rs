@@ -1,5 +1,6 @@
 use insta::assert_snapshot;
-use mlspace_registry_simulator::Simulator;
+use mlspace_registry_cli::Interrupt;
+use mlspace_registry_simulator::{Fault, Simulator};
 
 use crate::support::Mlcr;
 
@@ -21,7 +22,7 @@ async fn failures_are_lines_for_people_or_json_for_programs() {
         "nonsense",
         "schema nonsense",
         "sim --quirk colours=any",
-        "sim --registry-listen 127.0.0.1:0",
+        "sim --registry-listen nowhere",
         "sim --listen 192.0.2.1:1",
         "repo ls --timeout never",
     ] {
@@ -83,5 +84,25 @@ async fn no_output_holds_a_secret() {
         for secret in [key.client_secret.expose(), api_key.expose()] {
             assert!(!text.contains(secret), "{text}");
         }
+    }
+}
+
+#[tokio::test]
+async fn an_interrupt_ends_any_command() {
+    let simulator = Simulator::start().await.unwrap();
+    for (operation, line) in
+        [("repository_list", "repo ls -o json"), ("registry_get", "registry show -o json")]
+    {
+        simulator.fail(operation, Fault::hang()).unwrap();
+        let (stop, interrupt) = Interrupt::new();
+        let mlcr = Mlcr { interrupt, ..Mlcr::at(&simulator) };
+        let user = async {
+            while simulator.requests(operation) == 0 {
+                tokio::task::yield_now().await;
+            }
+            stop.send_replace(true);
+        };
+        let (done, ()) = tokio::join!(mlcr.run(line), user);
+        assert_eq!((done.code, done.error()["code"].as_str()), (130, Some("interrupted")), "{done}");
     }
 }

@@ -5,7 +5,7 @@ use crate::support::Mlcr;
 /// Every command with its path, depth first.
 fn paths(command: &clap::Command, path: &str, into: &mut Vec<String>) {
     into.push(path.to_owned());
-    for sub in command.get_subcommands() {
+    for sub in command.get_subcommands().filter(|sub| !sub.is_hide_set()) {
         paths(sub, format!("{path} {}", sub.get_name()).trim_start(), into);
     }
 }

@@ -1,9 +1,19 @@
 //! `mlcr` run in this process against the simulator.
 
+#![allow(clippy::unwrap_used, clippy::panic)] // A test that cannot go on has failed.
+
 mod coverage;
+mod deleting;
 mod demo;
 mod failures;
+mod formats;
 mod help;
+mod matrix;
 mod reading;
+mod references;
+mod settings;
+mod signing_in;
 mod sim;
 mod support;
+mod tools;
+mod writing;

@@ -20,11 +20,15 @@ async fn the_simulator_prints_one_ready_line_serves_and_ends_when_interrupted() 
         assert_eq!(ready["event"], "ready");
         assert_eq!(std::fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600);
         let settings = std::fs::read_to_string(&file).unwrap();
+        let registry = ready["registry"].as_str().unwrap();
+        assert!(settings.contains(&format!("MLCR_REGISTRY={registry}\n")));
+        let answer = reqwest::get(format!("http://{registry}/v2/")).await.unwrap();
+        assert_eq!(answer.status(), 401);
         let mut client = Mlcr::bare();
         for (name, value) in settings.lines().filter_map(|line| line.split_once('=')) {
             client = client.variable(name, value);
         }
-        for key in ["base_url", "workspace_id", "api_key", "client_id", "client_secret"] {
+        for key in ["base_url", "registry", "workspace_id", "api_key", "client_id", "client_secret"] {
             assert!(settings.contains(ready[key].as_str().unwrap()), "{key}");
         }
         let done = client.run("repo ls -o json").await;
@@ -40,7 +44,9 @@ async fn the_help_lists_every_quirk_fault_and_operation() {
     let help = Mlcr::bare().run("sim --help").await.stdout;
     let quirks = mlspace_registry_simulator::QUIRKS.iter().map(|quirk| quirk.name);
     let faults = mlspace_registry_simulator::FAULTS.iter().map(|fault| fault.name);
-    for name in quirks.chain(faults).chain(mlspace_registry_simulator::OPERATION_IDS.iter().copied()) {
+    let operations = mlspace_registry_simulator::OPERATION_IDS.iter();
+    let operations = operations.chain(mlspace_registry_simulator::OCI_OPERATION_IDS).copied();
+    for name in quirks.chain(faults).chain(operations) {
         assert!(help.contains(name), "{name}");
     }
 }

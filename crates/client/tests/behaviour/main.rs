@@ -6,6 +6,7 @@
 mod bulk;
 mod bulk_property;
 mod cancel;
+mod certificates;
 mod discovery;
 mod errors;
 mod paging;

@@ -1,0 +1,183 @@
+//! `mlcr api`.
+
+use clap::Args;
+use mlspace_registry::{OPERATIONS, Repeat};
+use reqwest::Method;
+use reqwest::header::{CONTENT_TYPE, HeaderValue};
+use serde_json::Value;
+
+use crate::context::Context;
+use crate::failure::{Exit, Failure, causes};
+use crate::output::text::{json_pretty, printable_lines};
+
+/// All paths of the API begin with it.
+const PREFIX: &str = "/public/v2/";
+
+/// A request of one's own.
+#[derive(Args, Debug)]
+#[command(
+    after_help = "The answer is printed as it is. Nothing is retried, and a write is sent only with --yes.\n\n\
+                  Example: mlcr api GET /public/v2/docker_registry/v2/registries/current\n\
+                  Example: mlcr api GET '/public/v2/docker_registry/v2/tags/?image_id=3fa85f64-5717-4562-b3fc-2c963f66afa6'"
+)]
+pub(crate) struct Api {
+    /// GET, POST, PUT or DELETE.
+    #[arg(value_parser = parse_method)]
+    method: Method,
+
+    /// Path with its query, from /public/v2 on.
+    #[arg(value_parser = parse_path)]
+    path: String,
+
+    /// JSON body; `-` reads it from stdin.
+    #[arg(long, short, value_name = "JSON")]
+    data: Option<String>,
+}
+
+fn parse_method(text: &str) -> Result<Method, String> {
+    match text.to_ascii_uppercase().as_str() {
+        "GET" => Ok(Method::GET),
+        "POST" => Ok(Method::POST),
+        "PUT" => Ok(Method::PUT),
+        "DELETE" => Ok(Method::DELETE),
+        _ => Err("expected GET, POST, PUT or DELETE".into()),
+    }
+}
+
+/// Only a path that is sent as it is written: none that a URL parser or a server would turn into another.
+fn parse_path(text: &str) -> Result<String, String> {
+    let path = format!("/{}", text.trim_start_matches('/'));
+    let before = path.split('?').next().unwrap_or_default();
+    if !before.starts_with(PREFIX) {
+        return Err(format!("expected a path that begins with {PREFIX}"));
+    }
+    let plain = |c: char| c.is_ascii_alphanumeric() || "/_-.~".contains(c);
+    let dots = before.split('/').any(|part| matches!(part, "." | ".."));
+    if dots || before.contains("//") || !before.chars().all(plain) {
+        return Err("expected a path of letters, digits, `_`, `-` and `.`, without `..`, `%` or `//`".into());
+    }
+    if path.chars().any(|c| c == '#' || c.is_control() || c.is_whitespace()) {
+        return Err("a path holds neither `#` nor spaces".into());
+    }
+    Ok(path)
+}
+
+impl Api {
+    pub(crate) async fn run(self, context: &mut Context<'_>) -> Result<Exit, Failure> {
+        let body = self.body(context)?;
+        let writes = self.writes();
+        let client = if writes {
+            let writer = context.writer(&format!("{} {}", self.method, self.path))?;
+            if writer.dry_run {
+                return context.planned("api", format!("{} {}", self.method, self.path), body.into());
+            }
+            context.confirm(&format!("Send {} {}?", self.method, self.path))?;
+            writer.client
+        } else {
+            context.client()?
+        };
+        let url = format!("{}{}", client.base_url(), self.path);
+        let url = url.parse().map_err(|error| Failure::usage(format!("{url}: {error}")))?;
+        let mut request = reqwest::Request::new(self.method.clone(), url);
+        if let Some(body) = &body {
+            request.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+            *request.body_mut() = Some(body.to_string().into());
+        }
+        let timeout = context.global.timeout.unwrap_or(mlspace_registry::DEFAULT_TIMEOUT);
+        *request.timeout_mut() = Some(timeout);
+        let answer = client.api().await?.send(request).await.map_err(|error| {
+            let lost = writes && !error.is_connect();
+            let exit = if lost { Exit::Unknown } else { Exit::Other };
+            Failure::new(exit, "not_reached", causes(&error.without_url()))
+        })?;
+        self.show(context, answer, writes).await
+    }
+
+    fn body(&self, context: &mut Context<'_>) -> Result<Option<Value>, Failure> {
+        let text = match self.data.as_deref() {
+            None => return Ok(None),
+            Some("-") => {
+                let mut text = String::new();
+                std::io::Read::read_to_string(&mut context.io.stdin, &mut text)?;
+                text
+            }
+            Some(text) => text.to_owned(),
+        };
+        let body = serde_json::from_str(&text);
+        body.map(Some).map_err(|error| Failure::usage(format!("--data is not JSON: {error}")))
+    }
+
+    /// A GET reads, unless the operation is known to do more.
+    fn writes(&self) -> bool {
+        let path = self.path.split('?').next().unwrap_or_default().trim_end_matches('/');
+        let known = OPERATIONS.iter().find(|one| {
+            one.method == self.method.as_str() && {
+                one.path.trim_end_matches('/').eq_ignore_ascii_case(path)
+            }
+        });
+        self.method != Method::GET || known.is_some_and(|one| one.writes || one.repeat == Repeat::Never)
+    }
+
+    async fn show(
+        &self,
+        context: &mut Context<'_>,
+        answer: reqwest::Response,
+        writes: bool,
+    ) -> Result<Exit, Failure> {
+        let status = answer.status();
+        let text = answer.text().await.map_err(|error| {
+            let exit = if writes { Exit::Unknown } else { Exit::Other };
+            Failure::new(exit, "not_reached", format!("the answer broke off: {}", error.without_url()))
+        })?;
+        let shown = match serde_json::from_str::<Value>(&text) {
+            Ok(value) if context.look().jq.is_some() => {
+                let look = context.look();
+                if let Some(program) = look.jq {
+                    program.run(&value.to_string(), &mut context.io.stdout)?;
+                }
+                String::new()
+            }
+            Ok(value) => json_pretty(&value) + "\n",
+            Err(_) => printable_lines(&text) + "\n",
+        };
+        context.io.stdout.write_all(shown.as_bytes())?;
+        let exit = match status.as_u16() {
+            200..=299 => return Ok(Exit::Done),
+            401 | 403 => Exit::SignIn,
+            404 => Exit::NotFound,
+            429 => Exit::Limit,
+            445 => Exit::Firewall,
+            _ => Exit::Other,
+        };
+        Err(Failure::new(exit, "answered_with_an_error", format!("the service answered {status}")))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_plain_paths_of_the_api_are_sent() {
+        for path in ["/public/v2/x", "public/v2/x/", "/public/v2/x?a=b%20c&d=..%2f"] {
+            assert!(parse_path(path).is_ok(), "{path}");
+        }
+        for path in [
+            "",
+            "/",
+            "/other",
+            "/public/v2",
+            "/public/v2/../x",
+            "/public/v2/%2e%2e/x",
+            "/public/v2/a//b",
+            "/public/v2/a#b",
+            "/public/v2/a b",
+            "https://example.com/public/v2/x",
+            "/public/v2/\\x",
+            "/public/v2/./x",
+            "/public/v2x/y",
+        ] {
+            assert!(parse_path(path).is_err(), "{path}");
+        }
+    }
+}

@@ -1,0 +1,219 @@
+//! `mlcr auth`.
+
+use clap::{Args, Subcommand};
+use mlspace_registry::{Client, Secret, Workspace};
+use schemars::JsonSchema;
+use serde::Serialize;
+
+use crate::args::Global;
+use crate::connect;
+use crate::context::Context;
+use crate::failure::{Exit, Failure};
+use crate::output::table::Cell;
+use crate::output::{Look, Record};
+use crate::settings::Settings;
+use crate::settings::profile::{Profile, Profiles};
+
+/// Signing in.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Auth {
+    /// Ask for a key, try it, and keep it in a profile.
+    #[command(after_help = "Example: mlcr auth login\nExample: mlcr auth login --profile work")]
+    Login(Login),
+    /// Show which settings are used and where they come from; never a secret. Sends nothing.
+    #[command(after_help = "Example: mlcr auth status")]
+    Status,
+    /// Forget the key of a profile.
+    #[command(after_help = "Example: mlcr auth logout --profile work")]
+    Logout,
+}
+
+/// A sign-in.
+#[derive(Args, Debug)]
+pub(crate) struct Login {
+    /// Address of the service, if it is not the usual one.
+    #[arg(long, value_name = "URL")]
+    base_url: Option<String>,
+}
+
+/// One setting with its source.
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "Setting")]
+pub(crate) struct Setting {
+    /// What it is.
+    setting: String,
+    /// Its value; null for secrets.
+    value: Option<String>,
+    /// Where it comes from.
+    source: String,
+}
+
+impl Auth {
+    pub(crate) async fn run(self, context: &mut Context<'_>) -> Result<Exit, Failure> {
+        match self {
+            Self::Login(login) => login.run(context).await,
+            Self::Status => status(context),
+            Self::Logout => logout(context),
+        }
+    }
+}
+
+impl Login {
+    async fn run(self, context: &mut Context<'_>) -> Result<Exit, Failure> {
+        let mut profiles = Profiles::read(context.io)?;
+        let name = profiles.name(context.io, context.global.profile.as_deref());
+        let client_id = context.io.ask("Key id: ")?;
+        let client_secret = Secret::new(context.io.ask_hidden("Key secret: ")?);
+        let mut settings = others(context)?;
+        settings.client_id = Some(client_id.clone());
+        settings.client_secret = Some(client_secret.clone());
+        settings.workspace = None;
+        settings.base_url = self.base_url.or(settings.base_url);
+        let base_url = settings.base_url.clone();
+        let client = connect::client(settings, context.io, &context.global)?;
+        client.sign_in().await?;
+        let (workspace_id, api_key) = choose_workspace(context, &client).await?;
+        let profile = Profile { base_url, client_id, client_secret, workspace_id, api_key };
+        profiles.profiles.insert(name.clone(), profile);
+        let path = profiles.write(context.io)?;
+        context.say(&format!(
+            "signed in; the key is kept as profile {name} in {}, which only you can read",
+            path.display()
+        ));
+        Ok(Exit::Done)
+    }
+}
+
+/// The settings without the profile that this is about.
+fn others(context: &Context<'_>) -> Result<Settings, Failure> {
+    Settings::read(context.io, &Global { profile: None, ..context.global.clone() })
+}
+
+/// The workspace to work in and its api key, as far as they can be found.
+async fn choose_workspace(
+    context: &mut Context<'_>,
+    client: &Client,
+) -> Result<(Option<String>, Option<Secret>), Failure> {
+    let wanted = context.global.workspace.clone();
+    let listed = match client.workspaces().list().await {
+        Ok(listed) => listed,
+        Err(error) => {
+            context.say(&format!("the workspaces cannot be listed: {error}"));
+            Vec::new()
+        }
+    };
+    let id = match (wanted, listed.as_slice()) {
+        (Some(wanted), _) => {
+            let known = listed.iter().find(|one| one.name == wanted || one.id.to_string() == wanted);
+            known.map_or(wanted, |one| one.id.to_string())
+        }
+        (None, [only]) => only.id.to_string(),
+        (None, []) => context.io.ask("Workspace id: ")?,
+        (None, several) => ask_which(context, several)?,
+    };
+    if id.is_empty() {
+        return Ok((None, None));
+    }
+    match client.workspaces().api_key(&id).await {
+        Ok(key) => Ok((Some(id), Some(key))),
+        Err(error) if error.is_not_found() || error.status() == Some(422) => {
+            Err(Failure::from(error).hint("there is no such workspace for this key"))
+        }
+        Err(error) => {
+            context.say(&format!("the workspace's api key cannot be read: {error}"));
+            let key = context.io.ask_hidden("Api key of the workspace: ")?;
+            Ok((Some(id), Some(Secret::new(key))))
+        }
+    }
+}
+
+fn ask_which(context: &mut Context<'_>, several: &[Workspace]) -> Result<String, Failure> {
+    for (number, one) in several.iter().enumerate() {
+        let project = one.project_name.as_deref().unwrap_or_default();
+        context.say(&format!("{:3}  {}  {project}", number + 1, one.name));
+    }
+    let answer = context.io.ask(&format!("Which workspace, 1 to {}? ", several.len()))?;
+    let number = answer.parse::<usize>().ok().filter(|number| *number > 0);
+    let chosen = number.and_then(|number| several.get(number - 1));
+    let chosen = chosen.or_else(|| several.iter().find(|one| one.name == answer));
+    let chosen = chosen.ok_or_else(|| {
+        Failure::usage("that is no workspace of the list; nothing was kept")
+            .hint("name it with --workspace where nobody can choose")
+    })?;
+    Ok(chosen.id.to_string())
+}
+
+fn status(context: &mut Context<'_>) -> Result<Exit, Failure> {
+    let settings = context.settings()?;
+    let value = |what: &str| match what {
+        "address" => settings.base_url.clone(),
+        "key id" => settings.client_id.clone(),
+        "workspace" => settings.workspace.as_ref().map(|workspace| workspace.id.clone()),
+        "certificates" => settings.ca_file.as_ref().map(|path| path.display().to_string()),
+        "timeout" => settings.timeout.map(|timeout| format!("{} s", timeout.as_secs_f64())),
+        "read-only" => Some(settings.read_only.to_string()),
+        "dry run" => Some(settings.dry_run.to_string()),
+        _ => None,
+    };
+    let mut rows: Vec<Setting> = settings
+        .origins
+        .iter()
+        .map(|(what, source)| Setting {
+            setting: (*what).to_owned(),
+            value: value(what),
+            source: source.clone(),
+        })
+        .collect();
+    let defaults = [
+        ("address", Some(mlspace_registry::DEFAULT_BASE_URL), "the default"),
+        ("workspace", None, "looked up with the key"),
+        ("api key", None, "looked up with the key"),
+    ];
+    for (what, value, source) in defaults {
+        if rows.iter().all(|row| row.setting != what) {
+            let (setting, value) = (what.to_owned(), value.map(str::to_owned));
+            rows.push(Setting { setting, value, source: source.to_owned() });
+        }
+    }
+    context.print_all(&rows)?;
+    if settings.client_id.is_none() {
+        return Err(Failure::new(Exit::SignIn, "no_credentials", "there are no credentials")
+            .hint("run `mlcr auth login`"));
+    }
+    Ok(Exit::Done)
+}
+
+fn logout(context: &mut Context<'_>) -> Result<Exit, Failure> {
+    let mut profiles = Profiles::read(context.io)?;
+    let name = profiles.name(context.io, context.global.profile.as_deref());
+    if profiles.profiles.remove(&name).is_none() {
+        let failure = Failure::new(Exit::NotFound, "not_found", format!("there is no profile {name}"));
+        return Err(Failure { candidates: profiles.profiles.into_keys().collect(), ..failure });
+    }
+    let path = profiles.write(context.io)?;
+    context.say(&format!("profile {name} is gone from {}", path.display()));
+    let other = others(context)?;
+    if let Some((_, source)) = other.origins.iter().find(|(what, _)| *what == "key id") {
+        context.say(&format!("there is still a key in {source}"));
+    }
+    Ok(Exit::Done)
+}
+
+impl Record for Setting {
+    const HEADER: &'static [&'static str] = &["SETTING", "VALUE", "SOURCE"];
+    const FIELDS: &'static [&'static str] = &["setting", "value", "source"];
+
+    fn row(&self, _: &Look) -> Vec<Cell> {
+        let secret = matches!(self.setting.as_str(), "key secret" | "api key");
+        let hidden = if secret { "not shown" } else { "-" };
+        vec![
+            Cell::new(&self.setting),
+            Cell::new(self.value.as_deref().unwrap_or(hidden)),
+            Cell::new(&self.source),
+        ]
+    }
+
+    fn card(&self, look: &Look) -> Vec<(&'static str, Cell)> {
+        Self::HEADER.iter().copied().zip(self.row(look)).collect()
+    }
+}

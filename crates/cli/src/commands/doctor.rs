@@ -1,0 +1,244 @@
+//! `mlcr doctor`: everything between this machine and the registry, one line each.
+
+mod findings;
+mod probe;
+
+use std::sync::Arc;
+use std::time::UNIX_EPOCH;
+
+use clap::Args;
+use mlspace_registry::{Client, Error, TransportKind};
+
+use crate::connect;
+use crate::context::Context;
+use crate::failure::{Exit, Failure, causes};
+pub(crate) use findings::Check;
+use findings::{Findings, State};
+use probe::Probe;
+
+/// A clock that is further off than this makes tokens look expired, or not yet valid.
+const SKEW: i64 = 60;
+/// A token that lives shorter than this is refreshed all the time.
+const SHORT_TOKEN: i64 = 120;
+
+/// Checks everything.
+#[derive(Args, Debug)]
+#[command(after_help = "Sends up to six requests, none of which changes anything. Exits by the worst.\n\n\
+                        Example: mlcr doctor")]
+pub(crate) struct Doctor {}
+
+impl Doctor {
+    pub(crate) async fn run(self, context: &mut Context<'_>) -> Result<Exit, Failure> {
+        let mut findings = Findings::default();
+        examine(context, &mut findings).await;
+        context.print_all(&findings.checks)?;
+        match findings.worst {
+            Some(failure) => Err(failure),
+            None => Ok(Exit::Done),
+        }
+    }
+}
+
+async fn examine(context: &Context<'_>, findings: &mut Findings) {
+    const REST: [&str; 8] =
+        ["key", "token", "workspace", "api key", "role", "registry host", "firewall", "clock"];
+    let probe = Arc::new(Probe::default());
+    let settings = match context.settings() {
+        Ok(settings) => settings,
+        Err(failure) => {
+            findings.fail("settings", failure);
+            return findings.skip(&REST);
+        }
+    };
+    findings.ok(
+        "settings",
+        match settings.sources.as_slice() {
+            [] => "none found".to_owned(),
+            sources => sources.join(", "),
+        },
+    );
+    let (workspace, given_key) = match &settings.workspace {
+        Some(workspace) => (Some(workspace.id.clone()), workspace.api_key.is_some()),
+        None => (None, false),
+    };
+    let transport = probe.clone();
+    let client = connect::client_through(settings, context.io, &context.global, |builder| {
+        builder.transport(transport)
+    });
+    let client = match client {
+        Ok(client) => client,
+        Err(failure) => {
+            findings.fail("address", failure);
+            return findings.skip(&REST);
+        }
+    };
+    findings.ok("address", client.base_url());
+    proxy(context, &client, findings);
+    if !signs_in(&client, findings).await {
+        clock(context, &probe, findings);
+        return findings.skip(&["workspace", "api key", "role", "registry host"]);
+    }
+    clock(context, &probe, findings);
+    let name = names_workspace(&client, workspace.as_deref(), findings).await;
+    reads(&client, given_key, name, context, findings).await;
+    match probe.blocked() {
+        Some(operation) => {
+            let message = format!("{operation} was answered with 445");
+            findings.fail("firewall", Failure::new(Exit::Firewall, "blocked_by_firewall", message));
+        }
+        None => findings.ok("firewall", "lets requests that read through"),
+    }
+}
+
+fn proxy(context: &Context<'_>, client: &Client, findings: &mut Findings) {
+    let names = ["HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"];
+    match names.iter().find_map(|name| Some((name, context.io.variable(name)?))) {
+        _ if client.base_url().starts_with("http://") => {
+            findings.ok("proxy", "not used for plain http to this machine")
+        }
+        Some((name, value)) => {
+            // What stands before `@` is a password.
+            let host = value.rsplit('@').next().unwrap_or_default();
+            findings.ok("proxy", format!("{name} names {host}"));
+        }
+        None => findings.ok("proxy", "none"),
+    }
+}
+
+/// Whether signing in works. What goes wrong is laid at the door of what caused it.
+async fn signs_in(client: &Client, findings: &mut Findings) -> bool {
+    let encrypted = client.base_url().starts_with("https://");
+    let reached = if encrypted { "encrypted, and the certificate is trusted" } else { "plain http" };
+    match client.sign_in().await {
+        Ok(answer) => {
+            findings.ok("connection", reached);
+            findings.ok("key", "accepted");
+            match answer.token.expires_in {
+                seconds if seconds < SHORT_TOKEN => {
+                    findings.warn(
+                        "token",
+                        format!("lives for {seconds} s only"),
+                        "expect more requests to sign in",
+                    );
+                }
+                seconds => findings.ok("token", format!("lives for {seconds} s")),
+            }
+            true
+        }
+        Err(error) if unreachable(&error) => {
+            let failure = Failure::from(error)
+                .hint("check the address, the network, HTTPS_PROXY, and MLSPACE_CA_FILE for a certificate of your own");
+            findings.fail("connection", failure);
+            findings.skip(&["key", "token"]);
+            false
+        }
+        Err(error) => {
+            findings.ok("connection", reached);
+            findings.fail("key", error.into());
+            findings.skip(&["token"]);
+            false
+        }
+    }
+}
+
+fn unreachable(error: &Error) -> bool {
+    match error {
+        Error::Exhausted { source, .. } => unreachable(source),
+        Error::Transport { kind, .. } => {
+            matches!(kind, TransportKind::Connect | TransportKind::Timeout | TransportKind::Interrupted)
+        }
+        Error::Deadline { .. } => true,
+        _ => false,
+    }
+}
+
+fn clock(context: &Context<'_>, probe: &Probe, findings: &mut Findings) {
+    let now = context.io.clock.wall().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs().cast_signed();
+    match probe.service_time() {
+        None => findings.warn(
+            "clock",
+            "the service does not say what time it is",
+            "compare it with a clock you trust",
+        ),
+        Some(theirs) if (now - theirs).abs() > SKEW => {
+            let (off, way) = ((now - theirs).abs(), if now > theirs { "ahead of" } else { "behind" });
+            findings.warn("clock", format!("{off} s {way} the service's"), "set this machine's clock");
+        }
+        Some(_) => findings.ok("clock", "agrees with the service's"),
+    }
+}
+
+/// The name of the workspace, if it can be seen.
+async fn names_workspace(client: &Client, wanted: Option<&str>, findings: &mut Findings) -> Option<String> {
+    const CHOOSE: &str = "name one with --workspace or MLSPACE_WORKSPACE_ID";
+    let listed = match client.workspaces().list().await {
+        Ok(listed) => listed,
+        Err(error) => {
+            let hint = if wanted.is_some() { "that is no problem: one is named" } else { CHOOSE };
+            findings.warn("workspace", format!("cannot be listed: {}", causes(&error)), hint);
+            return None;
+        }
+    };
+    match (wanted, listed.as_slice()) {
+        (None, [only]) => {
+            findings.ok("workspace", format!("{} (the only one)", only.name));
+            Some(only.name.clone())
+        }
+        (None, several) => {
+            let message = format!("this key sees {} workspaces", several.len());
+            findings.fail("workspace", Failure::usage(message).hint(CHOOSE));
+            None
+        }
+        (Some(wanted), all) => match all.iter().find(|one| one.id.to_string().eq_ignore_ascii_case(wanted)) {
+            Some(one) => {
+                findings.ok("workspace", &*one.name);
+                Some(one.name.clone())
+            }
+            None => {
+                let hint = "`mlcr api GET /public/v2/workspaces/v3/` lists those that it sees";
+                findings.warn("workspace", format!("this key does not see {wanted}"), hint);
+                None
+            }
+        },
+    }
+}
+
+/// Whether the registry can be read, and where images are pushed to.
+async fn reads(
+    client: &Client,
+    given_key: bool,
+    workspace: Option<String>,
+    context: &Context<'_>,
+    findings: &mut Findings,
+) {
+    let source = if given_key { "given in the settings" } else { "read from the service" };
+    match client.registry().await {
+        Ok(registry) => {
+            findings.ok("api key", source);
+            let place = workspace.map_or(String::new(), |name| format!(" of {name}"));
+            let message =
+                format!("may read the registry{place}: {} repositories", registry.repositories_count);
+            findings.ok("role", message);
+        }
+        Err(error) if error.is_sign_in() || error.is_unauthenticated() => {
+            findings.fail("api key", error.into());
+            return findings.skip(&["role", "registry host"]);
+        }
+        Err(error) => {
+            findings.ok("api key", source);
+            findings.fail("role", error.into());
+            return findings.skip(&["registry host"]);
+        }
+    }
+    let first = client.repositories().list().next().await.and_then(Result::ok);
+    let host = first.and_then(|one| Some(one.full_name.split_once('/')?.0.to_owned()));
+    match host {
+        None => findings.add("registry host", State::Skipped, "there is no repository to tell it", None),
+        Some(host) => match probe::registry_answers(&host, context).await {
+            Ok(()) => findings.ok("registry host", format!("{host} answers")),
+            Err(problem) => {
+                findings.warn("registry host", format!("{host}: {problem}"), "pushing and pulling needs it")
+            }
+        },
+    }
+}

@@ -1,0 +1,74 @@
+//! What the doctor sees of the answers beside what the client makes of them.
+
+use std::sync::Mutex;
+use std::time::{Duration, UNIX_EPOCH};
+
+use mlspace_registry::api::{Network, Sending, Transport};
+
+use crate::context::Context;
+
+/// How long the registry may take to say that it is there.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// A transport that sends as usual and looks at what comes back.
+#[derive(Default)]
+pub(super) struct Probe(Mutex<Seen>);
+
+#[derive(Default)]
+struct Seen {
+    service_time: Option<i64>,
+    blocked: Option<&'static str>,
+}
+
+impl Probe {
+    /// What time the service says it is, in seconds since 1970.
+    pub(super) fn service_time(&self) -> Option<i64> {
+        self.seen(|seen| seen.service_time)
+    }
+
+    /// The operation that the firewall blocked, if it did.
+    pub(super) fn blocked(&self) -> Option<&'static str> {
+        self.seen(|seen| seen.blocked)
+    }
+
+    fn seen<T>(&self, look: impl FnOnce(&mut Seen) -> T) -> T {
+        look(&mut self.0.lock().unwrap_or_else(|poisoned| poisoned.into_inner()))
+    }
+}
+
+impl Transport for Probe {
+    fn send<'a>(
+        &'a self,
+        operation: &'static str,
+        http: &'a reqwest::Client,
+        request: reqwest::Request,
+    ) -> Sending<'a> {
+        Box::pin(async move {
+            let answer = Network.send(operation, http, request).await?;
+            let date = answer.headers().get("date").and_then(|date| date.to_str().ok());
+            let date = date.and_then(|date| httpdate::parse_http_date(date).ok());
+            let date = date.and_then(|date| date.duration_since(UNIX_EPOCH).ok());
+            self.seen(|seen| {
+                seen.service_time = date.map(|date| date.as_secs().cast_signed()).or(seen.service_time);
+                if answer.status().as_u16() == 445 {
+                    seen.blocked = Some(operation);
+                }
+            });
+            Ok(answer)
+        })
+    }
+}
+
+/// Whether a registry answers at the host: with 200, or by asking to sign in.
+pub(super) async fn registry_answers(host: &str, context: &Context<'_>) -> Result<(), String> {
+    let local = ["127.0.0.1", "[::1]", "localhost"].iter().any(|name| host.starts_with(name));
+    let scheme = if local { "http" } else { "https" };
+    let http = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none());
+    let http = http.timeout(context.global.timeout.unwrap_or(PATIENCE)).build();
+    let http = http.map_err(|error| error.to_string())?;
+    let answer = http.get(format!("{scheme}://{host}/v2/")).send().await;
+    match answer.map_err(|error| crate::failure::causes(&error.without_url()))?.status().as_u16() {
+        200 | 401 => Ok(()),
+        status => Err(format!("answers {status}, as no registry does")),
+    }
+}

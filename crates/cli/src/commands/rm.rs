@@ -1,0 +1,155 @@
+//! Deleting: what will go, one question, and an account of every id.
+
+mod plan;
+mod report;
+
+use clap::Args;
+use mlspace_registry::{BulkEvent, BulkReport, Client, DeleteMany, Uuid};
+
+use crate::commands::planned::Writer;
+use crate::context::Context;
+use crate::failure::{Exit, Failure};
+use crate::output::progress::Progress;
+use crate::reference::{Lookup, Reference};
+pub(crate) use plan::Target;
+pub(crate) use report::Report;
+use report::Tally;
+
+/// What to delete.
+#[derive(Args, Debug)]
+pub(crate) struct Rm {
+    /// What to delete, by any reference; `-` reads references from stdin, one a line.
+    #[arg(value_name = "REF", required = true, value_parser = parse)]
+    references: Vec<Given>,
+}
+
+#[derive(Clone, Debug)]
+enum Given {
+    Stdin,
+    Reference(Reference),
+}
+
+fn parse(text: &str) -> Result<Given, String> {
+    if text == "-" { Ok(Given::Stdin) } else { text.parse().map(Given::Reference) }
+}
+
+/// The three kinds of thing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    Repository,
+    Image,
+    Tag,
+}
+
+impl Kind {
+    pub(crate) fn word(self, number: usize) -> &'static str {
+        match (self, number) {
+            (Self::Repository, 1) => "repository",
+            (Self::Repository, _) => "repositories",
+            (Self::Image, 1) => "image",
+            (Self::Image, _) => "images",
+            (Self::Tag, 1) => "tag",
+            (Self::Tag, _) => "tags",
+        }
+    }
+
+    fn delete(self, client: &Client, ids: Vec<Uuid>) -> DeleteMany {
+        match self {
+            Self::Repository => client.repositories().delete_many(ids),
+            Self::Image => client.images().delete_many(ids),
+            Self::Tag => client.tags().delete_many(ids),
+        }
+    }
+}
+
+impl Rm {
+    pub(crate) async fn run(self, context: &mut Context<'_>, kind: Kind) -> Result<Exit, Failure> {
+        let Writer { client, dry_run, .. } = context.writer(&format!("deleting {}", kind.word(2)))?;
+        let references = self.references(context)?;
+        // Without a question nobody looks at the details, so they are not read; a whole id needs none.
+        let details = dry_run || !context.global.yes;
+        if details && !dry_run {
+            context.can_ask()?;
+        }
+        let mut lookup = Lookup::new(&client);
+        let targets = plan::targets(&mut lookup, &client, kind, &references, details).await?;
+        context.looked_through(&lookup);
+        if dry_run {
+            context.say(&format!("dry run: {}; nothing was deleted", plan::sentence(kind, &targets)));
+            return context.print_all(&targets);
+        }
+        if details {
+            plan::show(context, kind, &targets);
+            context.confirm(&format!("Delete {}?", plan::sentence(kind, &targets)))?;
+        }
+        let (tally, report) = delete(context, kind, &client, &targets).await;
+        let report = Report::new(targets, tally, report);
+        context.print_report(&report)?;
+        report.verdict(kind, context.io.interrupt.has_come())
+    }
+
+    /// All references, those of stdin in their place.
+    fn references(&self, context: &mut Context<'_>) -> Result<Vec<Reference>, Failure> {
+        let mut all = Vec::new();
+        for given in &self.references {
+            match given {
+                Given::Reference(reference) => all.push(reference.clone()),
+                Given::Stdin => read_references(context, &mut all)?,
+            }
+        }
+        if all.is_empty() {
+            return Err(Failure::usage("there is nothing to delete: stdin held no reference"));
+        }
+        Ok(all)
+    }
+}
+
+fn read_references(context: &mut Context<'_>, into: &mut Vec<Reference>) -> Result<(), Failure> {
+    let mut number = 0_usize;
+    while let Some(line) = context.io.read_line()? {
+        number += 1;
+        let line = line.trim();
+        if line.is_empty() || line.starts_with('#') {
+            continue;
+        }
+        let reference = line.parse();
+        into.push(reference.map_err(|problem: String| {
+            Failure::usage(format!("line {number} of stdin: {problem}; nothing was deleted"))
+        })?);
+    }
+    Ok(())
+}
+
+/// Deletes, and stops sending when it is interrupted. What is known by then is in the tally.
+async fn delete(
+    context: &mut Context<'_>,
+    kind: Kind,
+    client: &Client,
+    targets: &[Target],
+) -> (Tally, Option<BulkReport>) {
+    let ids: Vec<Uuid> = targets.iter().map(|target| target.id).collect();
+    let progress = Progress::counting(context, ids.len(), &format!("deleting {}", kind.word(2)));
+    let mut bulk = kind.delete(client, ids);
+    let mut events = bulk.events();
+    let mut sending = Box::pin(bulk.send());
+    let mut interrupt = context.io.interrupt.clone();
+    let mut tally = Tally::default();
+    let note = |tally: &mut Tally, event: BulkEvent| {
+        progress.step();
+        tally.insert(event.id, event.outcome);
+    };
+    let report = loop {
+        tokio::select! {
+            report = &mut sending => break Some(report),
+            Some(event) = events.next() => note(&mut tally, event),
+            () = interrupt.comes() => break None,
+        }
+    };
+    // What was not sent is settled by this as not attempted.
+    drop(sending);
+    while let Some(event) = events.next().await {
+        note(&mut tally, event);
+    }
+    progress.end();
+    (tally, report)
+}

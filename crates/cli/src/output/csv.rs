@@ -1,0 +1,45 @@
+//! Comma-separated values, as RFC 4180 has them.
+
+use serde::Serialize;
+use serde_json::Value;
+
+use super::text::{json_line, printable};
+use crate::failure::Failure;
+
+/// The fields of one item. What is nested is written as JSON, what is not there as nothing.
+pub(super) fn row<T: Serialize>(item: &T, fields: &[&str]) -> Result<String, Failure> {
+    let value = serde_json::to_value(item)
+        .map_err(|error| Failure::other(format!("this cannot be written as CSV: {error}")))?;
+    Ok(line(fields.iter().map(|field| match &value[*field] {
+        Value::Null => String::new(),
+        Value::String(text) => printable(text),
+        other => json_line(other),
+    })))
+}
+
+pub(super) fn line(cells: impl Iterator<Item = impl AsRef<str>>) -> String {
+    let quoted: Vec<_> = cells.map(|cell| quote(cell.as_ref())).collect();
+    quoted.join(",") + "\r\n"
+}
+
+fn quote(cell: &str) -> String {
+    if cell.contains([',', '"', '\n', '\r']) {
+        format!("\"{}\"", cell.replace('"', "\"\""))
+    } else {
+        cell.to_owned()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn cells_are_quoted_where_they_must_be() {
+        let item = serde_json::json!({ "a": "x,\"y\"", "b": [1, "z"], "c": null, "d": true });
+        assert_eq!(
+            row(&item, &["a", "b", "c", "d", "e"]).unwrap(),
+            "\"x,\"\"y\"\"\",\"[1,\"\"z\"\"]\",,true,\r\n"
+        );
+    }
+}

@@ -1,0 +1,82 @@
+//! Programs of the jq language over what is printed.
+
+use std::io::Write;
+use std::rc::Rc;
+
+use jaq_core::load::{Arena, File, Loader};
+use jaq_core::{Compiler, Ctx, Vars, data, unwrap_valr};
+use jaq_json::{Val, read};
+
+use super::text::safe_json;
+use crate::failure::Failure;
+
+/// A program that has been compiled.
+#[derive(Clone)]
+pub(crate) struct Program(Rc<jaq_core::compile::Filter<jaq_core::Native<data::JustLut<Val>>>>);
+
+impl Program {
+    /// Compiles it, before anything is sent.
+    pub(crate) fn new(code: &str) -> Result<Self, Failure> {
+        let wrong = |problem: &str| {
+            Failure::usage(format!("--jq: {problem}: {code}"))
+                .hint("quote it for the shell, as in --jq '.[].name'")
+        };
+        let definitions = jaq_core::defs().chain(jaq_std::defs()).chain(jaq_json::defs());
+        let functions = jaq_core::funs().chain(jaq_std::funs()).chain(jaq_json::funs());
+        let arena = Arena::default();
+        let modules = Loader::new(definitions)
+            .load(&arena, File { code, path: () })
+            .map_err(|_| wrong("this is not a program"))?;
+        let filter = Compiler::default().with_funs(functions).compile(modules);
+        Ok(Self(Rc::new(filter.map_err(|_| wrong("there is an unknown name in this program"))?)))
+    }
+
+    /// Runs it on one JSON value. Texts are printed without quotes, anything else as JSON, one a line.
+    pub(crate) fn run(&self, json: &str, to: &mut dyn Write) -> Result<(), Failure> {
+        let failed = |problem: String| Failure::usage(format!("--jq: {problem}"));
+        let input = read::parse_single(json.as_bytes()).map_err(|error| failed(error.to_string()))?;
+        let context = Ctx::<data::JustLut<Val>>::new(&self.0.lut, Vars::new([]));
+        for output in self.0.id.run((context, input)).map(unwrap_valr) {
+            let line = match output.map_err(|error| failed(error.to_string()))? {
+                Val::TStr(text) => super::text::printable_lines(&String::from_utf8_lossy(&text)),
+                other => safe_json(Ok(other.to_string())),
+            };
+            to.write_all(line.as_bytes())?;
+            to.write_all(b"\n")?;
+        }
+        Ok(())
+    }
+}
+
+impl std::fmt::Debug for Program {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Program")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn run(code: &str, json: &str) -> Result<String, Failure> {
+        let mut out = Vec::new();
+        Program::new(code)?.run(json, &mut out)?;
+        Ok(String::from_utf8(out).unwrap())
+    }
+
+    #[test]
+    fn programs_print_texts_bare_and_the_rest_as_json() {
+        let json = r#"[{"name":"a","n":1},{"name":"b\u001b[2J","n":2}]"#;
+        assert_eq!(run(".[].name", json).unwrap(), "a\nb\\u{1b}[2J\n");
+        assert_eq!(run("map(.n) | add, {n: length}", json).unwrap(), "3\n{\"n\":2}\n");
+        assert_eq!(run("[.[] | select(.name | test(\"^a\"))] | length", json).unwrap(), "1\n");
+    }
+
+    #[test]
+    fn wrong_programs_are_refused_before_they_run() {
+        for code in [".[", "nonsense(1)", "$x"] {
+            assert_eq!(Program::new(code).unwrap_err().code, "usage", "{code}");
+        }
+        assert!(run(".a", "[1]").unwrap_err().message.starts_with("--jq: "));
+    }
+}

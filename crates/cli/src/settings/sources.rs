@@ -1,0 +1,172 @@
+//! The sources in their order.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+
+use super::{Workspace, dotenv, files, mls, profile};
+use crate::args::Global;
+use crate::failure::Failure;
+use crate::io::Io;
+
+/// The variables of the plug-in, without their prefix; every source is brought into these names.
+const NAMES: [&str; 10] = [
+    "BASE_URL",
+    "CLIENT_ID",
+    "CLIENT_SECRET",
+    "WORKSPACE_ID",
+    "API_KEY",
+    "WORKSPACES",
+    "CA_FILE",
+    "TIMEOUT",
+    "READONLY",
+    "DRY_RUN",
+];
+
+/// The settings of one source.
+#[derive(Clone, Default)]
+pub(crate) struct Layer {
+    /// What to call it.
+    pub(crate) source: String,
+    /// Whether it is the environment or a file of the plug-in.
+    pub(crate) of_plugin: bool,
+    values: BTreeMap<String, String>,
+}
+
+impl fmt::Debug for Layer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // Names only: some of the values are secrets.
+        let names: Vec<_> = self.values.keys().collect();
+        f.debug_struct("Layer").field("source", &self.source).field("values", &names).finish()
+    }
+}
+
+/// An entry of `MLSPACE_WORKSPACES`.
+#[derive(Deserialize)]
+struct Entry {
+    id: String,
+    #[serde(default)]
+    name: Option<String>,
+    #[serde(default)]
+    api_key: Option<String>,
+}
+
+impl Layer {
+    pub(super) fn new(
+        source: impl Into<String>,
+        of_plugin: bool,
+        values: impl IntoIterator<Item = (String, String)>,
+    ) -> Self {
+        let values = values.into_iter().filter(|(_, value)| !value.is_empty()).collect();
+        Self { source: source.into(), of_plugin, values }
+    }
+
+    pub(super) fn get(&self, name: &str) -> Option<&str> {
+        self.values.get(name).map(String::as_str)
+    }
+
+    /// The workspaces that it names.
+    pub(super) fn workspaces(&self) -> Result<Vec<Workspace>, Failure> {
+        let own = |text: &str| Some(text.to_owned());
+        if let Some(id) = self.get("WORKSPACE_ID") {
+            let api_key = self.get("API_KEY").map(Into::into);
+            let listed = self.listed()?.into_iter().find(|one| one.id == id && api_key.is_none());
+            return Ok(vec![listed.unwrap_or(Workspace {
+                id: own(id).unwrap_or_default(),
+                name: None,
+                api_key,
+            })]);
+        }
+        self.listed()
+    }
+
+    fn listed(&self) -> Result<Vec<Workspace>, Failure> {
+        let Some(list) = self.get("WORKSPACES") else { return Ok(Vec::new()) };
+        let entries: Vec<Entry> = serde_json::from_str(list).map_err(|_| {
+            Failure::usage(format!(
+                "MLSPACE_WORKSPACES of {} must be a JSON list of {{\"id\", \"name\"}}",
+                self.source
+            ))
+        })?;
+        let workspace = |entry: Entry| Workspace {
+            id: entry.id,
+            name: entry.name,
+            api_key: entry.api_key.map(Into::into),
+        };
+        Ok(entries.into_iter().map(workspace).collect())
+    }
+}
+
+/// All sources that hold something, the highest first.
+pub(super) fn layers(io: &Io, global: &Global) -> Result<Vec<Layer>, Failure> {
+    let environment = Layer::new(
+        "the environment",
+        true,
+        NAMES.iter().filter_map(|name| {
+            Some(((*name).to_owned(), io.variable(&format!("MLSPACE_{name}"))?.to_owned()))
+        }),
+    );
+    let named =
+        match io.variable("MLSPACE_ENV_FILE") {
+            Some(path) => Some(plugin_layer(Path::new(path), io)?.ok_or_else(|| {
+                Failure::usage(format!("MLSPACE_ENV_FILE names {path}, which does not exist"))
+            })?),
+            None => None,
+        };
+    let own = profile::layer(io, global.profile.as_deref())?;
+    let plugin = match plugin_file(io)? {
+        Some(path) => plugin_layer(&path, io)?,
+        None => None,
+    };
+    let asked = global.profile.as_deref().filter(|_| own.is_none());
+    let mls = mls::layer(io, asked)?;
+    if let (Some(name), None, None) = (&global.profile, &own, &mls) {
+        let message = format!("there is no profile {name}, neither of mlcr nor of mls");
+        return Err(Failure::usage(message).hint("`mlcr auth login --profile NAME` makes one"));
+    }
+    let mut layers: Vec<Layer> = match global.profile {
+        // A profile that is asked for with a flag goes before the environment.
+        Some(_) if own.is_some() => {
+            [own, Some(environment), named, plugin, mls].into_iter().flatten().collect()
+        }
+        Some(_) => [mls, Some(environment), named, plugin].into_iter().flatten().collect(),
+        None => [Some(environment), named, own, plugin, mls].into_iter().flatten().collect(),
+    };
+    layers.retain(|layer| !layer.values.is_empty());
+    Ok(layers)
+}
+
+/// The plug-in's file, or the one that its pointer names. A broken pointer is an error: falling back could
+/// use another account's keys.
+fn plugin_file(io: &Io) -> Result<Option<PathBuf>, Failure> {
+    #[derive(Deserialize)]
+    struct Pointer {
+        env_file: PathBuf,
+    }
+    let Some(folder) = files::user_folder(io, "mlspace-plugin") else { return Ok(None) };
+    let pointer = folder.join("credentials-path.json");
+    let Some(text) = files::read(&pointer)? else { return Ok(Some(folder.join(".env"))) };
+    let broken = |problem: &str| Failure::usage(format!("{} {problem}", pointer.display()));
+    let target: Pointer = serde_json::from_str(&text)
+        .map_err(|_| broken("is broken: expected {\"env_file\": \"/absolute/path\"}"))?;
+    if !target.env_file.is_absolute() {
+        return Err(broken("names a path that is not absolute"));
+    }
+    if !target.env_file.is_file() {
+        return Err(broken(&format!("names {}, which is no file", target.env_file.display())));
+    }
+    Ok(Some(target.env_file))
+}
+
+fn plugin_layer(path: &Path, io: &Io) -> Result<Option<Layer>, Failure> {
+    let Some(text) = files::read(path)? else { return Ok(None) };
+    let all = dotenv::parse(&text, |name| io.variable(name).map(str::to_owned))
+        .map_err(|line| Failure::usage(format!("{}: line {line} is not NAME=value", path.display())))?;
+    let values = all.into_iter().filter_map(|(name, value)| {
+        let name = name.strip_prefix("MLSPACE_")?;
+        NAMES.contains(&name).then(|| (name.to_owned(), value))
+    });
+    Ok(Some(Layer::new(path.display().to_string(), true, values)))
+}

@@ -1,0 +1,212 @@
+//! Who may do what in the registry.
+//!
+//! The user is the person's address, the password the one that `generate_password` gave last; before the first one
+//! nobody can sign in. A token dies with the password that it was asked with.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use hyper::StatusCode;
+use hyper::header::{AUTHORIZATION, HeaderMap, WWW_AUTHENTICATE};
+use mlspace_registry_api::Secret;
+
+use crate::auth::EMAIL;
+use crate::dispatch::Service;
+use crate::ids::Ids;
+use crate::oci::choices::RegistryAuth;
+use crate::oci::error::Refusal;
+use crate::oci::route::{Endpoint, Route, TOKEN};
+
+/// What a request needs: an action on a repository. The repository is named as in requests, or nothing is needed
+/// but to be signed in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Scope {
+    pub(crate) repository: String,
+    pub(crate) actions: &'static [&'static str],
+}
+
+/// The tokens that were given out.
+#[derive(Default)]
+pub(crate) struct Tokens {
+    ids: Option<Ids>,
+    known: HashMap<String, Token>,
+}
+
+struct Token {
+    /// The password that it was asked with.
+    password: Secret,
+    expires: Duration,
+    /// Repositories and what may be done in them.
+    access: Vec<(String, String)>,
+}
+
+impl Tokens {
+    pub(crate) fn expire(&mut self) {
+        self.known.values_mut().for_each(|token| token.expires = Duration::ZERO);
+    }
+}
+
+impl Scope {
+    /// What a route needs.
+    pub(crate) fn of(route: &Route) -> Self {
+        let actions: &[&str] = match route.operation {
+            "oci_blob_delete" | "oci_manifest_delete" => &["delete"],
+            "oci_upload_start" | "oci_upload_patch" | "oci_upload_put" | "oci_upload_status"
+            | "oci_upload_cancel" | "oci_manifest_put" => &["pull", "push"],
+            _ => &["pull"],
+        };
+        Self { repository: route.name.clone(), actions }
+    }
+}
+
+/// `repository:NAME:ACTION,ACTION`, as requests for tokens have it.
+fn read_scope(text: &str) -> Option<(String, Vec<String>)> {
+    let (name, actions) = text.strip_prefix("repository:")?.rsplit_once(':')?;
+    let actions = actions.split(',').flat_map(|action| match action {
+        "*" => vec!["pull".to_owned(), "push".to_owned(), "delete".to_owned()],
+        "pull" | "push" | "delete" => vec![action.to_owned()],
+        _ => Vec::new(),
+    });
+    Some((name.to_owned(), actions.collect()))
+}
+
+impl Service {
+    /// Lets a request in, or says how to sign in. `host` is where the client reached the registry.
+    pub(crate) fn admit_to_registry(
+        &self,
+        route: &Route,
+        headers: &HeaderMap,
+        host: &str,
+    ) -> Result<(), Refusal> {
+        if route.endpoint == Endpoint::Token {
+            return Ok(());
+        }
+        match self.quirks.registry_auth {
+            RegistryAuth::Open => Ok(()),
+            RegistryAuth::Basic if self.basic(headers).is_some() => Ok(()),
+            RegistryAuth::Basic => {
+                let challenge = format!("Basic realm=\"{host}\"");
+                Err(unauthorized("sign in with the e-mail and the registry password", &challenge))
+            }
+            RegistryAuth::Bearer => self.bearer(route, headers, host),
+        }
+    }
+
+    fn bearer(&self, route: &Route, headers: &HeaderMap, host: &str) -> Result<(), Refusal> {
+        let scope = (route.endpoint != Endpoint::Ping).then(|| Scope::of(route));
+        let mut challenge = format!("Bearer realm=\"http://{host}{TOKEN}\",service=\"{host}\"");
+        if let Some(scope) = &scope {
+            challenge += &format!(",scope=\"repository:{}:{}\"", scope.repository, scope.actions.join(","));
+        }
+        match self.token(headers) {
+            Ok(token) if scope.as_ref().is_none_or(|scope| self.covers(token, scope)) => Ok(()),
+            Ok(_) => {
+                challenge += ",error=\"insufficient_scope\"";
+                Err(unauthorized("the token is for something else", &challenge))
+            }
+            Err(()) => {
+                if headers.contains_key(AUTHORIZATION) {
+                    challenge += ",error=\"invalid_token\"";
+                }
+                Err(unauthorized("sign in with a token of the token endpoint", &challenge))
+            }
+        }
+    }
+
+    fn token(&self, headers: &HeaderMap) -> Result<&Token, ()> {
+        let value = headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok()).ok_or(())?;
+        let (scheme, text) = value.split_once(' ').ok_or(())?;
+        let token =
+            self.tokens.known.get(text.trim()).filter(|_| scheme.eq_ignore_ascii_case("bearer")).ok_or(())?;
+        let password = self.auth.password().map(Secret::expose);
+        let alive = password == Some(token.password.expose()) && token.expires > self.clock.now();
+        alive.then_some(token).ok_or(())
+    }
+
+    fn covers(&self, token: &Token, scope: &Scope) -> bool {
+        let name = self.repository_name(&scope.repository);
+        scope.actions.iter().all(|wanted| {
+            token.access.iter().any(|(known, action)| self.repository_name(known) == name && action == wanted)
+        })
+    }
+
+    /// Whether the request may also pull from that repository, as mounts need it.
+    pub(crate) fn may_pull(&self, headers: &HeaderMap, repository: &str) -> bool {
+        let scope = Scope { repository: repository.to_owned(), actions: &["pull"] };
+        self.quirks.registry_auth != RegistryAuth::Bearer
+            || self.token(headers).is_ok_and(|token| self.covers(token, &scope))
+    }
+
+    /// The password, if the headers have it with the right user.
+    fn basic(&self, headers: &HeaderMap) -> Option<Secret> {
+        let value = headers.get(AUTHORIZATION)?.to_str().ok()?;
+        let (scheme, text) = value.split_once(' ')?;
+        let pair = scheme.eq_ignore_ascii_case("basic").then(|| STANDARD.decode(text.trim()).ok())??;
+        let pair = String::from_utf8(pair).ok()?;
+        let (user, password) = pair.split_once(':')?;
+        self.sign_in_to_registry(user, password)
+    }
+
+    fn sign_in_to_registry(&self, user: &str, password: &str) -> Option<Secret> {
+        self.auth.password().filter(|known| user == EMAIL && known.expose() == password).cloned()
+    }
+
+    /// A token for those scopes, and how many seconds it lives. The user and the password are in the headers, or in
+    /// the fields of a form.
+    pub(crate) fn registry_token(
+        &mut self,
+        headers: &HeaderMap,
+        fields: &[(String, String)],
+        host: &str,
+    ) -> Result<(String, usize), Refusal> {
+        let field = |name: &str| fields.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str());
+        let by_form = || self.sign_in_to_registry(field("username")?, field("password")?);
+        let password = self.basic(headers).or_else(by_form).ok_or_else(|| {
+            let challenge = format!("Basic realm=\"{host}\"");
+            unauthorized("the e-mail or the registry password is wrong", &challenge)
+        })?;
+        let scopes = fields.iter().filter(|(key, _)| key == "scope").flat_map(|(_, value)| value.split(' '));
+        let access = scopes
+            .filter_map(read_scope)
+            .flat_map(|(name, actions)| actions.into_iter().map(move |action| (name.clone(), action)))
+            .collect();
+        let lifetime = self.quirks.registry_token_lifetime;
+        let now = self.clock.now();
+        let expires = now.saturating_add(Duration::from_secs(lifetime as u64));
+        self.tokens.known.retain(|_, token| token.expires > now);
+        let token = self.tokens.ids.get_or_insert_with(|| Ids::new(4)).hex(4);
+        self.tokens.known.insert(token.clone(), Token { password, expires, access });
+        Ok((token, lifetime))
+    }
+
+    /// The repository that a name in the registry means: the same without the registry's id in front.
+    pub(crate) fn repository_name<'n>(&self, name: &'n str) -> &'n str {
+        match name.split_once('/') {
+            Some((first, rest)) if first == self.world.id.to_string() => rest,
+            _ => name,
+        }
+    }
+}
+
+fn unauthorized(message: &str, challenge: &str) -> Refusal {
+    Refusal::new(StatusCode::UNAUTHORIZED, "UNAUTHORIZED", message).header(WWW_AUTHENTICATE, challenge)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn scopes_are_read_as_clients_write_them() {
+        let scope = |text| read_scope(text).map(|(name, actions)| (name, actions.join(",")));
+        assert_eq!(scope("repository:a/b:pull,push"), Some(("a/b".to_owned(), "pull,push".to_owned())));
+        assert_eq!(
+            scope("repository:localhost:5000/a:*"),
+            Some(("localhost:5000/a".to_owned(), "pull,push,delete".to_owned()))
+        );
+        assert_eq!(scope("repository:a:admin"), Some(("a".to_owned(), String::new())));
+        assert_eq!(scope("registry:catalog:*"), None);
+    }
+}

@@ -1,0 +1,80 @@
+//! The values of the registry's switches.
+
+use crate::quirks::{Value, choice};
+
+choice! {
+    /// How the registry asks for a user and a password.
+    RegistryAuth {
+        /// With a token that its token endpoint gives.
+        Bearer = "bearer",
+        /// With each request.
+        Basic = "basic",
+        /// Not at all.
+        Open = "open",
+    }
+}
+choice! {
+    /// Which names of repositories the registry takes.
+    RegistryPrefix {
+        /// With the registry's id in front or without.
+        Optional = "optional",
+        /// Only with the registry's id in front.
+        Required = "required",
+    }
+}
+choice! {
+    /// Whether the manifests of an index are images of their own in the management API.
+    IndexChildren {
+        /// Only those with a tag.
+        Hidden = "hidden",
+        /// All of them.
+        Listed = "listed",
+    }
+}
+choice! {
+    /// What becomes of an image's blobs when the management API deletes it.
+    DeletedImageBlobs {
+        /// Those that nothing else in the repository refers to go.
+        Removed = "removed",
+        /// They stay.
+        Kept = "kept",
+    }
+}
+choice! {
+    /// What an index gets whose manifests are not all there.
+    SparseIndex {
+        /// 404 and MANIFEST_BLOB_UNKNOWN.
+        Refused = "refused",
+        /// 201.
+        Accepted = "accepted",
+    }
+}
+choice! {
+    /// How the `Location` of an upload looks.
+    UploadLocation {
+        /// With the host.
+        Absolute = "absolute",
+        /// Only the path.
+        Relative = "relative",
+    }
+}
+choice! {
+    /// Which mounts of blobs are done; the others begin an upload.
+    Mounts {
+        /// From the repository that is named, or from any if none is.
+        Anywhere = "anywhere",
+        /// Only from a repository that is named.
+        Named = "named",
+        /// None.
+        Never = "never",
+    }
+}
+choice! {
+    /// What becomes of the bytes of a chunk whose connection was cut.
+    CutChunk {
+        /// They count.
+        Kept = "kept",
+        /// They are forgotten.
+        Discarded = "discarded",
+    }
+}

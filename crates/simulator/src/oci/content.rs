@@ -1,0 +1,164 @@
+//! Which blobs and manifests each repository has. Tags and images are the management API's: see `publish`.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::io;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use tempfile::NamedTempFile;
+use uuid::Uuid;
+
+use crate::oci::digest::Digest;
+use crate::oci::manifest::Manifest;
+use crate::oci::store::Store;
+
+/// The registry's contents. A blob's file is there as long as a repository has the blob.
+pub(crate) struct Content {
+    pub(crate) store: Arc<Store>,
+    repositories: HashMap<String, Repository>,
+    blobs: HashMap<Digest, Blob>,
+}
+
+struct Blob {
+    size: u64,
+    /// How many repositories have it.
+    repositories: usize,
+}
+
+#[derive(Default)]
+struct Repository {
+    blobs: HashSet<Digest>,
+    manifests: BTreeMap<Digest, Stored>,
+    /// How many manifests of the repository refer to a digest.
+    references: HashMap<Digest, usize>,
+}
+
+pub(crate) struct Stored {
+    pub(crate) bytes: Bytes,
+    pub(crate) manifest: Manifest,
+    /// The bytes of the manifest and of all that it refers to.
+    pub(crate) size: u64,
+    /// Its image in the management API, if it is shown there.
+    pub(crate) image: Option<Uuid>,
+}
+
+impl Content {
+    pub(crate) fn new(store: Store) -> Self {
+        Self { store: Arc::new(store), repositories: HashMap::new(), blobs: HashMap::new() }
+    }
+
+    /// The size of a blob, if the repository has it.
+    pub(crate) fn blob(&self, repository: &str, digest: &Digest) -> Option<u64> {
+        self.repositories.get(repository).filter(|one| one.blobs.contains(digest))?;
+        self.blobs.get(digest).map(|blob| blob.size)
+    }
+
+    /// Takes a finished upload into a repository.
+    pub(crate) fn add_blob(
+        &mut self,
+        repository: &str,
+        digest: &Digest,
+        upload: NamedTempFile,
+        size: u64,
+    ) -> io::Result<()> {
+        self.store.keep(upload, digest)?;
+        self.blobs.entry(digest.clone()).or_insert(Blob { size, repositories: 0 });
+        self.link(repository, digest);
+        Ok(())
+    }
+
+    /// Gives a repository a blob that another one has, or any other if none is named.
+    pub(crate) fn mount(&mut self, repository: &str, digest: &Digest, from: Option<&str>) -> bool {
+        let there = match from {
+            Some(from) => self.blob(from, digest).is_some(),
+            None => self.blobs.contains_key(digest),
+        };
+        if there {
+            self.link(repository, digest);
+        }
+        there
+    }
+
+    fn link(&mut self, repository: &str, digest: &Digest) {
+        let owner = self.repositories.entry(repository.to_owned()).or_default();
+        if owner.blobs.insert(digest.clone())
+            && let Some(blob) = self.blobs.get_mut(digest)
+        {
+            blob.repositories += 1;
+        }
+    }
+
+    /// Takes a blob out of a repository; false if it has none such.
+    pub(crate) fn remove_blob(&mut self, repository: &str, digest: &Digest) -> bool {
+        let owner = self.repositories.get_mut(repository);
+        let had = owner.is_some_and(|owner| owner.blobs.remove(digest));
+        if had {
+            self.unlink(digest);
+        }
+        had
+    }
+
+    fn unlink(&mut self, digest: &Digest) {
+        let Some(blob) = self.blobs.get_mut(digest) else { return };
+        blob.repositories -= 1;
+        if blob.repositories == 0 {
+            self.blobs.remove(digest);
+            self.store.remove(digest);
+        }
+    }
+
+    pub(crate) fn manifest(&self, repository: &str, digest: &Digest) -> Option<&Stored> {
+        self.repositories.get(repository)?.manifests.get(digest)
+    }
+
+    /// All manifests of a repository by digest.
+    pub(crate) fn manifests(&self, repository: &str) -> impl Iterator<Item = (&Digest, &Stored)> {
+        self.repositories.get(repository).into_iter().flat_map(|owner| &owner.manifests)
+    }
+
+    /// How many manifests of the repository refer to that digest.
+    pub(crate) fn references(&self, repository: &str, digest: &Digest) -> usize {
+        let owner = self.repositories.get(repository);
+        owner.and_then(|owner| owner.references.get(digest)).copied().unwrap_or_default()
+    }
+
+    /// Keeps a manifest. One that is there already stays as it is.
+    pub(crate) fn add_manifest(&mut self, repository: &str, digest: &Digest, stored: Stored) {
+        let owner = self.repositories.entry(repository.to_owned()).or_default();
+        if owner.manifests.contains_key(digest) {
+            return;
+        }
+        for part in stored.manifest.parts() {
+            *owner.references.entry(part.digest.clone()).or_default() += 1;
+        }
+        owner.manifests.insert(digest.clone(), stored);
+    }
+
+    pub(crate) fn set_image(&mut self, repository: &str, digest: &Digest, image: Option<Uuid>) {
+        let owner = self.repositories.get_mut(repository);
+        if let Some(stored) = owner.and_then(|owner| owner.manifests.get_mut(digest)) {
+            stored.image = image;
+        }
+    }
+
+    pub(crate) fn remove_manifest(&mut self, repository: &str, digest: &Digest) -> Option<Stored> {
+        let owner = self.repositories.get_mut(repository)?;
+        let stored = owner.manifests.remove(digest)?;
+        for part in stored.manifest.parts() {
+            if let Some(count) = owner.references.get_mut(&part.digest) {
+                *count -= 1;
+                if *count == 0 {
+                    owner.references.remove(&part.digest);
+                }
+            }
+        }
+        Some(stored)
+    }
+
+    pub(crate) fn remove_repository(&mut self, repository: &str) {
+        let Some(owner) = self.repositories.remove(repository) else { return };
+        for digest in &owner.blobs {
+            self.unlink(digest);
+        }
+    }
+}

@@ -1,0 +1,115 @@
+//! Refusals in the form of the distribution specification.
+
+use axum::response::{IntoResponse, Response};
+use hyper::StatusCode;
+use hyper::header::{CONTENT_TYPE, HeaderName, HeaderValue};
+use serde_json::{Value, json};
+
+use crate::oci::digest::Digest;
+use crate::reply::JSON;
+
+/// Why a request gets no success.
+#[derive(Debug)]
+pub(crate) enum Failure {
+    Refused(Refusal),
+    /// The connection ends without an answer.
+    Cut,
+}
+
+/// A status and one error.
+#[derive(Debug)]
+pub(crate) struct Refusal {
+    status: StatusCode,
+    code: &'static str,
+    message: String,
+    detail: Value,
+    headers: Vec<(HeaderName, String)>,
+}
+
+/// The body of a refusal.
+pub(crate) fn body(code: &str, message: &str, detail: &Value) -> Value {
+    json!({ "errors": [{ "code": code, "message": message, "detail": detail }] })
+}
+
+/// The code that a registry most likely gives with a status.
+pub(crate) fn code_of(status: u16) -> &'static str {
+    match status {
+        401 => "UNAUTHORIZED",
+        403 => "DENIED",
+        404 => "NAME_UNKNOWN",
+        405 => "UNSUPPORTED",
+        413 => "SIZE_INVALID",
+        416 => "BLOB_UPLOAD_INVALID",
+        429 => "TOOMANYREQUESTS",
+        _ => "UNKNOWN",
+    }
+}
+
+impl Refusal {
+    pub(crate) fn new(status: StatusCode, code: &'static str, message: impl Into<String>) -> Self {
+        Self { status, code, message: message.into(), detail: Value::Null, headers: Vec::new() }
+    }
+
+    pub(crate) fn bad(code: &'static str, message: impl Into<String>) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, code, message)
+    }
+
+    pub(crate) fn missing(code: &'static str, message: impl Into<String>) -> Self {
+        Self::new(StatusCode::NOT_FOUND, code, message)
+    }
+
+    pub(crate) fn no_digest(text: &str) -> Self {
+        Self::bad("DIGEST_INVALID", "not a digest: sha256 or sha512, a colon, lower-case hexadecimal digits")
+            .detail(json!({ "digest": text }))
+    }
+
+    pub(crate) fn blob_unknown(digest: &Digest) -> Self {
+        Self::missing("BLOB_UNKNOWN", "the repository has no such blob")
+            .detail(json!({ "digest": digest.to_string() }))
+    }
+
+    pub(crate) fn upload_unknown() -> Self {
+        Self::missing("BLOB_UPLOAD_UNKNOWN", "there is no such upload in the repository")
+    }
+
+    pub(crate) fn too_large(code: &'static str, most: u64) -> Self {
+        Self::new(StatusCode::PAYLOAD_TOO_LARGE, code, format!("the body is longer than {most} bytes"))
+    }
+
+    pub(crate) fn detail(mut self, detail: Value) -> Self {
+        self.detail = detail;
+        self
+    }
+
+    pub(crate) fn header(mut self, name: HeaderName, value: impl Into<String>) -> Self {
+        self.headers.push((name, value.into()));
+        self
+    }
+}
+
+impl From<Refusal> for Failure {
+    fn from(refusal: Refusal) -> Self {
+        Self::Refused(refusal)
+    }
+}
+
+/// Something is wrong with the disk.
+impl From<std::io::Error> for Failure {
+    fn from(error: std::io::Error) -> Self {
+        tracing::error!(%error, "the registry cannot read or write its files");
+        Refusal::new(StatusCode::INTERNAL_SERVER_ERROR, "UNKNOWN", error.to_string()).into()
+    }
+}
+
+impl IntoResponse for Refusal {
+    fn into_response(self) -> Response {
+        let body = body(self.code, &self.message, &self.detail).to_string();
+        let mut response = (self.status, [(CONTENT_TYPE, JSON)], body).into_response();
+        for (name, value) in self.headers {
+            if let Ok(value) = HeaderValue::from_str(&value) {
+                response.headers_mut().insert(name, value);
+            }
+        }
+        response
+    }
+}

@@ -1,0 +1,102 @@
+//! `/v2/NAME/manifests/REFERENCE`
+
+use axum::body::Body;
+use axum::response::{AppendHeaders, IntoResponse};
+use bytes::BytesMut;
+use http_body_util::BodyExt;
+use hyper::header::{CONTENT_LENGTH, CONTENT_TYPE, HeaderName, LOCATION};
+use hyper::{Method, StatusCode};
+
+use super::blobs::DIGEST;
+use super::digest::{Algorithm, Digest};
+use super::error::{Failure, Refusal};
+use super::manifest::Manifest;
+use super::publish::Push;
+use super::route::{self, Reference};
+use super::{Answer, Call, Registry};
+
+/// The longest manifest, in bytes.
+const LONGEST: usize = 4 * 1024 * 1024;
+
+const SUBJECT: HeaderName = HeaderName::from_static("oci-subject");
+const TAG: HeaderName = HeaderName::from_static("oci-tag");
+
+impl Registry {
+    /// GET and HEAD. Only GET is a pull.
+    pub(super) fn get_manifest(&self, call: &Call, reference: &Reference) -> Answer {
+        let mut service = self.shared.lock();
+        let digest = service.resolve(&call.repository, reference).ok_or_else(unknown)?;
+        let stored = service.content.manifest(&call.repository, &digest).ok_or_else(unknown)?;
+        let headers = [
+            (CONTENT_TYPE, stored.manifest.media_type.clone()),
+            (CONTENT_LENGTH, stored.bytes.len().to_string()),
+            (DIGEST, digest.to_string()),
+        ];
+        if call.parts.method == Method::HEAD {
+            return Ok((headers, Body::empty()).into_response());
+        }
+        let bytes = stored.bytes.clone();
+        service.pulled(&call.repository, &digest, reference);
+        Ok((headers, bytes).into_response())
+    }
+
+    /// PUT. Further tags may be in the query.
+    pub(super) async fn put_manifest(&self, call: &Call, reference: &Reference, body: &mut Body) -> Answer {
+        let mut bytes = BytesMut::new();
+        while let Some(frame) = body.frame().await {
+            let Ok(data) = frame.map_err(|_| Failure::Cut)?.into_data() else { continue };
+            if call.cut_after.is_some_and(|most| (bytes.len() + data.len()) as u64 >= most) {
+                return Err(Failure::Cut);
+            }
+            if bytes.len() + data.len() > LONGEST {
+                return Err(Refusal::too_large("MANIFEST_INVALID", LONGEST as u64).into());
+            }
+            bytes.extend_from_slice(&data);
+        }
+        let bytes = bytes.freeze();
+        let mut tags = Vec::new();
+        for (_, tag) in call.query.iter().filter(|(key, _)| key == "tag") {
+            tags.push(route::tag(tag)?);
+        }
+        let digest = match reference {
+            Reference::Tag(tag) => {
+                tags.insert(0, tag.clone());
+                Digest::of(Algorithm::Sha256, &bytes)
+            }
+            Reference::Digest(digest) => {
+                if Digest::of(digest.algorithm(), &bytes) != *digest {
+                    return Err(Refusal::bad("DIGEST_INVALID", "what was sent has another digest").into());
+                }
+                digest.clone()
+            }
+        };
+        let manifest = Manifest::parse(&bytes, call.header(CONTENT_TYPE))?;
+        let subject = manifest.subject.as_ref().map(ToString::to_string);
+        let answered = tags.join(", ");
+        {
+            let mut service = self.shared.lock();
+            let config = service.config_of(&call.repository, &manifest);
+            let repository = &call.repository;
+            service.push_manifest(Push { repository, digest: &digest, bytes, manifest, config, tags })?;
+        }
+        let location = self.location(call, &format!("/v2/{}/manifests/{digest}", call.name));
+        let headers = [(LOCATION, location), (DIGEST, digest.to_string())];
+        let subject = AppendHeaders(subject.map(|subject| (SUBJECT, subject)));
+        let tags = AppendHeaders((!answered.is_empty()).then_some((TAG, answered)));
+        Ok((StatusCode::CREATED, headers, subject, tags).into_response())
+    }
+
+    /// DELETE: a tag alone, or a manifest with its tags.
+    pub(super) fn delete_manifest(&self, call: &Call, reference: &Reference) -> Answer {
+        let mut service = self.shared.lock();
+        let deleted = match reference {
+            Reference::Tag(tag) => service.untag(&call.repository, tag),
+            Reference::Digest(digest) => service.delete_manifest(&call.repository, digest),
+        };
+        if deleted { Ok(StatusCode::ACCEPTED.into_response()) } else { Err(unknown().into()) }
+    }
+}
+
+fn unknown() -> Refusal {
+    Refusal::missing("MANIFEST_UNKNOWN", "the repository has no such manifest")
+}

@@ -1,0 +1,292 @@
+//! The image registry: the OCI distribution specification 1.1 over the same state as the management API.
+
+mod auth;
+mod blobs;
+mod body;
+pub(crate) mod choices;
+pub(crate) mod content;
+mod digest;
+mod error;
+mod manifest;
+mod manifests;
+mod publish;
+mod referrers;
+mod route;
+pub(crate) mod store;
+mod tags;
+mod token;
+mod uploads;
+mod write;
+
+use std::collections::BTreeMap;
+use std::pin::Pin;
+
+use axum::Router;
+use axum::body::Body;
+use axum::extract::{Request, State};
+use axum::response::{IntoResponse, Response};
+use hyper::body::Incoming;
+use hyper::header::{CONTENT_TYPE, HOST, HeaderName, HeaderValue};
+use hyper::http::request::Parts;
+use hyper::service::Service as _;
+use hyper::{HeaderMap, Method, StatusCode};
+use hyper_util::service::TowerToHyperService;
+
+pub(crate) use auth::Tokens;
+pub(crate) use error::{body as error_body, code_of};
+pub use route::OCI_OPERATION_IDS;
+
+use crate::dispatch::Shared;
+use crate::faults::{Effect, Fault};
+use crate::journal::Recorded;
+use crate::oci::error::{Failure, Refusal};
+use crate::oci::route::{Endpoint, Route};
+use crate::oci::uploads::Uploads;
+use crate::reply::JSON;
+use crate::server::Cut;
+
+const VERSION: HeaderName = HeaderName::from_static("docker-distribution-api-version");
+
+type BoxFuture<T> = Pin<Box<dyn Future<Output = T> + Send>>;
+
+/// What a handler returns.
+type Answer = Result<Response, Failure>;
+
+/// The registry as every connection shares it.
+#[derive(Clone)]
+pub(crate) struct Registry {
+    shared: Shared,
+    uploads: Uploads,
+    /// `HOST:PORT`, for clients that do not say how they call it.
+    address: String,
+}
+
+/// One request that was let in.
+struct Call {
+    parts: Parts,
+    query: Vec<(String, String)>,
+    /// The repository as the request names it.
+    name: String,
+    /// The repository as the management API names it.
+    repository: String,
+    host: String,
+    /// A fault cuts the connection after so many bytes of the body.
+    cut_after: Option<u64>,
+}
+
+impl Call {
+    fn query(&self, name: &str) -> Option<&str> {
+        self.query.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
+    }
+
+    /// A header that is text.
+    fn header(&self, name: impl hyper::header::AsHeaderName) -> Option<&str> {
+        self.parts.headers.get(name)?.to_str().ok()
+    }
+}
+
+/// The registry as the listener calls it. `address` is `HOST:PORT`.
+pub(crate) fn respond(
+    shared: Shared,
+    address: String,
+) -> impl Fn(hyper::Request<Incoming>) -> BoxFuture<Result<Response, Cut>> + Clone + Send + Sync + 'static {
+    let registry = Registry { shared, uploads: Uploads::default(), address };
+    // Names have any number of parts and end in the middle of a path, which no router's patterns can say.
+    let router = TowerToHyperService::new(Router::new().fallback(serve).with_state(registry));
+    move |request| {
+        let response = router.call(request);
+        Box::pin(async {
+            let response = response.await.unwrap_or_else(|never| match never {});
+            if response.extensions().get::<Cut>().is_some() { Err(Cut) } else { Ok(response) }
+        })
+    }
+}
+
+async fn serve(State(registry): State<Registry>, request: Request) -> Response {
+    let (parts, mut body) = request.into_parts();
+    let waits = parts.headers.contains_key(hyper::header::EXPECT);
+    let mut response = registry.answer(parts, &mut body).await;
+    if !waits && response.extensions().get::<Cut>().is_none() {
+        // Whoever is still sending shall see the answer.
+        body::drain(body).await;
+    }
+    response.headers_mut().insert(VERSION, HeaderValue::from_static("registry/2.0"));
+    response
+}
+
+impl Registry {
+    async fn answer(&self, parts: Parts, body: &mut Body) -> Response {
+        let host = self.host(&parts.headers);
+        let routed = route::route(&parts.method, parts.uri.path());
+        let (number, admitted) = self.admit(&parts, routed, &host);
+        let response = match admitted {
+            Ok((route, fault)) => {
+                let since = self.shared.clock().now();
+                self.run(parts, body, route, fault, host, since).await
+            }
+            Err(refusal) => refusal.into_response(),
+        };
+        if response.extensions().get::<Cut>().is_none() {
+            self.shared.lock().journal.answered(number, response.status().as_u16());
+        }
+        response
+    }
+
+    /// Notes a request, and lets it in or not. Faults strike only what is let in, so that the first request of a
+    /// client that has yet to fetch a token does not use them up.
+    fn admit(
+        &self,
+        parts: &Parts,
+        routed: Result<Route, Refusal>,
+        host: &str,
+    ) -> (usize, Result<(Route, Option<Fault>), Refusal>) {
+        let mut service = self.shared.lock();
+        let operation = routed.as_ref().ok().map(|route| route.operation);
+        let number = service.journal.arrived(record(parts, operation), 0);
+        let admitted = routed.and_then(|route| {
+            service.admit_to_registry(&route, &parts.headers, host)?;
+            let fault = service.faults.strike(route.operation, Vec::new);
+            if fault.as_ref().is_some_and(|fault| fault.effect == Effect::ExpireToken) {
+                service.tokens.expire();
+                service.admit_to_registry(&route, &parts.headers, host)?;
+            }
+            Ok((route, fault))
+        });
+        (number, admitted)
+    }
+
+    async fn run(
+        &self,
+        parts: Parts,
+        body: &mut Body,
+        route: Route,
+        fault: Option<Fault>,
+        host: String,
+        since: std::time::Duration,
+    ) -> Response {
+        let effect = fault.as_ref().map(|fault| &fault.effect);
+        match effect {
+            Some(Effect::Hang) => std::future::pending().await,
+            Some(Effect::Delay(by)) => self.shared.clock().sleep_until(since.saturating_add(*by)).await,
+            Some(Effect::LostBefore) => return cut(),
+            _ => {}
+        }
+        let mut response = match effect {
+            Some(Effect::Answer { status, content_type, body }) => {
+                let status = StatusCode::from_u16(*status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+                (status, [(CONTENT_TYPE, *content_type)], body.clone()).into_response()
+            }
+            _ => {
+                let cut_after = match effect {
+                    Some(Effect::CutAfter(bytes)) => Some(*bytes),
+                    _ => None,
+                };
+                match self.handle(parts, body, route, host, cut_after).await {
+                    Ok(response) => response,
+                    Err(Failure::Refused(refusal)) => refusal.into_response(),
+                    Err(Failure::Cut) => cut(),
+                }
+            }
+        };
+        for (name, value) in fault.iter().flat_map(|fault| &fault.headers) {
+            if let (Ok(name), Ok(value)) = (HeaderName::try_from(*name), HeaderValue::from_str(value)) {
+                response.headers_mut().insert(name, value);
+            }
+        }
+        match effect {
+            Some(Effect::LostAfter) => cut(),
+            Some(Effect::Truncated) => body::truncate(response, None),
+            Some(Effect::CutAfter(bytes)) => body::truncate(response, Some(*bytes)),
+            _ => response,
+        }
+    }
+
+    async fn handle(
+        &self,
+        parts: Parts,
+        body: &mut Body,
+        route: Route,
+        host: String,
+        cut_after: Option<u64>,
+    ) -> Answer {
+        let query = parts.uri.query().unwrap_or_default();
+        let query = form_urlencoded::parse(query.as_bytes()).into_owned().collect();
+        let repository = self.repository(&route)?;
+        let call = Call { parts, query, name: route.name, repository, host, cut_after };
+        let method = call.parts.method.clone();
+        match (&route.endpoint, method) {
+            (Endpoint::Ping, _) => Ok(([(CONTENT_TYPE, JSON)], "{}").into_response()),
+            (Endpoint::Token, _) => self.token(&call, body).await,
+            (Endpoint::Blob(digest), Method::DELETE) => self.delete_blob(&call, digest),
+            (Endpoint::Blob(digest), _) => self.get_blob(&call, digest),
+            (Endpoint::Uploads, _) => self.start_upload(&call, body).await,
+            (Endpoint::Upload(id), Method::PATCH) => self.patch_upload(&call, *id, body).await,
+            (Endpoint::Upload(id), Method::PUT) => self.put_upload(&call, *id, body).await,
+            (Endpoint::Upload(id), Method::DELETE) => self.cancel_upload(&call, *id).await,
+            (Endpoint::Upload(id), _) => self.upload_status(&call, *id).await,
+            (Endpoint::Manifest(reference), Method::PUT) => self.put_manifest(&call, reference, body).await,
+            (Endpoint::Manifest(reference), Method::DELETE) => self.delete_manifest(&call, reference),
+            (Endpoint::Manifest(reference), _) => self.get_manifest(&call, reference),
+            (Endpoint::Tags, _) => self.list_tags(&call),
+            (Endpoint::Referrers(digest), _) => self.list_referrers(&call, digest),
+        }
+    }
+
+    /// The repository that the management API would show.
+    fn repository(&self, route: &Route) -> Result<String, Refusal> {
+        let service = self.shared.lock();
+        let repository = service.repository_name(&route.name).to_owned();
+        let names_none = matches!(route.endpoint, Endpoint::Ping | Endpoint::Token);
+        let has_prefix = repository.len() < route.name.len();
+        if route.name == service.world.id.to_string() {
+            return Err(Refusal::bad(
+                "NAME_INVALID",
+                "the name of the repository is missing after the registry's id",
+            ));
+        }
+        let required = service.quirks.registry_prefix == choices::RegistryPrefix::Required;
+        if required && !has_prefix && !names_none {
+            let message = "the name does not begin with the registry's id";
+            return Err(Refusal::missing("NAME_UNKNOWN", message));
+        }
+        Ok(repository)
+    }
+
+    /// How the client calls this registry.
+    fn host(&self, headers: &HeaderMap) -> String {
+        let sent = headers.get(HOST).and_then(|value| value.to_str().ok());
+        let plain = |c: char| c.is_ascii_alphanumeric() || ".-:[]".contains(c);
+        sent.filter(|host| !host.is_empty() && host.chars().all(plain)).unwrap_or(&self.address).to_owned()
+    }
+
+    /// A `Location`.
+    fn location(&self, call: &Call, path: &str) -> String {
+        match self.shared.lock().quirks.upload_location {
+            choices::UploadLocation::Absolute => format!("http://{}{path}", call.host),
+            choices::UploadLocation::Relative => path.to_owned(),
+        }
+    }
+}
+
+/// A response that is not to be sent: the connection ends instead.
+fn cut() -> Response {
+    let mut response = Response::default();
+    response.extensions_mut().insert(Cut);
+    response
+}
+
+fn record(parts: &Parts, operation: Option<&'static str>) -> Recorded {
+    let text = |value: &HeaderValue| String::from_utf8_lossy(value.as_bytes()).into_owned();
+    let headers: BTreeMap<_, _> =
+        parts.headers.iter().map(|(name, value)| (name.as_str().to_owned(), text(value))).collect();
+    let query = parts.uri.query().unwrap_or_default().as_bytes();
+    Recorded {
+        operation,
+        method: parts.method.to_string(),
+        path: parts.uri.path().to_owned(),
+        query: form_urlencoded::parse(query).into_owned().collect(),
+        headers,
+        body: None,
+        status: None,
+    }
+}

@@ -1,0 +1,217 @@
+//! Where the registry and the management API meet: what a push, a pull or a delete on one side is on the other.
+
+use bytes::Bytes;
+use hyper::StatusCode;
+use serde_json::{Map, Value, json};
+use uuid::Uuid;
+
+use crate::dispatch::Service;
+use crate::oci::choices::{DeletedImageBlobs, IndexChildren, SparseIndex};
+use crate::oci::content::Stored;
+use crate::oci::digest::Digest;
+use crate::oci::error::Refusal;
+use crate::oci::manifest::{Contents, Manifest, Part};
+use crate::oci::route::Reference;
+use crate::quirks::TaggedImages;
+use crate::state::NewImage;
+
+/// A manifest that was pushed.
+pub(crate) struct Push<'a> {
+    pub(crate) repository: &'a str,
+    pub(crate) digest: &'a Digest,
+    pub(crate) bytes: Bytes,
+    pub(crate) manifest: Manifest,
+    /// The configuration, which becomes `extra_attrs`.
+    pub(crate) config: Map<String, Value>,
+    pub(crate) tags: Vec<String>,
+}
+
+impl Service {
+    /// Takes a manifest whose blobs are there, and shows it as an image.
+    pub(crate) fn push_manifest(&mut self, push: Push<'_>) -> Result<(), Refusal> {
+        let Push { repository, digest, bytes, manifest, config, tags } = push;
+        let mut size = bytes.len() as u64;
+        for part in manifest.parts() {
+            let total = self.check_part(repository, part, &manifest.contents)?;
+            size = size.saturating_add(total);
+        }
+        let children = match &manifest.contents {
+            Contents::Index(parts) => parts.iter().map(|part| part.digest.clone()).collect(),
+            Contents::Image(_) => Vec::new(),
+        };
+        self.content.add_manifest(repository, digest, Stored { bytes, manifest, size, image: None });
+        let is_child = self.content.references(repository, digest) > 0;
+        if !tags.is_empty() || !is_child || self.quirks.index_children == IndexChildren::Listed {
+            self.show(repository, digest, config, tags);
+        }
+        if self.quirks.index_children == IndexChildren::Hidden {
+            for child in &children {
+                self.hide(repository, child);
+            }
+        }
+        Ok(())
+    }
+
+    /// Checks that what a manifest refers to is there, and returns how many bytes it comes to.
+    fn check_part(&self, repository: &str, part: &Part, contents: &Contents) -> Result<u64, Refusal> {
+        let detail = json!({ "digest": part.digest.to_string(), "size": part.size });
+        let child = self
+            .content
+            .manifest(repository, &part.digest)
+            .filter(|_| matches!(contents, Contents::Index(_)));
+        let (length, total) = match (child, self.content.blob(repository, &part.digest)) {
+            (Some(child), _) => (child.bytes.len() as u64, child.size),
+            (None, Some(size)) => (size, size),
+            (None, None) => {
+                let sparse = self.quirks.sparse_index == SparseIndex::Accepted;
+                if sparse && matches!(contents, Contents::Index(_)) {
+                    return Ok(part.size);
+                }
+                let message = "the manifest refers to something that the repository does not have";
+                let refusal = Refusal::new(StatusCode::NOT_FOUND, "MANIFEST_BLOB_UNKNOWN", message);
+                return Err(refusal.detail(detail));
+            }
+        };
+        if length != part.size {
+            let message =
+                format!("the manifest gives a size that is not that of the content, {length} bytes");
+            return Err(Refusal::bad("SIZE_INVALID", message).detail(detail));
+        }
+        Ok(total)
+    }
+
+    fn show(&mut self, repository: &str, digest: &Digest, config: Map<String, Value>, tags: Vec<String>) {
+        let size = self.content.manifest(repository, digest).map_or(0, |stored| stored.size);
+        let image = self.world.push_image(NewImage {
+            repository: repository.to_owned(),
+            tags,
+            digest: Some(digest.to_string()),
+            size: i64::try_from(size).unwrap_or(i64::MAX),
+            extra_attrs: config,
+        });
+        self.content.set_image(repository, digest, Some(image));
+    }
+
+    /// Stops showing a manifest that belongs to an index, unless it has a tag of its own.
+    fn hide(&mut self, repository: &str, digest: &Digest) {
+        let image = self.content.manifest(repository, digest).and_then(|stored| stored.image);
+        let Some(image) = image else { return };
+        if self.world.tags_of(image).is_none_or(|tags| tags.is_empty()) {
+            self.world.delete_image(image, TaggedImages::RemoveTags);
+            self.content.set_image(repository, digest, None);
+        }
+    }
+
+    /// The digest that a reference stands for, if the repository has such a manifest.
+    pub(crate) fn resolve(&self, repository: &str, reference: &Reference) -> Option<Digest> {
+        let digest = match reference {
+            Reference::Digest(digest) => digest.clone(),
+            Reference::Tag(tag) => Digest::parse(&self.world.image(self.tagged(repository, tag)?.1)?.digest)?,
+        };
+        self.content.manifest(repository, &digest).map(|_| digest)
+    }
+
+    /// A tag's id and its image's.
+    fn tagged(&self, repository: &str, tag: &str) -> Option<(Uuid, Uuid)> {
+        let id = self.world.find_tag(repository, tag)?;
+        Some((id, self.world.tag(id)?.image))
+    }
+
+    /// Notes that a manifest was pulled.
+    pub(crate) fn pulled(&mut self, repository: &str, digest: &Digest, reference: &Reference) {
+        let image = self.content.manifest(repository, digest).and_then(|stored| stored.image);
+        let tag = match reference {
+            Reference::Tag(tag) => Some(tag.as_str()),
+            Reference::Digest(_) => None,
+        };
+        if let Some(image) = image {
+            self.world.pull_image(image, tag);
+        }
+    }
+
+    /// Deletes a tag through the registry.
+    pub(crate) fn untag(&mut self, repository: &str, tag: &str) -> bool {
+        self.tagged(repository, tag).is_some_and(|(id, _)| self.world.delete_tag(id))
+    }
+
+    /// Deletes a manifest through the registry, with its image and its tags. Its blobs stay, as the specification
+    /// leaves them to requests of their own; the manifests of an index become images.
+    pub(crate) fn delete_manifest(&mut self, repository: &str, digest: &Digest) -> bool {
+        let Some(stored) = self.content.remove_manifest(repository, digest) else { return false };
+        if let Some(image) = stored.image {
+            self.world.delete_image(image, TaggedImages::RemoveTags);
+        }
+        if let Contents::Index(parts) = &stored.manifest.contents {
+            for part in parts {
+                let child = self.content.manifest(repository, &part.digest);
+                let hidden = child.filter(|child| child.image.is_none());
+                if self.content.references(repository, &part.digest) == 0
+                    && let Some(hidden) = hidden
+                {
+                    let config = self.config_of(repository, &hidden.manifest);
+                    self.show(repository, &part.digest, config, Vec::new());
+                }
+            }
+        }
+        true
+    }
+
+    /// The configuration of an image, which is small.
+    pub(crate) fn config_of(&self, repository: &str, manifest: &Manifest) -> Map<String, Value> {
+        let digest =
+            manifest.config.as_ref().filter(|digest| self.content.blob(repository, digest).is_some());
+        let file = digest.and_then(|digest| self.content.store.open_blob(digest).ok());
+        file.and_then(|file| serde_json::from_reader(std::io::BufReader::new(file)).ok()).unwrap_or_default()
+    }
+
+    /// Deletes an image through the management API.
+    pub(crate) fn delete_image(&mut self, id: Uuid) -> bool {
+        let Some(image) = self.world.image(id) else { return false };
+        let digest = Digest::parse(&image.digest);
+        let repository = self.world.repository(image.repository).map(|one| one.name.clone());
+        if !self.world.delete_image(id, self.quirks.tagged_images) {
+            return false;
+        }
+        if let (Some(repository), Some(digest)) = (repository, digest) {
+            if self.content.references(&repository, &digest) > 0 {
+                // An index needs it: it is only not an image of its own any more.
+                self.content.set_image(&repository, &digest, None);
+            } else {
+                self.remove_deeply(&repository, digest);
+            }
+        }
+        true
+    }
+
+    /// Removes a manifest, the manifests that were shown only as part of it, and the blobs that nothing in the
+    /// repository refers to any more.
+    fn remove_deeply(&mut self, repository: &str, digest: Digest) {
+        let mut queue = vec![digest];
+        while let Some(digest) = queue.pop() {
+            let Some(stored) = self.content.remove_manifest(repository, &digest) else { continue };
+            for part in stored.manifest.parts() {
+                if self.content.references(repository, &part.digest) > 0 {
+                    continue;
+                }
+                match self.content.manifest(repository, &part.digest) {
+                    Some(child) if child.image.is_none() => queue.push(part.digest.clone()),
+                    Some(_) => {}
+                    None if self.quirks.deleted_image_blobs == DeletedImageBlobs::Removed => {
+                        self.content.remove_blob(repository, &part.digest);
+                    }
+                    None => {}
+                }
+            }
+        }
+    }
+
+    /// Deletes a repository through the management API.
+    pub(crate) fn delete_repository(&mut self, id: Uuid) -> bool {
+        let name = self.world.repository(id).map(|repository| repository.name.clone());
+        let deleted = self.world.delete_repository(id);
+        if let (true, Some(name)) = (deleted, name) {
+            self.content.remove_repository(&name);
+        }
+        deleted
+    }
+}

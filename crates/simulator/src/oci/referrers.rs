@@ -1,0 +1,33 @@
+//! `/v2/NAME/referrers/DIGEST`
+
+use axum::response::{AppendHeaders, IntoResponse};
+use hyper::header::{CONTENT_TYPE, HeaderName};
+use serde_json::json;
+
+use super::digest::Digest;
+use super::manifest::{OCI_INDEX, Referrer};
+use super::{Answer, Call, Registry};
+
+const FILTERS: HeaderName = HeaderName::from_static("oci-filters-applied");
+
+impl Registry {
+    /// An index of the manifests that have that subject; an empty one if there are none.
+    pub(super) fn list_referrers(&self, call: &Call, subject: &Digest) -> Answer {
+        let service = self.shared.lock();
+        let wanted = call.query("artifactType").filter(|wanted| !wanted.is_empty());
+        let found = service.content.manifests(&call.repository);
+        let found = found.filter(|(_, stored)| stored.manifest.subject.as_ref() == Some(subject));
+        let found = found.map(|(digest, stored)| Referrer {
+            media_type: &stored.manifest.media_type,
+            digest: digest.to_string(),
+            size: stored.bytes.len(),
+            artifact_type: stored.manifest.artifact_type.as_deref(),
+            annotations: &stored.manifest.annotations,
+        });
+        let found = found.filter(|referrer| wanted.is_none() || referrer.artifact_type == wanted);
+        let manifests: Vec<_> = found.collect();
+        let index = json!({ "schemaVersion": 2, "mediaType": OCI_INDEX, "manifests": manifests }).to_string();
+        let filters = AppendHeaders(wanted.map(|_| (FILTERS, "artifactType")));
+        Ok(([(CONTENT_TYPE, OCI_INDEX)], filters, index).into_response())
+    }
+}

@@ -1,0 +1,258 @@
+//! What a method and a path mean. Every part of a path is taken apart and checked here, and nowhere is a part of
+//! it used as a path of a file.
+
+use hyper::header::ALLOW;
+use hyper::{Method, StatusCode};
+use percent_encoding::percent_decode_str;
+use serde_json::json;
+use uuid::Uuid;
+
+use crate::oci::digest::Digest;
+use crate::oci::error::Refusal;
+use crate::tags::is_tag_name;
+
+/// The path of the token endpoint.
+pub(crate) const TOKEN: &str = "/service/token";
+
+/// A manifest, by one of its names.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Reference {
+    Digest(Digest),
+    Tag(String),
+}
+
+/// What a path names.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Endpoint {
+    Ping,
+    Token,
+    Blob(Digest),
+    Uploads,
+    Upload(Uuid),
+    Manifest(Reference),
+    Tags,
+    Referrers(Digest),
+}
+
+/// A request that the registry has something for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Route {
+    pub(crate) operation: &'static str,
+    /// The repository as it was named, or an empty text.
+    pub(crate) name: String,
+    pub(crate) endpoint: Endpoint,
+}
+
+/// The ids of all operations of the image registry, for faults and for the journal.
+pub const OCI_OPERATION_IDS: &[&str] = &[
+    "oci_ping",
+    "oci_token",
+    "oci_blob_get",
+    "oci_blob_head",
+    "oci_blob_delete",
+    "oci_upload_start",
+    "oci_upload_status",
+    "oci_upload_patch",
+    "oci_upload_put",
+    "oci_upload_cancel",
+    "oci_manifest_get",
+    "oci_manifest_head",
+    "oci_manifest_put",
+    "oci_manifest_delete",
+    "oci_tag_list",
+    "oci_referrer_list",
+];
+
+/// The operations of an endpoint by method.
+fn operations(endpoint: &Endpoint) -> &'static [(Method, &'static str)] {
+    match endpoint {
+        Endpoint::Ping => &[(Method::GET, "oci_ping"), (Method::HEAD, "oci_ping")],
+        Endpoint::Token => &[(Method::GET, "oci_token"), (Method::POST, "oci_token")],
+        Endpoint::Blob(_) => &[
+            (Method::GET, "oci_blob_get"),
+            (Method::HEAD, "oci_blob_head"),
+            (Method::DELETE, "oci_blob_delete"),
+        ],
+        Endpoint::Uploads => &[(Method::POST, "oci_upload_start")],
+        Endpoint::Upload(_) => &[
+            (Method::GET, "oci_upload_status"),
+            (Method::HEAD, "oci_upload_status"),
+            (Method::PATCH, "oci_upload_patch"),
+            (Method::PUT, "oci_upload_put"),
+            (Method::DELETE, "oci_upload_cancel"),
+        ],
+        Endpoint::Manifest(_) => &[
+            (Method::GET, "oci_manifest_get"),
+            (Method::HEAD, "oci_manifest_head"),
+            (Method::PUT, "oci_manifest_put"),
+            (Method::DELETE, "oci_manifest_delete"),
+        ],
+        Endpoint::Tags => &[(Method::GET, "oci_tag_list")],
+        Endpoint::Referrers(_) => &[(Method::GET, "oci_referrer_list")],
+    }
+}
+
+/// Reads a path as it was sent.
+pub(crate) fn route(method: &Method, path: &str) -> Result<Route, Refusal> {
+    let (name, endpoint) = parse(path)?;
+    let operations = operations(&endpoint);
+    match operations.iter().find(|(known, _)| known == method) {
+        Some((_, operation)) => Ok(Route { operation, name, endpoint }),
+        None => {
+            let allowed: Vec<_> = operations.iter().map(|(method, _)| method.as_str()).collect();
+            let status = StatusCode::METHOD_NOT_ALLOWED;
+            Err(Refusal::new(status, "UNSUPPORTED", format!("{method} is not supported here"))
+                .header(ALLOW, allowed.join(", ")))
+        }
+    }
+}
+
+fn parse(path: &str) -> Result<(String, Endpoint), Refusal> {
+    match path {
+        "/v2" | "/v2/" => return Ok((String::new(), Endpoint::Ping)),
+        TOKEN => return Ok((String::new(), Endpoint::Token)),
+        _ => {}
+    }
+    let unknown = || Refusal::missing("UNSUPPORTED", "the registry has nothing at this path");
+    let path = path.strip_prefix("/v2/").ok_or_else(unknown)?;
+    // What is encoded stays inside its part: `%2F` does not become a separator, and no part may contain one.
+    let parts: Vec<_> = path.split('/').map(|part| percent_decode_str(part).decode_utf8_lossy()).collect();
+    let parts: Vec<&str> = parts.iter().map(AsRef::as_ref).collect();
+    let (name, endpoint): (&[&str], _) = match parts.as_slice() {
+        [name @ .., "blobs", "uploads"] | [name @ .., "blobs", "uploads", ""] => {
+            (name, Ok(Endpoint::Uploads))
+        }
+        [name @ .., "blobs", "uploads", id] => (name, upload(id).map(Endpoint::Upload)),
+        [name @ .., "blobs", text] => (name, digest(text).map(Endpoint::Blob)),
+        [name @ .., "manifests", text] => (name, reference(text).map(Endpoint::Manifest)),
+        [name @ .., "tags", "list"] => (name, Ok(Endpoint::Tags)),
+        [name @ .., "referrers", text] => (name, digest(text).map(Endpoint::Referrers)),
+        _ => return Err(unknown()),
+    };
+    let name = name.join("/");
+    if !is_repository_name(&name) {
+        let message = "not the name of a repository: at most 255 characters, parts of a-z and 0-9 that `.`, `_`, \
+                       `__` or `-` may join";
+        return Err(Refusal::bad("NAME_INVALID", message).detail(json!({ "name": name })));
+    }
+    Ok((name, endpoint?))
+}
+
+/// What the distribution specification allows.
+pub(crate) fn is_repository_name(name: &str) -> bool {
+    name.len() <= 255 && name.split('/').all(is_component)
+}
+
+fn is_component(part: &str) -> bool {
+    let word = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
+    let bytes = part.as_bytes();
+    let ends = bytes.first().zip(bytes.last());
+    let known = |byte: &u8| word(*byte) || b"._-".contains(byte);
+    // Between two words: one dot, one or two underscores, or any number of dashes.
+    let joined = |separator: &[u8]| {
+        matches!(separator, b"" | b"." | b"_" | b"__") || separator.iter().all(|byte| *byte == b'-')
+    };
+    ends.is_some_and(|(first, last)| word(*first) && word(*last))
+        && bytes.iter().all(known)
+        && bytes.split(|byte| word(*byte)).all(joined)
+}
+
+fn upload(id: &str) -> Result<Uuid, Refusal> {
+    // Only the form in which ids are given out.
+    let uuid = Uuid::try_parse(id).ok().filter(|uuid| uuid.to_string() == id);
+    uuid.ok_or_else(|| Refusal::bad("BLOB_UPLOAD_INVALID", "not the id of an upload"))
+}
+
+pub(crate) fn digest(text: &str) -> Result<Digest, Refusal> {
+    Digest::parse(text).ok_or_else(|| Refusal::no_digest(text))
+}
+
+fn reference(text: &str) -> Result<Reference, Refusal> {
+    if text.contains(':') {
+        return digest(text).map(Reference::Digest);
+    }
+    tag(text).map(Reference::Tag)
+}
+
+pub(crate) fn tag(text: &str) -> Result<String, Refusal> {
+    if is_tag_name(text) {
+        return Ok(text.to_owned());
+    }
+    let message = "not a tag: 1 to 128 of A-Z a-z 0-9 _ . -, not beginning with . or -";
+    Err(Refusal::bad("MANIFEST_INVALID", message).detail(json!({ "tag": text })))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_of_any_depth_and_endpoints_in_names_are_told_apart() {
+        let hex = "a".repeat(64);
+        for (path, name) in [
+            ("/v2/a/tags/list".to_owned(), "a"),
+            (format!("/v2/a/b-c/d__e/f.g/blobs/sha256:{hex}"), "a/b-c/d__e/f.g"),
+            ("/v2/x/blobs/uploads/manifests/v1".to_owned(), "x/blobs/uploads"),
+            ("/v2/tags/list/tags/list".to_owned(), "tags/list"),
+            ("/v2/a/blobs/uploads/".to_owned(), "a"),
+            (format!("/v2/a/referrers/sha256%3A{hex}"), "a"),
+        ] {
+            assert_eq!(parse(&path).unwrap().0, name, "{path}");
+        }
+    }
+
+    #[test]
+    fn what_could_leave_the_folder_is_refused() {
+        for path in [
+            "/v2/../../etc/manifests/v1",
+            "/v2/..%2F..%2Fetc/manifests/v1",
+            "/v2/%2e%2e/a/manifests/v1",
+            "/v2/a/./b/manifests/v1",
+            "/v2/a//b/manifests/v1",
+            "/v2//etc/passwd/manifests/v1",
+            "/v2/manifests/v1",
+            "/v2/a%00b/manifests/v1",
+            "/v2/A/manifests/v1",
+            "/v2/a%FFb/tags/list",
+            "/v2/a-/tags/list",
+            "/v2/a___b/tags/list",
+            "/v2/a..b/tags/list",
+            "/v2/a/manifests/..%2F..%2Fv1",
+            "/v2/a/manifests/.hidden",
+            "/v2/a/manifests/v%001",
+            "/v2/a/manifests/sha256:..%2F..%2Fx",
+            "/v2/a/blobs/sha256:abc",
+            "/v2/a/blobs/..%2F..%2Fetc%2Fpasswd",
+            "/v2/a/blobs/uploads/..%2F..%2Fx",
+            "/v2/a/blobs/uploads/{6ba7b810-9dad-11d1-80b4-00c04fd430c8}",
+            "/v2/a/referrers/x",
+        ] {
+            let refused = parse(path).expect_err(path);
+            assert!(format!("{refused:?}").contains("status: 400"), "{path}: {refused:?}");
+        }
+        let long = format!("/v2/{}/tags/list", "a".repeat(256));
+        assert!(parse(&long).is_err());
+    }
+
+    #[test]
+    fn every_operation_has_an_id_of_its_own() {
+        let digest = Digest::parse(&format!("sha256:{}", "a".repeat(64))).unwrap();
+        let endpoints = [
+            Endpoint::Ping,
+            Endpoint::Token,
+            Endpoint::Blob(digest.clone()),
+            Endpoint::Uploads,
+            Endpoint::Upload(Uuid::nil()),
+            Endpoint::Manifest(Reference::Digest(digest.clone())),
+            Endpoint::Tags,
+            Endpoint::Referrers(digest),
+        ];
+        let mut ids: Vec<_> = endpoints.iter().flat_map(operations).map(|(_, id)| *id).collect();
+        ids.dedup();
+        ids.sort_unstable();
+        ids.dedup();
+        let mut known = OCI_OPERATION_IDS.to_vec();
+        known.sort_unstable();
+        assert_eq!(ids, known);
+    }
+}

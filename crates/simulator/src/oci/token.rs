@@ -1,0 +1,33 @@
+//! The token endpoint: GET with the password in `Authorization`, or POST with it in a form.
+
+use axum::body::Body;
+use axum::response::IntoResponse;
+use http_body_util::{BodyExt, Limited};
+use hyper::Method;
+use hyper::header::CONTENT_TYPE;
+use serde_json::json;
+
+use super::error::{Failure, Refusal};
+use super::{Answer, Call, Registry};
+use crate::reply::JSON;
+
+/// The longest form, in bytes.
+const LONGEST: usize = 64 * 1024;
+
+impl Registry {
+    pub(super) async fn token(&self, call: &Call, body: &mut Body) -> Answer {
+        let mut fields = call.query.clone();
+        if call.parts.method == Method::POST {
+            let form = Limited::new(body, LONGEST).collect().await.map_err(|_| Failure::Cut)?.to_bytes();
+            fields.extend(form_urlencoded::parse(&form).into_owned());
+            let grant = fields.iter().find(|(key, _)| key == "grant_type").map(|(_, value)| value.as_str());
+            if grant != Some("password") {
+                return Err(Refusal::bad("UNSUPPORTED", "the only grant_type is password").into());
+            }
+        }
+        let (mut service, now) = (self.shared.lock(), self.shared.clock().stamp());
+        let (token, lifetime) = service.registry_token(&call.parts.headers, &fields, &call.host)?;
+        let body = json!({ "token": token, "access_token": token, "expires_in": lifetime, "issued_at": now });
+        Ok(([(CONTENT_TYPE, JSON)], body.to_string()).into_response())
+    }
+}

@@ -1,0 +1,23 @@
+//! Finding things by their names, as the image registry does.
+
+use uuid::Uuid;
+
+use super::World;
+
+impl World {
+    pub(crate) fn find_repository(&self, name: &str) -> Option<Uuid> {
+        self.by_name.get(name).copied()
+    }
+
+    pub(crate) fn find_tag(&self, repository: &str, tag: &str) -> Option<Uuid> {
+        self.repository(self.find_repository(repository)?)?.by_tag.get(tag).copied()
+    }
+
+    /// The names of a repository's tags, sorted; `None` if there is no such repository.
+    pub(crate) fn tag_names(&self, repository: &str) -> Option<Vec<&str>> {
+        let owner = self.repository(self.find_repository(repository)?)?;
+        let mut names: Vec<_> = owner.by_tag.keys().map(String::as_str).collect();
+        names.sort_unstable();
+        Some(names)
+    }
+}

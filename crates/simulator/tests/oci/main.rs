@@ -1,0 +1,18 @@
+//! The image registry by the groups of the distribution specification, and what it is to the management API.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+#[path = "../wire/mod.rs"]
+mod wire;
+
+mod auth;
+mod client;
+mod discovery;
+mod faults;
+mod management;
+mod management_api;
+mod pull;
+mod push;
+mod push_manifest;
+mod state;
+mod tools;

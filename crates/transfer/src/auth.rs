@@ -1,0 +1,299 @@
+//! Signing in to one registry, and staying signed in.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderValue};
+use serde::Deserialize;
+use tokio::sync::Mutex as AsyncMutex;
+use url::Url;
+use zeroize::Zeroizing;
+
+use crate::answer::{failure, read_capped};
+use crate::challenge::Challenge;
+use crate::credentials::{Credentials, Kind};
+use crate::error::{Error, Result};
+use crate::http::Patience;
+
+/// A token without a stated lifetime lives this long, says the token specification.
+const DEFAULT_LIFETIME: Duration = Duration::from_secs(60);
+/// A token this close to its end is not sent any more.
+const MARGIN: Duration = Duration::from_secs(10);
+/// Longest answer of a token endpoint.
+const TOKEN_CAP: usize = 1024 * 1024;
+
+/// What a request needs to be allowed to do.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Scope(Vec<String>);
+
+impl Scope {
+    pub(crate) fn pull(repository: &str) -> Self {
+        Self(vec![format!("repository:{repository}:pull")])
+    }
+
+    pub(crate) fn push(repository: &str) -> Self {
+        Self(vec![format!("repository:{repository}:pull,push")])
+    }
+
+    /// Also to read another repository, to mount from it.
+    pub(crate) fn and_pull(mut self, repository: &str) -> Self {
+        self.0.push(format!("repository:{repository}:pull"));
+        self
+    }
+}
+
+/// How a request was signed; tells which token it was that got refused.
+pub(crate) struct Signature {
+    pub(crate) header: HeaderValue,
+    generation: u64,
+}
+
+#[derive(Clone)]
+enum Scheme {
+    /// No challenge seen yet: nothing is sent that was not asked for.
+    Unknown,
+    Basic,
+    Bearer {
+        realm: Url,
+        service: Option<String>,
+    },
+}
+
+#[derive(Default)]
+struct Slot {
+    token: Option<(HeaderValue, Instant)>,
+    /// Counts the tokens of this slot, so that one refused token is dropped once.
+    generation: u64,
+    /// A scope that the registry named itself, where it differs from ours.
+    named: Option<String>,
+}
+
+pub(crate) struct Auth {
+    registry: Url,
+    name: String,
+    credentials: Credentials,
+    http: reqwest::Client,
+    patience: Patience,
+    scheme: Mutex<Scheme>,
+    /// One slot per scope. Its lock is held while a token is fetched: whoever comes meanwhile waits for
+    /// that token and does not fetch another.
+    slots: Mutex<HashMap<String, Arc<AsyncMutex<Slot>>>>,
+}
+
+#[derive(Deserialize)]
+struct TokenAnswer {
+    token: Option<Zeroizing<String>>,
+    access_token: Option<Zeroizing<String>>,
+    expires_in: Option<u64>,
+}
+
+impl Auth {
+    pub(crate) fn new(
+        registry: Url,
+        name: String,
+        credentials: Credentials,
+        http: reqwest::Client,
+        patience: Patience,
+    ) -> Self {
+        let (scheme, slots) = (Mutex::new(Scheme::Unknown), Mutex::default());
+        Self { registry, name, credentials, http, patience, scheme, slots }
+    }
+
+    fn scheme(&self) -> Scheme {
+        self.scheme.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn slot(&self, scope: &Scope) -> Arc<AsyncMutex<Slot>> {
+        let mut slots = self.slots.lock().unwrap_or_else(PoisonError::into_inner);
+        slots.entry(scope.0.join(" ")).or_default().clone()
+    }
+
+    fn refusal(&self, detail: impl Into<String>) -> Error {
+        Error::SignIn { registry: self.name.clone(), detail: detail.into() }
+    }
+
+    /// What to sign a request with; `None` as long as the registry has not asked for a sign-in.
+    pub(crate) async fn sign(&self, scope: &Scope) -> Result<Option<Signature>> {
+        match self.scheme() {
+            Scheme::Unknown => Ok(None),
+            Scheme::Basic => match self.credentials.basic() {
+                Some(basic) => Ok(Some(Signature { header: secret(&basic)?, generation: 0 })),
+                None => Err(self.refusal("it asks for a user and a password, and there are none for it")),
+            },
+            Scheme::Bearer { realm, service } => {
+                let slot = self.slot(scope);
+                let mut slot = slot.lock().await;
+                let now = self.patience.clock.now();
+                if let Some((header, end)) = &slot.token
+                    && *end > now + MARGIN
+                {
+                    return Ok(Some(Signature { header: header.clone(), generation: slot.generation }));
+                }
+                let mut scopes = scope.0.clone();
+                scopes.extend(slot.named.clone());
+                let (header, lifetime) = self.fetch(&realm, service.as_deref(), &scopes).await?;
+                // A lifetime within the margin still buys the one request that it is fetched for.
+                slot.token = Some((header.clone(), self.patience.clock.now() + lifetime));
+                slot.generation += 1;
+                Ok(Some(Signature { header, generation: slot.generation }))
+            }
+        }
+    }
+
+    /// Learns from a 401. `Ok` means that signing anew may help.
+    pub(crate) async fn refused(
+        &self,
+        scope: &Scope,
+        headers: &HeaderMap,
+        used: Option<&Signature>,
+    ) -> Result<()> {
+        let learned = match Challenge::best(headers) {
+            Some(Challenge::Basic) => {
+                if used.is_some_and(|used| used.generation == 0) || self.credentials.basic().is_none() {
+                    return Err(self.refusal(self.advice()));
+                }
+                Scheme::Basic
+            }
+            Some(Challenge::Bearer { realm, service, scope: named }) => {
+                let realm = self.realm(&realm)?;
+                let slot = self.slot(scope);
+                let mut slot = slot.lock().await;
+                if used.is_some_and(|used| used.generation == slot.generation) {
+                    slot.token = None;
+                }
+                slot.named = named.filter(|named| !scope.0.contains(named));
+                Scheme::Bearer { realm, service }
+            }
+            None => return Err(self.refusal("it answered 401 without saying how to sign in")),
+        };
+        *self.scheme.lock().unwrap_or_else(PoisonError::into_inner) = learned;
+        Ok(())
+    }
+
+    /// The final word on a request that was refused however it was signed.
+    pub(crate) fn advice(&self) -> &'static str {
+        match self.credentials.0 {
+            Kind::Anonymous => "it asks for a sign-in, and there are no credentials for it",
+            Kind::Password { .. } => "the user or the password is wrong, or has no right to this repository",
+            Kind::IdentityToken(_) => "the stored sign-in is not valid any more; run `docker login` again",
+        }
+    }
+
+    pub(crate) fn refuse(&self) -> Error {
+        self.refusal(self.advice())
+    }
+
+    /// The token endpoint gets the password: only over TLS, or from this machine to itself.
+    fn realm(&self, realm: &str) -> Result<Url> {
+        let url = Url::parse(realm)
+            .map_err(|_| self.refusal("the address of its token endpoint cannot be understood"))?;
+        let safe = match url.scheme() {
+            "https" => true,
+            "http" => {
+                self.registry.scheme() == "http"
+                    && (is_loopback(&url) || url.host_str() == self.registry.host_str())
+            }
+            _ => false,
+        };
+        if !safe || !url.username().is_empty() || url.password().is_some() {
+            return Err(self.refusal("its token endpoint is not https; the password was not sent"));
+        }
+        Ok(url)
+    }
+
+    async fn fetch(
+        &self,
+        realm: &Url,
+        service: Option<&str>,
+        scopes: &[String],
+    ) -> Result<(HeaderValue, Duration)> {
+        let mut attempt = 1;
+        loop {
+            let error = match self.fetch_once(realm, service, scopes).await {
+                Ok(found) => return Ok(found),
+                Err(error) => error,
+            };
+            if !self.patience.again(attempt, &error).await {
+                return Err(match error.status() {
+                    Some(400 | 401 | 403) => self.refuse(),
+                    _ => Patience::exhausted(attempt, error),
+                });
+            }
+            attempt += 1;
+        }
+    }
+
+    async fn fetch_once(
+        &self,
+        realm: &Url,
+        service: Option<&str>,
+        scopes: &[String],
+    ) -> Result<(HeaderValue, Duration)> {
+        let what = || format!("get a token for {}", self.name);
+        let request = if let Kind::IdentityToken(token) = &self.credentials.0 {
+            let mut form = url::form_urlencoded::Serializer::new(String::new());
+            form.append_pair("grant_type", "refresh_token")
+                .append_pair("client_id", env!("CARGO_PKG_NAME"))
+                .append_pair("scope", &scopes.join(" "))
+                .append_pair("refresh_token", token);
+            if let Some(service) = service {
+                form.append_pair("service", service);
+            }
+            self.http
+                .post(realm.clone())
+                .header("content-type", "application/x-www-form-urlencoded")
+                .body(form.finish())
+        } else {
+            let mut url = realm.clone();
+            {
+                let mut query = url.query_pairs_mut();
+                if let Some(service) = service {
+                    query.append_pair("service", service);
+                }
+                for scope in scopes {
+                    query.append_pair("scope", scope);
+                }
+            }
+            let request = self.http.get(url);
+            match self.credentials.basic() {
+                Some(basic) => request.header(AUTHORIZATION, secret(&basic)?),
+                None => request,
+            }
+        };
+        let sent = tokio::time::timeout(self.patience.idle, request.send()).await;
+        let response =
+            sent.map_err(|_| Patience::stalled(what()))?.map_err(|error| Error::transport(what(), error))?;
+        if !response.status().is_success() {
+            return Err(failure(&self.patience, what(), response).await);
+        }
+        let body = Zeroizing::new(read_capped(&self.patience, what(), response, TOKEN_CAP).await?);
+        let answer: TokenAnswer = serde_json::from_slice(&body)
+            .map_err(|_| Error::protocol(what(), "it is not the JSON of a token"))?;
+        let token = answer
+            .token
+            .or(answer.access_token)
+            .filter(|token| !token.is_empty())
+            .ok_or_else(|| Error::protocol(what(), "there is no token in it"))?;
+        let header = secret(&Zeroizing::new(format!("Bearer {}", token.as_str())))?;
+        Ok((header, answer.expires_in.map_or(DEFAULT_LIFETIME, Duration::from_secs)))
+    }
+}
+
+/// Whether an address is on this machine.
+pub(crate) fn is_loopback(url: &Url) -> bool {
+    match url.host() {
+        Some(url::Host::Domain(name)) => name == "localhost",
+        Some(url::Host::Ipv4(address)) => address.is_loopback(),
+        Some(url::Host::Ipv6(address)) => address.is_loopback(),
+        None => false,
+    }
+}
+
+fn secret(value: &str) -> Result<HeaderValue> {
+    let mut header = HeaderValue::from_str(value).map_err(|_| {
+        Error::Invalid("a user, password or token holds characters that cannot be sent".into())
+    })?;
+    header.set_sensitive(true);
+    Ok(header)
+}

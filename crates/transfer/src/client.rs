@@ -1,0 +1,199 @@
+//! The client: settings, and the registries that it talks to.
+
+use std::collections::{HashMap, HashSet};
+use std::fmt;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use url::Url;
+
+use crate::auth::{Auth, is_loopback};
+use crate::cache::Cache;
+use crate::clock::{Clock, SystemClock};
+use crate::credentials::Credentials;
+use crate::error::{Error, Result};
+use crate::http::{Learned, Patience, Registry};
+use crate::progress::Observer;
+use crate::retry::RetryPolicy;
+use crate::tls;
+
+/// Blobs that are moved at the same time, unless set otherwise.
+pub const DEFAULT_CONCURRENCY: usize = 4;
+/// Time without any movement after which a request counts as lost, unless set otherwise. Registries need
+/// minutes to check and store a very large blob.
+pub const DEFAULT_IDLE: Duration = Duration::from_secs(300);
+const CONNECT: Duration = Duration::from_secs(20);
+
+/// Moves images to registries and from them. Cheap to clone; clones share connections and tokens.
+#[derive(Clone)]
+pub struct Client {
+    pub(crate) inner: Arc<Inner>,
+}
+
+pub(crate) struct Inner {
+    http: reqwest::Client,
+    credentials: HashMap<String, Credentials>,
+    plain_http: HashSet<String>,
+    pub(crate) patience: Patience,
+    pub(crate) concurrency: usize,
+    pub(crate) cache: Cache,
+    registries: Mutex<HashMap<String, Arc<Registry>>>,
+}
+
+/// Settings of a [`Client`].
+#[must_use]
+pub struct ClientBuilder {
+    credentials: HashMap<String, Credentials>,
+    plain_http: HashSet<String>,
+    certificates: Vec<Vec<u8>>,
+    cache: Option<PathBuf>,
+    concurrency: usize,
+    idle: Duration,
+    policy: RetryPolicy,
+    clock: Arc<dyn Clock>,
+    observer: Observer,
+}
+
+impl Client {
+    /// A client to be set up. Without settings: anonymous, no cache.
+    pub fn builder() -> ClientBuilder {
+        ClientBuilder {
+            credentials: HashMap::new(),
+            plain_http: HashSet::new(),
+            certificates: Vec::new(),
+            cache: None,
+            concurrency: DEFAULT_CONCURRENCY,
+            idle: DEFAULT_IDLE,
+            policy: RetryPolicy::default(),
+            clock: Arc::new(SystemClock),
+            observer: Arc::new(|_| {}),
+        }
+    }
+
+    /// The registry of that name, as it appears in references.
+    pub(crate) fn registry(&self, name: &str) -> Result<Arc<Registry>> {
+        let inner = &self.inner;
+        let mut registries = inner.registries.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(registry) = registries.get(name) {
+            return Ok(registry.clone());
+        }
+        let parse = |scheme: &str| {
+            Url::parse(&format!("{scheme}://{name}/"))
+                .map_err(|_| Error::Invalid(format!("`{name}` is not a registry's address")))
+        };
+        let mut base = parse("http")?;
+        if !is_loopback(&base) && !inner.plain_http.contains(name) {
+            base = parse("https")?;
+        }
+        if base.scheme() == "https" && cfg!(not(feature = "rustls")) {
+            return Err(Error::Invalid("this build has no HTTPS: enable the feature `rustls`".into()));
+        }
+        let credentials = inner.credentials.get(name).cloned().unwrap_or_default();
+        let (http, patience) = (inner.http.clone(), inner.patience.clone());
+        let auth = Auth::new(base.clone(), name.to_owned(), credentials, http.clone(), patience.clone());
+        let learned = Learned::default();
+        let registry = Arc::new(Registry { base, name: name.to_owned(), auth, http, patience, learned });
+        registries.insert(name.to_owned(), registry.clone());
+        Ok(registry)
+    }
+}
+
+impl ClientBuilder {
+    /// Who to be at a registry, named as in references (`host` or `host:port`).
+    pub fn credentials(mut self, registry: impl Into<String>, credentials: Credentials) -> Self {
+        self.credentials.insert(registry.into(), credentials);
+        self
+    }
+
+    /// Allows http without TLS for a registry. On this machine's own addresses http is what is used
+    /// anyway; everywhere else passwords and images can be read on the way.
+    pub fn plain_http(mut self, registry: impl Into<String>) -> Self {
+        self.plain_http.insert(registry.into());
+        self
+    }
+
+    /// Trusts further certificate authorities, PEM.
+    pub fn certificates(mut self, pem: impl Into<Vec<u8>>) -> Self {
+        self.certificates.push(pem.into());
+        self
+    }
+
+    /// Keeps in this folder what plain layers become when compressed, some 100 bytes for each, so that
+    /// the next push of the same layer need not read it. Also for temporary files. Created when needed.
+    pub fn cache(mut self, folder: impl Into<PathBuf>) -> Self {
+        self.cache = Some(folder.into());
+        self
+    }
+
+    /// How many blobs move at the same time; at least one. Default [`DEFAULT_CONCURRENCY`].
+    pub fn concurrency(mut self, concurrency: usize) -> Self {
+        self.concurrency = concurrency.max(1);
+        self
+    }
+
+    /// The longest time without any movement. Default [`DEFAULT_IDLE`].
+    pub fn idle(mut self, idle: Duration) -> Self {
+        self.idle = idle;
+        self
+    }
+
+    /// How often and how patiently to repeat.
+    pub fn retry(mut self, policy: RetryPolicy) -> Self {
+        self.policy = policy;
+        self
+    }
+
+    /// Another clock, for tests.
+    pub fn clock(mut self, clock: Arc<dyn Clock>) -> Self {
+        self.clock = clock;
+        self
+    }
+
+    /// Is told what happens.
+    pub fn observer(mut self, observer: Observer) -> Self {
+        self.observer = observer;
+        self
+    }
+
+    /// The client. Nothing is sent.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] if the certificates are not PEM or TLS cannot be set up.
+    pub fn build(self) -> Result<Client> {
+        let http = reqwest::Client::builder()
+            .http1_only()
+            .redirect(reqwest::redirect::Policy::none())
+            .referer(false)
+            .connect_timeout(CONNECT)
+            .user_agent(concat!(env!("CARGO_PKG_NAME"), "/", env!("CARGO_PKG_VERSION")));
+        let http = tls::prepare(http, &self.certificates)?
+            .build()
+            .map_err(|error| Error::Invalid(format!("the HTTP client cannot be set up: {error}")))?;
+        let patience =
+            Patience { policy: self.policy, clock: self.clock, observer: self.observer, idle: self.idle };
+        Ok(Client {
+            inner: Arc::new(Inner {
+                http,
+                credentials: self.credentials,
+                plain_http: self.plain_http,
+                patience,
+                concurrency: self.concurrency,
+                cache: Cache::new(self.cache),
+                registries: Mutex::default(),
+            }),
+        })
+    }
+}
+
+impl fmt::Debug for Client {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Client").field("concurrency", &self.inner.concurrency).finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for ClientBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ClientBuilder").field("credentials", &self.credentials).finish_non_exhaustive()
+    }
+}

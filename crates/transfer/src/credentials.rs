@@ -1,0 +1,103 @@
+//! Who asks.
+
+use std::fmt;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use docker_credential::{CredentialRetrievalError, DockerCredential};
+use zeroize::Zeroizing;
+
+use crate::error::{Error, Result};
+
+/// What a registry knows somebody by. Wiped from memory when dropped, never shown by `Debug`.
+#[derive(Clone, Default)]
+pub struct Credentials(pub(crate) Kind);
+
+#[derive(Clone, Default)]
+pub(crate) enum Kind {
+    #[default]
+    Anonymous,
+    Password {
+        user: String,
+        password: Zeroizing<String>,
+    },
+    IdentityToken(Zeroizing<String>),
+}
+
+impl Credentials {
+    /// Nobody: what the registry shows to everyone.
+    pub fn anonymous() -> Self {
+        Self::default()
+    }
+
+    /// A user and a password. On ML Space: the person's e-mail and the generated password.
+    pub fn password(user: impl Into<String>, password: impl Into<Zeroizing<String>>) -> Self {
+        Self(Kind::Password { user: user.into(), password: password.into() })
+    }
+
+    /// What `docker login` left for that registry: from docker's configuration file
+    /// (`$DOCKER_CONFIG/config.json`, else `~/.docker/config.json`), or from the credential helper named
+    /// there, which is run. Blocks. Without an entry: anonymous.
+    ///
+    /// # Errors
+    /// [`Error::SignIn`] if the file cannot be read or the helper fails.
+    pub fn from_docker_config(registry: &str) -> Result<Self> {
+        let failed = |detail: &str| Error::SignIn { registry: registry.into(), detail: detail.into() };
+        match docker_credential::get_credential(registry) {
+            Ok(DockerCredential::UsernamePassword(user, password)) => Ok(Self::password(user, password)),
+            Ok(DockerCredential::IdentityToken(token)) => Ok(Self(Kind::IdentityToken(token.into()))),
+            Err(
+                CredentialRetrievalError::NoCredentialConfigured | CredentialRetrievalError::ConfigNotFound,
+            ) => Ok(Self::anonymous()),
+            Err(CredentialRetrievalError::ConfigReadError) => {
+                Err(failed("docker's configuration file cannot be read as JSON"))
+            }
+            Err(CredentialRetrievalError::HelperFailure { helper, .. }) => {
+                // What the helper printed may hold a secret.
+                Err(failed(&format!(
+                    "the credential helper `docker-credential-{helper}` failed; run it by hand to see why"
+                )))
+            }
+            Err(CredentialRetrievalError::HelperCommunicationError) => {
+                Err(failed("the credential helper named in docker's configuration cannot be run"))
+            }
+            Err(_) => Err(failed("docker's configuration holds no usable entry; run `docker login` again")),
+        }
+    }
+
+    /// Whether there is nothing to sign in with.
+    pub fn is_anonymous(&self) -> bool {
+        matches!(self.0, Kind::Anonymous)
+    }
+
+    /// The value of a `Basic` header.
+    pub(crate) fn basic(&self) -> Option<Zeroizing<String>> {
+        let Kind::Password { user, password } = &self.0 else { return None };
+        let plain = Zeroizing::new(format!("{user}:{}", password.as_str()));
+        let encoded = Zeroizing::new(STANDARD.encode(plain.as_bytes()));
+        Some(Zeroizing::new(format!("Basic {}", encoded.as_str())))
+    }
+}
+
+impl fmt::Debug for Credentials {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self.0 {
+            Kind::Anonymous => "Credentials(anonymous)",
+            Kind::Password { .. } => "Credentials(password)",
+            Kind::IdentityToken(_) => "Credentials(identity token)",
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_password_is_not_shown_and_goes_out_as_basic() {
+        let credentials = Credentials::password("Aladdin", "open sesame".to_owned());
+        assert_eq!(format!("{credentials:?}"), "Credentials(password)");
+        assert_eq!(credentials.basic().unwrap().as_str(), "Basic QWxhZGRpbjpvcGVuIHNlc2FtZQ==");
+        assert!(Credentials::anonymous().basic().is_none());
+    }
+}

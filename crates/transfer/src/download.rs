@@ -1,0 +1,159 @@
+//! Fetches one blob: written and hashed as it comes, continued where it was cut off.
+
+use std::io::{Seek, SeekFrom, Write};
+
+use bytes::Bytes;
+use reqwest::header::{CONTENT_RANGE, RANGE};
+use reqwest::{Method, Response};
+use tokio::sync::mpsc;
+
+use crate::answer::failure;
+use crate::auth::Scope;
+use crate::digest::{Digest, Hasher};
+use crate::error::{Error, Result, TransportKind};
+use crate::http::{Patience, Registry, Request};
+use crate::manifest::Named;
+use crate::progress::Meter;
+use crate::retry::is_passing;
+use crate::target::Slot;
+
+/// Chunks that wait between the network and the thread that writes.
+const WAITING: usize = 4;
+
+/// One blob on its way.
+pub(crate) struct Download<'a> {
+    registry: &'a Registry,
+    repository: &'a str,
+    named: &'a Named,
+    meter: &'a Meter,
+}
+
+/// What is written so far, and its hash.
+struct Written {
+    slot: Slot,
+    hasher: Hasher,
+    len: u64,
+}
+
+impl<'a> Download<'a> {
+    pub(crate) fn new(
+        registry: &'a Registry,
+        repository: &'a str,
+        named: &'a Named,
+        meter: &'a Meter,
+    ) -> Self {
+        Self { registry, repository, named, meter }
+    }
+
+    fn what(&self) -> String {
+        format!("get {} of {}/{}", self.named.digest.short(), self.registry.name, self.repository)
+    }
+
+    /// Fills the slot; returns it, and the bytes that came over the wire.
+    pub(crate) async fn run(&self, slot: Slot) -> Result<(Slot, u64)> {
+        let mut written = Written { slot, hasher: Hasher::of(&self.named.digest), len: 0 };
+        let (mut failures, mut wire) = (0, 0);
+        loop {
+            let before = written.len;
+            let (back, came, result) = self.go(written).await?;
+            written = back;
+            wire += came;
+            let error = match result {
+                Ok(()) => break,
+                Err(error) => error,
+            };
+            failures = if written.len > before { 1 } else { failures + 1 };
+            if !self.registry.patience.again(failures, &error).await {
+                return Err(match is_passing(&error) {
+                    true => Patience::exhausted(failures, error),
+                    false => error,
+                });
+            }
+            self.meter.done(written.len);
+        }
+        let found: Digest = written.hasher.finish();
+        if found != self.named.digest {
+            let (expected, found) = (self.named.digest.to_string(), found.to_string());
+            return Err(Error::Digest { what: self.what(), expected, found });
+        }
+        Ok((written.slot, wire))
+    }
+
+    /// One request. The outer error is final, the inner one may pass.
+    async fn go(&self, mut written: Written) -> Result<(Written, u64, Result<()>)> {
+        let url = self.registry.url(&format!("{}/blobs/{}", self.repository, self.named.digest));
+        let mut request = Request::new(self.what(), Method::GET, url);
+        if written.len > 0 {
+            request = request.header(RANGE, &format!("bytes={}-", written.len));
+        }
+        let response = self.registry.download(&Scope::pull(self.repository), &request).await?;
+        match response.status().as_u16() {
+            206 if begins_at(&response) == Some(written.len) => {}
+            // The whole again: some registries know no ranges.
+            200 => {
+                written.hasher = Hasher::of(&self.named.digest);
+                written.len = 0;
+            }
+            206 => return Err(Error::protocol(self.what(), "it is another range than was asked for")),
+            _ => return Err(failure(&self.registry.patience, self.what(), response).await),
+        }
+        let (chunks, queue) = mpsc::channel(WAITING);
+        let start = written.len;
+        let writing = tokio::task::spawn_blocking(move || written.write(queue));
+        let result = self.receive(response, start, &chunks).await;
+        drop(chunks);
+        let written = writing.await.map_err(|error| Error::task(&error))??;
+        let came = written.len - start;
+        match result {
+            Err(error) if !is_passing(&error) => Err(error),
+            result => Ok((written, came, result)),
+        }
+    }
+
+    async fn receive(&self, mut response: Response, mut at: u64, chunks: &mpsc::Sender<Bytes>) -> Result<()> {
+        loop {
+            let chunk = tokio::time::timeout(self.registry.patience.idle, response.chunk()).await;
+            let chunk = chunk.map_err(|_| Patience::stalled(self.what()))?;
+            let Some(chunk) = chunk.map_err(|error| Error::transport(self.what(), error))? else { break };
+            at += chunk.len() as u64;
+            if at > self.named.size {
+                let size = self.named.size;
+                return Err(Error::protocol(
+                    self.what(),
+                    format!("it is longer than the {size} bytes stated"),
+                ));
+            }
+            if chunks.send(chunk).await.is_err() {
+                // The thread has stopped, and will say why.
+                return Ok(());
+            }
+            self.meter.done(at);
+        }
+        if at < self.named.size {
+            return Err(Error::Transport {
+                what: self.what(),
+                kind: TransportKind::Interrupted,
+                source: None,
+            });
+        }
+        Ok(())
+    }
+}
+
+impl Written {
+    fn write(mut self, mut queue: mpsc::Receiver<Bytes>) -> Result<Self> {
+        let start = SeekFrom::Start(self.slot.offset + self.len);
+        self.slot.file.seek(start).map_err(|error| self.slot.failed(error))?;
+        while let Some(chunk) = queue.blocking_recv() {
+            self.slot.file.write_all(&chunk).map_err(|error| self.slot.failed(error))?;
+            self.hasher.update(&chunk);
+            self.len += chunk.len() as u64;
+        }
+        Ok(self)
+    }
+}
+
+fn begins_at(response: &Response) -> Option<u64> {
+    let text = response.headers().get(CONTENT_RANGE)?.to_str().ok()?;
+    text.strip_prefix("bytes ")?.split('-').next()?.parse().ok()
+}

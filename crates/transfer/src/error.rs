@@ -1,0 +1,218 @@
+//! One error type, its variants by what the caller can do about them.
+
+use std::fmt;
+use std::io;
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// A result of this crate.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// What went wrong. `Display` says this layer only; the cause is in `source()`. No variant carries a
+/// password, a token, or the query of an address.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// An argument is wrong. Nothing was sent; correct it and call again.
+    #[error("{0}")]
+    Invalid(String),
+
+    /// The file or folder is not an image, is damaged, or tries something that no honest image does.
+    #[error("{}: {detail}", path.display())]
+    #[non_exhaustive]
+    Source {
+        /// The file or folder.
+        path: PathBuf,
+        /// What is wrong with it.
+        detail: String,
+    },
+
+    /// A file could not be read or written.
+    #[error("{}: cannot {action}", path.display())]
+    #[non_exhaustive]
+    Io {
+        /// The file or folder.
+        path: PathBuf,
+        /// What was tried, as a verb.
+        action: &'static str,
+        /// What the operating system says.
+        source: io::Error,
+    },
+
+    /// The registry does not take the credentials, or there are none and it asks for some.
+    #[error("{registry} refuses the sign-in: {detail}")]
+    #[non_exhaustive]
+    SignIn {
+        /// The registry's host.
+        registry: String,
+        /// Why, and what to do.
+        detail: String,
+    },
+
+    /// A request or its answer got lost on the way.
+    #[error("{what}: {kind}")]
+    #[non_exhaustive]
+    Transport {
+        /// What was being done.
+        what: String,
+        /// Where on the way.
+        kind: TransportKind,
+        /// The cause, as the HTTP library tells it, without the address.
+        source: Option<Box<dyn std::error::Error + Send + Sync>>,
+    },
+
+    /// The registry answered with an error.
+    #[error(transparent)]
+    Registry(Box<RegistryError>),
+
+    /// The registry said yes, and what came with it is not what the specification promises.
+    #[error("{what}: the registry's answer is not usable: {detail}")]
+    #[non_exhaustive]
+    Protocol {
+        /// What was being done.
+        what: String,
+        /// What is wrong with the answer.
+        detail: String,
+    },
+
+    /// Content does not have the digest that it should have.
+    #[error("{what}: the content has the digest {found}, not {expected}")]
+    #[non_exhaustive]
+    Digest {
+        /// What the content is.
+        what: String,
+        /// The digest that was announced.
+        expected: String,
+        /// The digest that the bytes have.
+        found: String,
+    },
+
+    /// Several attempts, and every one failed. Predicates look through to the last.
+    #[error("gave up after {attempts} attempts")]
+    #[non_exhaustive]
+    Exhausted {
+        /// How many attempts there were.
+        attempts: u32,
+        /// What the last one ended with.
+        source: Box<Error>,
+    },
+}
+
+/// Where a request or its answer got lost.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum TransportKind {
+    /// No connection: wrong address, no network, refused, or a certificate that is not trusted.
+    Connect,
+    /// Nothing moved for longer than the idle limit.
+    Stalled,
+    /// The connection broke.
+    Interrupted,
+}
+
+impl fmt::Display for TransportKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Connect => "cannot connect to the registry",
+            Self::Stalled => "nothing moved for too long",
+            Self::Interrupted => "the connection broke",
+        })
+    }
+}
+
+/// An error that the registry answered with.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct RegistryError {
+    /// What was being done.
+    pub what: String,
+    /// The HTTP status.
+    pub status: u16,
+    /// The registry's error code, such as `MANIFEST_UNKNOWN`, where it sent one.
+    pub code: Option<String>,
+    /// The registry's message, where it sent one; shortened, control characters removed.
+    pub message: Option<String>,
+    /// How long the registry asks to wait.
+    pub retry_after: Option<Duration>,
+}
+
+impl fmt::Display for RegistryError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: the registry answered {}", self.what, self.status)?;
+        if let Some(code) = &self.code {
+            write!(f, " {code}")?;
+        }
+        match &self.message {
+            Some(message) => write!(f, ": {message}"),
+            None => Ok(()),
+        }
+    }
+}
+
+impl std::error::Error for RegistryError {}
+
+impl Error {
+    pub(crate) fn source(path: impl Into<PathBuf>, detail: impl Into<String>) -> Self {
+        Self::Source { path: path.into(), detail: detail.into() }
+    }
+
+    pub(crate) fn io(path: impl Into<PathBuf>, action: &'static str, source: io::Error) -> Self {
+        Self::Io { path: path.into(), action, source }
+    }
+
+    pub(crate) fn protocol(what: impl Into<String>, detail: impl Into<String>) -> Self {
+        Self::Protocol { what: what.into(), detail: detail.into() }
+    }
+
+    /// Sorts what the HTTP library reports; the address is left out, for its query may hold a secret.
+    pub(crate) fn transport(what: impl Into<String>, error: reqwest::Error) -> Self {
+        let kind = match () {
+            () if error.is_connect() => TransportKind::Connect,
+            () if error.is_timeout() => TransportKind::Stalled,
+            () => TransportKind::Interrupted,
+        };
+        Self::Transport { what: what.into(), kind, source: Some(Box::new(error.without_url())) }
+    }
+
+    /// A blocking task that ended by itself; only a panic in it does that.
+    pub(crate) fn task(error: &tokio::task::JoinError) -> Self {
+        Self::Invalid(format!("a worker of the transfer ended early: {error}"))
+    }
+
+    /// The registry's error, if that is what it is.
+    pub fn registry(&self) -> Option<&RegistryError> {
+        match self {
+            Self::Registry(error) => Some(error),
+            Self::Exhausted { source, .. } => source.registry(),
+            _ => None,
+        }
+    }
+
+    /// The HTTP status of the registry's error.
+    pub fn status(&self) -> Option<u16> {
+        self.registry().map(|error| error.status)
+    }
+
+    /// What was asked for does not exist, as far as the registry lets us see.
+    pub fn is_not_found(&self) -> bool {
+        self.status() == Some(404)
+    }
+
+    /// The credentials are missing, wrong, or do not suffice.
+    pub fn is_sign_in(&self) -> bool {
+        match self {
+            Self::SignIn { .. } => true,
+            Self::Exhausted { source, .. } => source.is_sign_in(),
+            _ => matches!(self.status(), Some(401 | 403)),
+        }
+    }
+
+    /// The request or its answer got lost.
+    pub fn is_transport(&self) -> bool {
+        match self {
+            Self::Transport { .. } => true,
+            Self::Exhausted { source, .. } => source.is_transport(),
+            _ => false,
+        }
+    }
+}

@@ -1,0 +1,253 @@
+//! Requests to one registry: signed, repeated where that is safe, never redirected unseen.
+
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+use std::time::Duration;
+
+use bytes::Bytes;
+use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderName, LOCATION};
+use reqwest::{Method, Response, StatusCode};
+use url::Url;
+
+use crate::answer::failure;
+use crate::auth::{Auth, Scope, is_loopback};
+use crate::clock::Clock;
+use crate::error::{Error, Result, TransportKind};
+use crate::progress::{Event, Observer};
+use crate::retry::{RetryPolicy, is_passing};
+
+/// Redirects that a download may take.
+const REDIRECTS: usize = 5;
+
+/// How patient a transfer is; the one place that waits.
+#[derive(Clone)]
+pub(crate) struct Patience {
+    pub(crate) policy: RetryPolicy,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) observer: Observer,
+    /// Longest time without any movement.
+    pub(crate) idle: Duration,
+}
+
+impl Patience {
+    /// Waits before the next attempt, or says that there should be none.
+    pub(crate) async fn again(&self, attempt: u32, error: &Error) -> bool {
+        let Some(wait) = self.policy.decide(attempt, error, fastrand::f64()) else { return false };
+        (self.observer)(&Event::Retry { cause: error.to_string(), wait });
+        tracing::debug!(%error, ?wait, "trying again");
+        self.clock.sleep(wait).await;
+        true
+    }
+
+    /// The error of the last attempt, with their number where there were several.
+    pub(crate) fn exhausted(attempts: u32, error: Error) -> Error {
+        if attempts > 1 && is_passing(&error) {
+            return Error::Exhausted { attempts, source: Box::new(error) };
+        }
+        error
+    }
+
+    pub(crate) fn stalled(what: impl Into<String>) -> Error {
+        Error::Transport { what: what.into(), kind: TransportKind::Stalled, source: None }
+    }
+}
+
+/// What was found out about a registry while talking to it.
+#[derive(Default)]
+pub(crate) struct Learned {
+    /// A POST with the whole blob was not taken.
+    pub(crate) no_single_post: std::sync::atomic::AtomicBool,
+    /// A PATCH was not taken.
+    pub(crate) no_chunks: std::sync::atomic::AtomicBool,
+    /// A PATCH without a length was not taken.
+    pub(crate) no_streams: std::sync::atomic::AtomicBool,
+    /// The longest body to send; 0 stands for no limit.
+    pub(crate) body_cap: AtomicU64,
+}
+
+/// One registry.
+pub(crate) struct Registry {
+    pub(crate) base: Url,
+    pub(crate) name: String,
+    pub(crate) auth: Auth,
+    pub(crate) http: reqwest::Client,
+    pub(crate) patience: Patience,
+    pub(crate) learned: Learned,
+}
+
+/// A request that can be sent more than once.
+#[derive(Clone, Debug)]
+pub(crate) struct Request {
+    pub(crate) what: String,
+    pub(crate) method: Method,
+    pub(crate) url: Url,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: Bytes,
+}
+
+impl Request {
+    pub(crate) fn new(what: impl Into<String>, method: Method, url: Url) -> Self {
+        Self { what: what.into(), method, url, headers: HeaderMap::new(), body: Bytes::new() }
+    }
+
+    /// Adds a header; a value that is none is a mistake of this crate and is left out.
+    pub(crate) fn header(mut self, name: HeaderName, value: &str) -> Self {
+        if let Ok(value) = value.parse() {
+            self.headers.insert(name, value);
+        }
+        self
+    }
+
+    pub(crate) fn body(self, body: Bytes) -> Self {
+        Self { body, ..self }
+    }
+}
+
+impl Registry {
+    /// An address below `/v2/`. `path` is made of validated parts only.
+    pub(crate) fn url(&self, path: &str) -> Url {
+        let mut url = self.base.clone();
+        url.set_path(&format!("/v2/{path}"));
+        url
+    }
+
+    /// Sends, signs and repeats. Any answer that is not a passing failure is returned, good or bad.
+    pub(crate) async fn send(&self, scope: &Scope, request: &Request) -> Result<Response> {
+        let mut attempt = 1;
+        loop {
+            let error = match self.send_once(scope, request, None).await {
+                Ok(response) => {
+                    let status = response.status();
+                    let passing = matches!(status.as_u16(), 408 | 429 | 500 | 502..=504);
+                    if !passing {
+                        return Ok(response);
+                    }
+                    failure(&self.patience, request.what.clone(), response).await
+                }
+                Err(error) => error,
+            };
+            if !self.patience.again(attempt, &error).await {
+                return Err(Patience::exhausted(attempt, error));
+            }
+            attempt += 1;
+        }
+    }
+
+    /// Sends once, signed; a 401 leads to a new signature and another go, unless the body is a stream,
+    /// which cannot be sent twice: then the next signature is prepared and the 401 returned.
+    pub(crate) async fn send_once(
+        &self,
+        scope: &Scope,
+        request: &Request,
+        mut stream: Option<reqwest::Body>,
+    ) -> Result<Response> {
+        let ours = same_origin(&request.url, &self.base);
+        let mut goes = 0;
+        loop {
+            let signature = if ours { self.auth.sign(scope).await? } else { None };
+            let mut headers = request.headers.clone();
+            if let Some(signature) = &signature {
+                headers.insert(AUTHORIZATION, signature.header.clone());
+            }
+            let is_stream = stream.is_some();
+            let body = stream.take().unwrap_or_else(|| request.body.clone().into());
+            let sending = self
+                .http
+                .request(request.method.clone(), request.url.clone())
+                .headers(headers)
+                .body(body)
+                .send();
+            // Whoever sends a stream watches it; the wait for an answer is part of that.
+            let response = if is_stream {
+                sending.await
+            } else {
+                let limited = tokio::time::timeout(self.patience.idle, sending).await;
+                limited.map_err(|_| Patience::stalled(&request.what))?
+            };
+            let response = response.map_err(|error| Error::transport(&request.what, error))?;
+            if response.status() != StatusCode::UNAUTHORIZED || !ours {
+                return Ok(response);
+            }
+            goes += 1;
+            if goes == 3 {
+                return Err(self.auth.refuse());
+            }
+            self.auth.refused(scope, response.headers(), signature.as_ref()).await?;
+            if is_stream {
+                return Ok(response);
+            }
+        }
+    }
+
+    /// Like `send` for a download: redirects are followed, without the credentials when they lead
+    /// elsewhere, and never from https to http.
+    pub(crate) async fn download(&self, scope: &Scope, request: &Request) -> Result<Response> {
+        let mut request = request.clone();
+        for _ in 0..=REDIRECTS {
+            let response = self.send(scope, &request).await?;
+            if !matches!(response.status().as_u16(), 301 | 302 | 303 | 307 | 308) {
+                return Ok(response);
+            }
+            request.url = location(&request, response.headers())?;
+        }
+        Err(Error::protocol(&request.what, "too many redirects"))
+    }
+}
+
+/// Where the registry says that it goes on. It may be relative and may have a query.
+pub(crate) fn location(request: &Request, headers: &HeaderMap) -> Result<Url> {
+    let wrong = |why: &str| Error::protocol(&request.what, why);
+    let text = headers
+        .get(LOCATION)
+        .and_then(|value| value.to_str().ok())
+        .ok_or_else(|| wrong("there is no Location in it"))?;
+    let mut url = request.url.join(text).map_err(|_| wrong("its Location cannot be understood"))?;
+    if !matches!(url.scheme(), "http" | "https") {
+        return Err(wrong("its Location is not http"));
+    }
+    // A registry behind a proxy that ends TLS may know itself by http only.
+    if url.scheme() == "http" && request.url.scheme() == "https" {
+        if url.host_str() != request.url.host_str() || url.port().is_some() {
+            return Err(wrong("its Location leads from https to http"));
+        }
+        let _ = url.set_scheme("https");
+        let _ = url.set_port(request.url.port());
+    }
+    if url.scheme() == "http" && !is_loopback(&url) && url.host_str() != request.url.host_str() {
+        return Err(wrong("its Location leads to another host without TLS"));
+    }
+    Ok(url)
+}
+
+fn same_origin(a: &Url, b: &Url) -> bool {
+    a.scheme() == b.scheme()
+        && a.host_str() == b.host_str()
+        && a.port_or_known_default() == b.port_or_known_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_location_may_be_relative_and_keeps_its_query() {
+        let at = |base: &str, text: &str| {
+            let request = Request::new("x", Method::POST, base.parse().unwrap());
+            let mut headers = HeaderMap::new();
+            headers.insert(LOCATION, text.parse().unwrap());
+            location(&request, &headers).map(String::from)
+        };
+        let base = "https://h.io:444/v2/a/blobs/uploads/";
+        assert_eq!(
+            at(base, "/v2/a/blobs/uploads/1?_state=x%3D").unwrap(),
+            "https://h.io:444/v2/a/blobs/uploads/1?_state=x%3D"
+        );
+        assert_eq!(at(base, "1").unwrap(), "https://h.io:444/v2/a/blobs/uploads/1");
+        assert_eq!(at(base, "https://cdn.io/x?y").unwrap(), "https://cdn.io/x?y");
+        assert_eq!(at("https://h.io/v2/", "http://h.io/u").unwrap(), "https://h.io/u");
+        for bad in ["http://cdn.io/x", "http://h.io:80a/", "file:///etc/passwd", "http://h.io:8080/u"] {
+            assert!(at(base, bad).is_err(), "{bad}");
+        }
+        assert!(at("http://127.0.0.1:1/v2/", "http://10.0.0.1/").is_err());
+    }
+}

@@ -1,0 +1,45 @@
+#![doc = include_str!("../README.md")]
+
+mod answer;
+mod auth;
+mod cache;
+mod challenge;
+mod client;
+mod clock;
+mod credentials;
+mod digest;
+mod download;
+mod error;
+mod feed;
+mod http;
+mod manifest;
+mod pack;
+mod packed;
+mod place;
+mod progress;
+mod pull;
+mod push;
+mod reference;
+mod repository;
+mod resolve;
+mod retry;
+mod source;
+mod target;
+mod tls;
+mod upload;
+mod write_manifest;
+
+pub use client::{Client, ClientBuilder, DEFAULT_CONCURRENCY, DEFAULT_IDLE};
+pub use clock::{Clock, ManualClock, SystemClock};
+pub use credentials::Credentials;
+pub use digest::Digest;
+pub use error::{Error, RegistryError, Result, TransportKind};
+pub use manifest::MANIFEST_CAP;
+pub use pack::Compression;
+pub use progress::{Event, Moved, Observer, PlannedBlob};
+pub use pull::{Pull, PullReport, Pulled};
+pub use push::{Push, PushReport, Pushed};
+pub use reference::Reference;
+pub use retry::RetryPolicy;
+pub use source::{Image, Source};
+pub use target::Target;

@@ -1,0 +1,180 @@
+//! Manifests and indexes: read, never rewritten.
+
+use bytes::Bytes;
+use oci_spec::image::{ImageIndex, ImageManifest};
+use serde::Deserialize;
+use serde::de::IgnoredAny;
+
+use crate::digest::{Digest, shown};
+use crate::error::Result;
+
+/// Longest manifest or index, in bytes. Registries must take this much, and take little more.
+pub const MANIFEST_CAP: u64 = 4 * 1024 * 1024;
+
+/// Most manifests of one image, all platforms and attestations counted.
+pub(crate) const MANIFESTS_CAP: usize = 4096;
+/// Most bytes of all of them together: they are held in memory.
+pub(crate) const MANIFESTS_BYTES_CAP: usize = 16 * 1024 * 1024;
+
+pub(crate) const DOCKER_MANIFEST: &str = "application/vnd.docker.distribution.manifest.v2+json";
+pub(crate) const DOCKER_INDEX: &str = "application/vnd.docker.distribution.manifest.list.v2+json";
+pub(crate) const OCI_MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
+pub(crate) const OCI_INDEX: &str = "application/vnd.oci.image.index.v1+json";
+
+/// A piece of content that a manifest names.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Named {
+    pub(crate) digest: Digest,
+    pub(crate) size: u64,
+    pub(crate) media_type: String,
+    /// It lives elsewhere; registries need not have it.
+    pub(crate) is_foreign: bool,
+    /// `os/architecture[/variant]`
+    pub(crate) platform: Option<String>,
+}
+
+/// A manifest's bytes and what is in them.
+#[derive(Clone, Debug)]
+pub(crate) struct Manifest {
+    pub(crate) digest: Digest,
+    pub(crate) media_type: String,
+    pub(crate) bytes: Bytes,
+    pub(crate) content: Content,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) enum Content {
+    Image { config: Named, layers: Vec<Named> },
+    Index { manifests: Vec<Named> },
+}
+
+/// The fields by which the kinds are told apart.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Probe {
+    media_type: Option<String>,
+    manifests: Option<IgnoredAny>,
+    layers: Option<IgnoredAny>,
+    fs_layers: Option<IgnoredAny>,
+}
+
+impl Manifest {
+    /// Reads a manifest. `announced` is the media type that came with it. The error is a sentence
+    /// without a subject.
+    pub(crate) fn parse(bytes: Bytes, announced: Option<&str>) -> Result<Self, String> {
+        let json = |error: serde_json::Error| {
+            format!("the manifest is not as specified: {}", shown(&error.to_string()))
+        };
+        let probe: Probe = serde_json::from_slice(&bytes).map_err(json)?;
+        if probe.fs_layers.is_some() {
+            return Err(
+                "docker's schema 1 is not supported; push the image anew with a current docker".into()
+            );
+        }
+        let is_index = match (probe.manifests.is_some(), probe.layers.is_some()) {
+            (true, false) => true,
+            (false, true) => false,
+            (true, true) => return Err("the manifest claims to be an image and an index at once".into()),
+            (false, false) => return Err("it is neither the manifest of an image nor an index".into()),
+        };
+        let content = if is_index {
+            let index: ImageIndex = serde_json::from_slice(&bytes).map_err(json)?;
+            Content::Index { manifests: index.manifests().iter().map(named).collect::<Result<_, _>>()? }
+        } else {
+            let manifest: ImageManifest = serde_json::from_slice(&bytes).map_err(json)?;
+            let layers = manifest.layers().iter().map(named).collect::<Result<_, _>>()?;
+            Content::Image { config: named(manifest.config())?, layers }
+        };
+        let known = |media_type: &str| match media_type {
+            OCI_INDEX | DOCKER_INDEX => Some(true),
+            OCI_MANIFEST | DOCKER_MANIFEST => Some(false),
+            _ => None,
+        };
+        let announced = announced.filter(|announced| known(announced).is_some());
+        let media_type = match (probe.media_type, announced) {
+            (Some(own), _) if known(&own) == Some(is_index) => own,
+            (Some(own), _) => {
+                return Err(format!("the media type `{}` does not fit the manifest", shown(&own)));
+            }
+            (None, Some(announced)) if known(announced) == Some(is_index) => announced.to_owned(),
+            (None, Some(_)) => return Err("the announced media type does not fit the manifest".into()),
+            (None, None) => if is_index { OCI_INDEX } else { OCI_MANIFEST }.to_owned(),
+        };
+        Ok(Self { digest: Digest::of(&bytes), media_type, bytes, content })
+    }
+
+    /// The blobs that the image consists of; none for an index.
+    pub(crate) fn blobs(&self) -> impl Iterator<Item = &Named> {
+        let (config, layers) = match &self.content {
+            Content::Image { config, layers } => (Some(config), layers.as_slice()),
+            Content::Index { .. } => (None, [].as_slice()),
+        };
+        layers.iter().chain(config)
+    }
+}
+
+fn named(descriptor: &oci_spec::image::Descriptor) -> Result<Named, String> {
+    Ok(Named {
+        digest: Digest::try_from(descriptor.digest()).map_err(|error| error.to_string())?,
+        size: descriptor.size(),
+        media_type: descriptor.media_type().to_string(),
+        is_foreign: descriptor.urls().as_ref().is_some_and(|urls| !urls.is_empty()),
+        platform: descriptor.platform().as_ref().map(|platform| {
+            let mut text = format!("{}/{}", platform.os(), platform.architecture());
+            if let Some(variant) = platform.variant() {
+                text.push('/');
+                text.push_str(variant);
+            }
+            text
+        }),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const D: &str = "sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
+
+    fn image(extra: &str) -> Bytes {
+        format!(
+            r#"{{"schemaVersion":2,{extra}"config":{{"mediaType":"a/b","digest":"{D}","size":1}},"layers":[{{"mediaType":"c/d","digest":"{D}","size":2,"urls":["https://x"]}}]}}"#
+        )
+        .into()
+    }
+
+    #[test]
+    fn an_image_is_read_and_its_bytes_are_kept() {
+        let manifest = Manifest::parse(image(""), Some(DOCKER_MANIFEST)).unwrap();
+        assert_eq!(manifest.media_type, DOCKER_MANIFEST);
+        assert_eq!(manifest.bytes, image(""));
+        let blobs: Vec<_> = manifest.blobs().map(|blob| (blob.size, blob.is_foreign)).collect();
+        assert_eq!(blobs, [(2, true), (1, false)]);
+        assert_eq!(Manifest::parse(image(""), None).unwrap().media_type, OCI_MANIFEST);
+        assert_eq!(Manifest::parse(image(""), Some("text/plain")).unwrap().media_type, OCI_MANIFEST);
+    }
+
+    #[test]
+    fn what_is_two_things_or_none_is_refused() {
+        let own = |media_type: &str| image(&format!(r#""mediaType":"{media_type}","#));
+        for bytes in [
+            image(r#""manifests":[],"#),
+            own(OCI_INDEX),
+            own("application/json"),
+            image(r#""fsLayers":[],"#),
+            Bytes::from_static(b"{}"),
+            Bytes::from_static(b"[]"),
+            Bytes::from_static(b"{\"layers\":[],\"schemaVersion\":2}"),
+            Bytes::from(String::from_utf8(image("").to_vec()).unwrap().replace("sha256:", "sha256:../")),
+            Bytes::from(String::from_utf8(image("").to_vec()).unwrap().replace("\"size\":1", "\"size\":-1")),
+            Bytes::from("[".repeat(1_000_000)),
+        ] {
+            assert!(
+                Manifest::parse(bytes.clone(), None).is_err(),
+                "{:?}",
+                bytes.slice(..bytes.len().min(80))
+            );
+        }
+        assert!(Manifest::parse(image(""), Some(OCI_INDEX)).is_err());
+    }
+}

@@ -1,0 +1,160 @@
+//! Sends a plain layer compressed: read, compressed, hashed and sent in one pass.
+
+use std::io::Write;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use crate::cache::Cache;
+use crate::digest::Digest;
+use crate::error::{Error, Result};
+use crate::feed::{self, Feed, Stop};
+use crate::pack::{Compression, Packed, Packers};
+use crate::progress::Meter;
+use crate::repository::{Repository, Session, received, session};
+use crate::retry::is_passing;
+use crate::source::Data;
+use crate::upload::Upload;
+
+/// A plain layer and how it is to be compressed.
+#[derive(Clone)]
+pub(crate) struct PlainLayer {
+    pub(crate) data: Data,
+    pub(crate) digest: Digest,
+    pub(crate) how: Compression,
+    pub(crate) packers: Arc<Packers>,
+    pub(crate) meter: Meter,
+}
+
+/// How the one pass ended.
+enum Outcome {
+    Done(Packed),
+    /// It did not work out; the upload may be taken up again.
+    Spool(Option<Session>),
+}
+
+impl PlainLayer {
+    /// Sends the layer; returns what it became, and the bytes that went over the wire.
+    ///
+    /// The digest is known only at the end, so the length cannot be announced. Where a registry does not
+    /// take that, or the connection breaks, the compressed layer is written to a temporary file, and the
+    /// upload goes on from there: the bytes are the same each time.
+    pub(crate) async fn send(&self, repository: Repository<'_>, cache: &Cache) -> Result<(Packed, u64)> {
+        let sent = Arc::new(AtomicU64::new(0));
+        let session = match self.stream(repository, &sent).await? {
+            Outcome::Done(packed) => return Ok((packed, sent.load(Ordering::Relaxed))),
+            Outcome::Spool(session) => session,
+        };
+        let (file, packed) = self.spool(cache).await?;
+        let data = Data::File { path: file.path().into(), offset: 0, len: packed.size };
+        let resync = session.is_some();
+        let upload = Upload::new(repository, &packed.digest, &data).session(session);
+        let wire = sent.load(Ordering::Relaxed) + upload.run(resync).await?;
+        Ok((packed, wire))
+    }
+
+    async fn stream(&self, repository: Repository<'_>, sent: &Arc<AtomicU64>) -> Result<Outcome> {
+        let learned = &repository.registry.learned;
+        let refused = || {
+            learned.no_streams.load(Ordering::Relaxed)
+                || learned.no_chunks.load(Ordering::Relaxed)
+                || learned.body_cap.load(Ordering::Relaxed) != 0
+        };
+        // A second go for a token that ended meanwhile; it has been renewed then.
+        for _ in 0..2 {
+            if refused() {
+                break;
+            }
+            let opened = repository.open(&self.digest).await?;
+            let request = repository.upload(&opened, &self.digest, false);
+            let layer = self.clone();
+            let pieces = Feed::spawn(move |inlet| {
+                layer.packers.pack(
+                    &layer.data,
+                    &layer.digest,
+                    layer.how,
+                    &|read| layer.meter.done(read),
+                    &mut |piece| Ok(inlet.put(piece)?),
+                )
+            });
+            let answer =
+                feed::send(repository.registry, &repository.scope(), &request, pieces, sent, None).await;
+            let streamed = match answer {
+                Ok(streamed) => streamed,
+                Err(error @ Error::Transport { .. }) => {
+                    return self.after(repository, Some(opened), error).await;
+                }
+                Err(error) => return Err(error),
+            };
+            let response = streamed.response;
+            match response.status().as_u16() {
+                200..=299 => {
+                    let packed = streamed.result.await;
+                    let packed = packed
+                        .map_err(|_| Error::protocol(&request.what, "it came before the end of the layer"))?;
+                    let next = session(&request, response.headers())?;
+                    if received(response.headers()).is_some_and(|received| received != packed.size) {
+                        return Ok(Outcome::Spool(Some(next)));
+                    }
+                    return self.finish(repository, next, packed).await;
+                }
+                401 => {}
+                400 | 404 | 405 | 411 | 413 | 415 | 501 => {
+                    learned.no_streams.store(true, Ordering::Relaxed);
+                    break;
+                }
+                _ => {
+                    let error = repository.fail(request.what, response).await;
+                    return self.after(repository, Some(opened), error).await;
+                }
+            }
+        }
+        Ok(Outcome::Spool(None))
+    }
+
+    /// After a failure that may pass, the rest goes out from a temporary file.
+    async fn after(
+        &self,
+        repository: Repository<'_>,
+        session: Option<Session>,
+        error: Error,
+    ) -> Result<Outcome> {
+        match repository.registry.patience.again(1, &error).await {
+            true => Ok(Outcome::Spool(session)),
+            false => Err(error),
+        }
+    }
+
+    async fn finish(&self, repository: Repository<'_>, session: Session, packed: Packed) -> Result<Outcome> {
+        match repository.close(&session, &packed.digest).await {
+            Ok(()) => Ok(Outcome::Done(packed)),
+            // Whether it was taken, and how much of it, is found out on the other way.
+            Err(error) if is_passing(&error) => self.after(repository, Some(session), error).await,
+            Err(error) => Err(error),
+        }
+    }
+
+    async fn spool(&self, cache: &Cache) -> Result<(tempfile::NamedTempFile, Packed)> {
+        let (layer, folder) = (self.clone(), cache.scratch());
+        // Gone when nobody waits for the file any more.
+        let waiting = Arc::new(());
+        let wanted = Arc::downgrade(&waiting);
+        let work = move || {
+            let failed = |error| Error::io(&folder, "write a temporary file in it", error);
+            let mut file = tempfile::NamedTempFile::new_in(&folder).map_err(failed)?;
+            let packed = layer.packers.pack(&layer.data, &layer.digest, layer.how, &|_| {}, &mut |piece| {
+                if wanted.strong_count() == 0 {
+                    return Err(Stop::Closed);
+                }
+                file.write_all(&piece).map_err(|error| Stop::Failed(failed(error)))
+            });
+            match packed {
+                Ok(packed) => Ok((file, packed)),
+                Err(Stop::Failed(error)) => Err(error),
+                Err(Stop::Closed) => Err(Error::Invalid("the compression was given up".into())),
+            }
+        };
+        let spooled = tokio::task::spawn_blocking(work).await;
+        drop(waiting);
+        spooled.map_err(|error| Error::task(&error))?
+    }
+}

@@ -1,0 +1,206 @@
+//! The registry's requests, one method each.
+
+use bytes::Bytes;
+use reqwest::header::{CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, HeaderName, RANGE};
+use reqwest::{Method, Response};
+use url::Url;
+
+use crate::answer::failure;
+use crate::auth::Scope;
+use crate::digest::Digest;
+use crate::error::{Error, Result};
+use crate::http::{Registry, Request, location};
+use crate::manifest::Manifest;
+
+pub(crate) const OCTETS: &str = "application/octet-stream";
+const CONTENT_DIGEST: HeaderName = HeaderName::from_static("docker-content-digest");
+const MIN_CHUNK: HeaderName = HeaderName::from_static("oci-chunk-min-length");
+
+/// A repository that is pushed to.
+#[derive(Clone, Copy)]
+pub(crate) struct Repository<'a> {
+    pub(crate) registry: &'a Registry,
+    pub(crate) name: &'a str,
+}
+
+/// An upload that the registry has opened.
+#[derive(Clone, Debug)]
+pub(crate) struct Session {
+    pub(crate) url: Url,
+    /// Chunks must not be shorter, but for the last.
+    pub(crate) min_chunk: u64,
+}
+
+/// The answer to a mount.
+pub(crate) enum Mount {
+    Done,
+    /// The registry would rather have the bytes.
+    Opened(Session),
+    Refused,
+}
+
+impl Repository<'_> {
+    pub(crate) fn scope(&self) -> Scope {
+        Scope::push(self.name)
+    }
+
+    fn what(&self, verb: &str, thing: &str) -> String {
+        format!("{verb} {thing} in {}/{}", self.registry.name, self.name)
+    }
+
+    pub(crate) async fn fail(&self, what: String, response: Response) -> Error {
+        failure(&self.registry.patience, what, response).await
+    }
+
+    /// Whether the repository has a blob of that size.
+    pub(crate) async fn has(&self, digest: &Digest, size: u64) -> Result<bool> {
+        let url = self.registry.url(&format!("{}/blobs/{digest}", self.name));
+        let request = Request::new(self.what("look for", digest.short()), Method::HEAD, url);
+        let response = self.registry.send(&self.scope(), &request).await?;
+        match response.status().as_u16() {
+            200 => Ok(number(response.headers(), CONTENT_LENGTH).is_none_or(|length| length == size)),
+            // It is there, in some storage behind the registry.
+            302 | 307 => Ok(true),
+            404 => Ok(false),
+            _ => Err(self.fail(request.what, response).await),
+        }
+    }
+
+    /// Asks the registry to take a blob over from another of its repositories.
+    pub(crate) async fn mount(&self, digest: &Digest, from: &str) -> Result<Mount> {
+        let mut url = self.registry.url(&format!("{}/blobs/uploads/", self.name));
+        url.query_pairs_mut().append_pair("mount", digest.as_str()).append_pair("from", from);
+        let request = Request::new(self.what("mount", digest.short()), Method::POST, url);
+        let scope = self.scope().and_pull(from);
+        // Somebody who may push here need not be allowed to read there: then the bytes are sent.
+        let response = match self.registry.send(&scope, &request).await {
+            Err(error) if error.is_sign_in() => return Ok(Mount::Refused),
+            answer => answer?,
+        };
+        Ok(match response.status().as_u16() {
+            201 => Mount::Done,
+            202 => Mount::Opened(session(&request, response.headers())?),
+            _ => Mount::Refused,
+        })
+    }
+
+    /// Opens an upload.
+    pub(crate) async fn open(&self, digest: &Digest) -> Result<Session> {
+        let url = self.registry.url(&format!("{}/blobs/uploads/", self.name));
+        let request = Request::new(self.what("begin the upload of", digest.short()), Method::POST, url);
+        let response = self.registry.send(&self.scope(), &request).await?;
+        match response.status().as_u16() {
+            202 => session(&request, response.headers()),
+            _ => Err(self.fail(request.what, response).await),
+        }
+    }
+
+    /// The whole of a small blob in one request. `Some` if the registry only opened an upload.
+    pub(crate) async fn post_whole(&self, digest: &Digest, bytes: Bytes) -> Result<Option<Session>> {
+        let mut url = self.registry.url(&format!("{}/blobs/uploads/", self.name));
+        url.query_pairs_mut().append_pair("digest", digest.as_str());
+        let request = Request::new(self.what("send", digest.short()), Method::POST, url)
+            .header(CONTENT_TYPE, OCTETS)
+            .body(bytes);
+        let response = self.registry.send(&self.scope(), &request).await?;
+        match response.status().as_u16() {
+            201 => {
+                check_digest(&request.what, &response, digest)?;
+                Ok(None)
+            }
+            202 => Ok(Some(session(&request, response.headers())?)),
+            _ => Err(self.fail(request.what, response).await),
+        }
+    }
+
+    /// A part of an upload, or, with `digest`, the request that ends it.
+    pub(crate) fn upload(&self, session: &Session, digest: &Digest, is_last: bool) -> Request {
+        let mut url = session.url.clone();
+        let method = if is_last {
+            url.query_pairs_mut().append_pair("digest", digest.as_str());
+            Method::PUT
+        } else {
+            Method::PATCH
+        };
+        Request::new(self.what("send", digest.short()), method, url).header(CONTENT_TYPE, OCTETS)
+    }
+
+    /// Ends an upload whose bytes are all there.
+    pub(crate) async fn close(&self, session: &Session, digest: &Digest) -> Result<()> {
+        let request = self.upload(session, digest, true).header(CONTENT_LENGTH, "0");
+        let response = self.registry.send_once(&self.scope(), &request, None).await?;
+        self.closed(request.what, response, digest).await
+    }
+
+    /// Whether the answer to the last request of an upload says that the blob is there.
+    pub(crate) async fn closed(&self, what: String, response: Response, digest: &Digest) -> Result<()> {
+        match response.status().as_u16() {
+            200 | 201 | 204 => check_digest(&what, &response, digest),
+            _ => Err(self.fail(what, response).await),
+        }
+    }
+
+    /// How far an upload got; `None` if the registry has lost it.
+    pub(crate) async fn progress(
+        &self,
+        session: &Session,
+        digest: &Digest,
+    ) -> Result<Option<(Session, u64)>> {
+        let request = Request::new(self.what("resume", digest.short()), Method::GET, session.url.clone());
+        let response = self.registry.send(&self.scope(), &request).await?;
+        if !response.status().is_success() {
+            return Ok(None);
+        }
+        let url = location(&request, response.headers()).unwrap_or_else(|_| session.url.clone());
+        Ok(received(response.headers()).map(|offset| (Session { url, ..session.clone() }, offset)))
+    }
+
+    /// Puts a manifest, its bytes as they are.
+    pub(crate) async fn put_manifest(&self, target: &str, manifest: &Manifest) -> Result<()> {
+        let url = self.registry.url(&format!("{}/manifests/{target}", self.name));
+        let request = Request::new(self.what("put the manifest", target), Method::PUT, url)
+            .header(CONTENT_TYPE, &manifest.media_type)
+            .body(manifest.bytes.clone());
+        let response = self.registry.send(&self.scope(), &request).await?;
+        match response.status().as_u16() {
+            200..=202 => check_digest(&request.what, &response, &manifest.digest),
+            _ => Err(self.fail(request.what, response).await),
+        }
+    }
+}
+
+pub(crate) fn session(request: &Request, headers: &HeaderMap) -> Result<Session> {
+    Ok(Session { url: location(request, headers)?, min_chunk: number(headers, MIN_CHUNK).unwrap_or(0) })
+}
+
+/// How many bytes the registry has. Registries write `0-0` for none; for a single byte it is then sent
+/// again, and what comes of it is sorted out like any other disagreement.
+pub(crate) fn received(headers: &HeaderMap) -> Option<u64> {
+    let text = headers.get(RANGE)?.to_str().ok()?;
+    let (first, last) = text.trim_start_matches("bytes=").split_once('-')?;
+    match (first.parse().ok()?, last.parse().ok()?) {
+        (0_u64, 0_u64) => Some(0),
+        (0, last) => last.checked_add(1),
+        _ => None,
+    }
+}
+
+pub(crate) fn number(headers: &HeaderMap, name: HeaderName) -> Option<u64> {
+    headers.get(name)?.to_str().ok()?.parse().ok()
+}
+
+/// Compares what the registry says that it stored with what it should have stored.
+pub(crate) fn check_digest(what: &str, response: &Response, expected: &Digest) -> Result<()> {
+    let stated = response.headers().get(CONTENT_DIGEST).and_then(|value| value.to_str().ok());
+    match stated.map(str::parse::<Digest>) {
+        // Another algorithm's digest cannot be compared.
+        Some(Ok(found)) if found.algorithm() == expected.algorithm() && found != *expected => {
+            Err(Error::Digest {
+                what: what.to_owned(),
+                expected: expected.to_string(),
+                found: found.to_string(),
+            })
+        }
+        _ => Ok(()),
+    }
+}

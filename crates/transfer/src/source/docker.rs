@@ -1,0 +1,115 @@
+//! Archives of `docker save`.
+
+use std::io::Read;
+use std::sync::Arc;
+
+use serde::Deserialize;
+
+use super::archive::{compression, within};
+use super::tree::{Data, Tree};
+use super::{Blob, Entry, Form, Image, Loaded};
+use crate::digest::{Digest, Hasher, shown};
+use crate::error::Result;
+use crate::manifest::MANIFEST_CAP;
+
+/// Longest image configuration, in bytes.
+const CONFIG_CAP: u64 = 8 * 1024 * 1024;
+
+/// An entry of `manifest.json`.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub(super) struct Saved {
+    config: String,
+    repo_tags: Option<Vec<String>>,
+    layers: Vec<String>,
+}
+
+/// As much of the configuration as is needed here.
+#[derive(Deserialize)]
+struct Config {
+    rootfs: RootFs,
+}
+
+#[derive(Deserialize)]
+struct RootFs {
+    #[serde(default)]
+    diff_ids: Vec<String>,
+}
+
+/// The images of an archive.
+pub(super) fn images(tree: &Arc<Tree>) -> Result<Vec<Image>> {
+    let saved: Vec<Saved> = serde_json::from_slice(&tree.read("manifest.json", MANIFEST_CAP)?)
+        .map_err(|error| tree.wrong(format!("`manifest.json`: {}", shown(&error.to_string()))))?;
+    Ok(saved
+        .into_iter()
+        .map(|saved| Image {
+            tree: tree.clone(),
+            names: saved.repo_tags.clone().unwrap_or_default(),
+            entry: Entry::Docker(saved),
+        })
+        .collect())
+}
+
+/// Finds the layers. Their digests come from the configuration; only a layer that is compressed already,
+/// and not named by its digest, is hashed here.
+pub(super) fn load(tree: &Arc<Tree>, saved: &Saved) -> Result<Loaded> {
+    let config_name = name(tree, &saved.config)?;
+    let config = tree.read(&config_name, CONFIG_CAP)?;
+    let parsed: Config = serde_json::from_slice(&config)
+        .map_err(|error| tree.wrong(format!("`{config_name}`: {}", shown(&error.to_string()))))?;
+    let plain = parsed.rootfs.diff_ids;
+    if plain.len() != saved.layers.len() {
+        return Err(tree.wrong(format!(
+            "the image has {} layers, and its configuration names {}",
+            saved.layers.len(),
+            plain.len()
+        )));
+    }
+    let mut blobs = Vec::with_capacity(plain.len() + 1);
+    for (layer, plain) in saved.layers.iter().zip(&plain) {
+        let layer = name(tree, layer)?;
+        let data = tree.need(&layer)?;
+        let mut first = Vec::with_capacity(4);
+        data.open(0)?.take(4).read_to_end(&mut first).map_err(|error| data.failed(error))?;
+        let compression = compression(&first);
+        let digest = match compression {
+            None => plain.parse().map_err(|error| tree.wrong(format!("`{config_name}`: {error}")))?,
+            Some(_) => packed_digest(&layer, &data)?,
+        };
+        blobs.push(Blob { digest, data, is_plain_layer: compression.is_none(), compression });
+    }
+    blobs.push(Blob {
+        digest: Digest::of(&config),
+        data: Data::Bytes(config),
+        is_plain_layer: false,
+        compression: None,
+    });
+    let layers = (0..plain.len()).collect();
+    Ok(Loaded { blobs, form: Form::Docker { config: plain.len(), layers } })
+}
+
+/// A name within the archive, made of what `manifest.json` says.
+fn name(tree: &Tree, text: &str) -> Result<String> {
+    within("", text).ok_or_else(|| {
+        tree.wrong(format!("`manifest.json` names `{}`, which leads out of the archive", shown(text)))
+    })
+}
+
+/// The digest of a compressed layer: from its name in the newer form of archive, where the registry
+/// verifies it, else from its content.
+fn packed_digest(name: &str, data: &Data) -> Result<Digest> {
+    let mut parts = name.rsplit('/');
+    if let (Some(hex), Some(algorithm)) = (parts.next(), parts.next())
+        && let Ok(digest) = format!("{algorithm}:{hex}").parse()
+    {
+        return Ok(digest);
+    }
+    let (mut hasher, mut reader) = (Hasher::sha256(), data.open(0)?);
+    let mut piece = vec![0; crate::feed::PIECE];
+    loop {
+        match reader.read(&mut piece).map_err(|error| data.failed(error))? {
+            0 => return Ok(hasher.finish()),
+            n => hasher.update(&piece[..n]),
+        }
+    }
+}

@@ -1,0 +1,151 @@
+//! OCI image layouts.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use oci_spec::image::{ImageIndex, OciLayout};
+
+use super::tree::Tree;
+use super::{Blob, Entry, Form, Image, Loaded};
+use crate::digest::{Digest, shown};
+use crate::error::Result;
+use crate::manifest::{Content, MANIFEST_CAP, MANIFESTS_BYTES_CAP, MANIFESTS_CAP, Manifest, Named};
+
+/// Indexes within indexes: no tool writes more than two.
+const DEPTH_CAP: usize = 8;
+
+const REF_NAME: &str = "org.opencontainers.image.ref.name";
+const CONTAINERD_NAME: &str = "io.containerd.image.name";
+
+fn index(tree: &Tree) -> Result<ImageIndex> {
+    let wrong = |name: &str, error: serde_json::Error| {
+        tree.wrong(format!("`{name}` is not as specified: {}", shown(&error.to_string())))
+    };
+    let marker: OciLayout = serde_json::from_slice(&tree.read("oci-layout", MANIFEST_CAP)?)
+        .map_err(|error| wrong("oci-layout", error))?;
+    if !marker.image_layout_version().starts_with("1.") {
+        return Err(
+            tree.wrong(format!("layout version {} is not known", shown(marker.image_layout_version())))
+        );
+    }
+    serde_json::from_slice(&tree.read("index.json", MANIFEST_CAP)?)
+        .map_err(|error| wrong("index.json", error))
+}
+
+/// The images that a layout names.
+pub(super) fn images(tree: &Arc<Tree>) -> Result<Vec<Image>> {
+    let index = index(tree)?;
+    index
+        .manifests()
+        .iter()
+        .map(|descriptor| {
+            let annotations = descriptor.annotations().as_ref();
+            let mut names: Vec<String> = [CONTAINERD_NAME, REF_NAME]
+                .iter()
+                .filter_map(|key| annotations.and_then(|all| all.get(*key)).cloned())
+                .collect();
+            names.dedup();
+            let named = Named {
+                digest: Digest::try_from(descriptor.digest())
+                    .map_err(|error| tree.wrong(error.to_string()))?,
+                size: descriptor.size(),
+                media_type: descriptor.media_type().to_string(),
+                is_foreign: false,
+                platform: None,
+            };
+            Ok(Image { tree: tree.clone(), entry: Entry::Layout(named), names })
+        })
+        .collect()
+}
+
+/// Whether the layers are plain tar files: then a docker archive's other side is the better source.
+pub(super) fn is_plain(tree: &Arc<Tree>) -> Result<bool> {
+    let mut layers = 0;
+    for image in images(tree)? {
+        let Entry::Layout(named) = &image.entry else { continue };
+        for manifest in manifests(tree, named)? {
+            if let Content::Image { layers: own, .. } = &manifest.content {
+                layers += own.len();
+                if own.iter().any(|layer| !layer.media_type.ends_with(".tar")) {
+                    return Ok(false);
+                }
+            }
+        }
+    }
+    Ok(layers > 0)
+}
+
+/// The manifests below a root, children first.
+fn manifests(tree: &Tree, root: &Named) -> Result<Vec<Manifest>> {
+    let (mut found, mut seen) = (Vec::new(), HashSet::new());
+    visit(tree, root, 0, &mut seen, &mut found)?;
+    Ok(found)
+}
+
+fn visit(
+    tree: &Tree,
+    named: &Named,
+    depth: usize,
+    seen: &mut HashSet<Digest>,
+    found: &mut Vec<Manifest>,
+) -> Result<()> {
+    if !seen.insert(named.digest.clone()) {
+        return Ok(());
+    }
+    let held: usize = found.iter().map(|manifest| manifest.bytes.len()).sum();
+    if depth > DEPTH_CAP || seen.len() > MANIFESTS_CAP || held > MANIFESTS_BYTES_CAP {
+        return Err(tree.wrong("its indexes are nested too deeply, or name too many or too long manifests"));
+    }
+    let name = named.digest.path();
+    let bytes = tree.read(&name, MANIFEST_CAP)?;
+    if bytes.len() as u64 != named.size {
+        return Err(tree.wrong(format!(
+            "`{name}` is {} bytes long, not {} as stated",
+            bytes.len(),
+            named.size
+        )));
+    }
+    let mut hasher = crate::digest::Hasher::of(&named.digest);
+    hasher.update(&bytes);
+    let digest = hasher.finish();
+    if digest != named.digest {
+        return Err(tree.wrong(format!("the content of `{name}` has another digest: {digest}")));
+    }
+    let mut manifest = Manifest::parse(bytes, Some(&named.media_type))
+        .map_err(|detail| tree.wrong(format!("`{name}`: {detail}")))?;
+    manifest.digest = digest;
+    if let Content::Index { manifests } = &manifest.content {
+        for child in manifests {
+            visit(tree, child, depth + 1, seen, found)?;
+        }
+    }
+    found.push(manifest);
+    Ok(())
+}
+
+/// Finds the blobs, and refuses what does not have the size that the manifest states.
+pub(super) fn load(tree: &Arc<Tree>, root: &Named) -> Result<Loaded> {
+    let manifests = manifests(tree, root)?;
+    let (mut blobs, mut seen) = (Vec::new(), HashSet::new());
+    for named in manifests.iter().flat_map(Manifest::blobs) {
+        if !seen.insert(&named.digest) {
+            continue;
+        }
+        let name = named.digest.path();
+        let data = match tree.find(&name)? {
+            Some(data) => data,
+            // It may be downloaded from elsewhere, and registries do not ask for it.
+            None if named.is_foreign => continue,
+            None => return Err(tree.wrong(format!("`{name}` is missing in it"))),
+        };
+        if data.len() != named.size {
+            return Err(tree.wrong(format!(
+                "`{name}` is {} bytes long, not {} as stated",
+                data.len(),
+                named.size
+            )));
+        }
+        blobs.push(Blob { digest: named.digest.clone(), data, is_plain_layer: false, compression: None });
+    }
+    Ok(Loaded { blobs, form: Form::Ready(manifests) })
+}

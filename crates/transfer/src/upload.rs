@@ -1,0 +1,270 @@
+//! Sends a blob whose digest is known, and takes it up again where it was cut off.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use bytes::Bytes;
+use reqwest::header::{CONTENT_LENGTH, CONTENT_RANGE};
+
+use crate::digest::Digest;
+use crate::error::{Error, Result};
+use crate::feed;
+use crate::http::{Patience, Request};
+use crate::progress::Meter;
+use crate::repository::{Repository, Session, received};
+use crate::retry::is_passing;
+use crate::source::Data;
+
+/// Blobs up to this size, in bytes, go out in one request.
+const SMALL: u64 = feed::PIECE as u64;
+/// The first size of body to try when a registry calls one too large, and the smallest.
+const CHUNK: u64 = 32 * 1024 * 1024;
+const CHUNK_MIN: u64 = 512 * 1024;
+
+/// One blob on its way.
+pub(crate) struct Upload<'a> {
+    repository: Repository<'a>,
+    digest: &'a Digest,
+    data: &'a Data,
+    meter: Option<Meter>,
+    session: Option<Session>,
+    /// What the registry has.
+    offset: u64,
+    /// The furthest that the registry ever was.
+    best: u64,
+    /// Failures since it got further.
+    failures: u32,
+    /// Bytes on the wire.
+    sent: Arc<AtomicU64>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Step {
+    /// All in one POST.
+    Post,
+    Open,
+    /// All in the request that ends the upload.
+    Whole,
+    Chunk {
+        len: u64,
+    },
+    Close,
+}
+
+impl<'a> Upload<'a> {
+    pub(crate) fn new(repository: Repository<'a>, digest: &'a Digest, data: &'a Data) -> Self {
+        let sent = Arc::default();
+        Self { repository, digest, data, meter: None, session: None, offset: 0, best: 0, failures: 0, sent }
+    }
+
+    pub(crate) fn meter(self, meter: Meter) -> Self {
+        Self { meter: Some(meter), ..self }
+    }
+
+    /// Continues in an upload that is open already.
+    pub(crate) fn session(self, session: Option<Session>) -> Self {
+        Self { session, ..self }
+    }
+
+    /// Sends it all; returns the bytes that went over the wire. With `resync` the registry is first asked
+    /// how much of it there is.
+    pub(crate) async fn run(mut self, resync: bool) -> Result<u64> {
+        if resync && self.resync().await? {
+            return Ok(0);
+        }
+        loop {
+            let step = self.next();
+            match self.take(step).await {
+                Ok(true) => break,
+                Ok(false) => {}
+                Err(error) => {
+                    if self.recover(step, error).await? {
+                        break;
+                    }
+                }
+            }
+            if self.offset > self.best {
+                self.best = self.offset;
+                self.failures = 0;
+            }
+        }
+        Ok(self.sent.load(Ordering::Relaxed))
+    }
+
+    fn next(&self) -> Step {
+        let learned = &self.repository.registry.learned;
+        let size = self.data.len();
+        let cap = match learned.body_cap.load(Ordering::Relaxed) {
+            0 => u64::MAX,
+            cap => cap,
+        };
+        let Some(session) = &self.session else {
+            let single = size <= SMALL.min(cap) && !learned.no_single_post.load(Ordering::Relaxed);
+            return if single { Step::Post } else { Step::Open };
+        };
+        match size - self.offset {
+            _ if self.offset == 0 && (size <= cap || learned.no_chunks.load(Ordering::Relaxed)) => {
+                Step::Whole
+            }
+            0 => Step::Close,
+            left => Step::Chunk { len: left.min(cap.max(session.min_chunk)) },
+        }
+    }
+
+    /// Does one step; `true` when the blob is there.
+    async fn take(&mut self, step: Step) -> Result<bool> {
+        let Some(session) = self.session.clone() else {
+            if step == Step::Post {
+                return self.post().await;
+            }
+            self.session = Some(self.repository.open(self.digest).await?);
+            self.offset = 0;
+            return Ok(false);
+        };
+        let (repository, size) = (self.repository, self.data.len());
+        match step {
+            Step::Post | Step::Open => Ok(false),
+            Step::Close => repository.close(&session, self.digest).await.map(|()| true),
+            Step::Whole => {
+                let request =
+                    repository.upload(&session, self.digest, true).header(CONTENT_LENGTH, &size.to_string());
+                let response = self.send(&request, size).await?;
+                repository.closed(request.what, response, self.digest).await.map(|()| true)
+            }
+            Step::Chunk { len } => {
+                let end = self.offset + len;
+                let request = repository
+                    .upload(&session, self.digest, false)
+                    .header(CONTENT_LENGTH, &len.to_string())
+                    .header(CONTENT_RANGE, &format!("{}-{}", self.offset, end - 1));
+                let response = self.send(&request, len).await?;
+                if !response.status().is_success() {
+                    return Err(repository.fail(request.what, response).await);
+                }
+                let next = crate::repository::session(&request, response.headers())?;
+                self.session = Some(Session { min_chunk: session.min_chunk, ..next });
+                let received = received(response.headers()).unwrap_or(end);
+                if received <= self.offset || received > size {
+                    let detail = format!("{received} bytes are said to be there after {end}");
+                    return Err(Error::protocol(request.what, detail));
+                }
+                self.offset = received;
+                Ok(false)
+            }
+        }
+    }
+
+    async fn send(&self, request: &Request, len: u64) -> Result<reqwest::Response> {
+        let pieces = feed::read(self.data.clone(), self.offset, len);
+        let meter = self.meter.clone().map(|meter| (meter, self.offset));
+        let (registry, scope) = (self.repository.registry, self.repository.scope());
+        Ok(feed::send(registry, &scope, request, pieces, &self.sent, meter).await?.response)
+    }
+
+    async fn post(&mut self) -> Result<bool> {
+        let (data, len) = (self.data.clone(), self.data.len());
+        let read = move || -> Result<Bytes> {
+            let mut bytes = Vec::with_capacity(len as usize);
+            std::io::Read::read_to_end(&mut data.open(0)?, &mut bytes).map_err(|error| data.failed(error))?;
+            if bytes.len() as u64 != len {
+                return Err(data.wrong("it became shorter while it was read"));
+            }
+            Ok(bytes.into())
+        };
+        let bytes = tokio::task::spawn_blocking(read).await.map_err(|error| Error::task(&error))??;
+        self.sent.fetch_add(len, Ordering::Relaxed);
+        self.session = self.repository.post_whole(self.digest, bytes).await?;
+        if self.session.is_some() {
+            self.repository.registry.learned.no_single_post.store(true, Ordering::Relaxed);
+        }
+        Ok(self.session.is_none())
+    }
+
+    /// After a failure: finds another way, or where to go on, or that there is none. `true` when the blob
+    /// turns out to be there.
+    async fn recover(&mut self, step: Step, error: Error) -> Result<bool> {
+        let learned = &self.repository.registry.learned;
+        match (error.status(), step) {
+            (Some(413), Step::Post | Step::Whole | Step::Chunk { .. }) => {
+                let tried = if let Step::Chunk { len } = step { len } else { self.data.len() };
+                let cap = if tried > CHUNK { CHUNK } else { tried / 2 };
+                if cap < CHUNK_MIN || learned.no_chunks.load(Ordering::Relaxed) {
+                    return Err(error);
+                }
+                // Others may have found a smaller one meanwhile.
+                let _ = learned.body_cap.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |known| {
+                    (known == 0 || known > cap).then_some(cap)
+                });
+                // The size that fits is nearer.
+                self.failures = 0;
+                return self.resync().await;
+            }
+            (Some(400 | 404 | 405 | 415 | 501), Step::Post) => {
+                learned.no_single_post.store(true, Ordering::Relaxed);
+                return Ok(false);
+            }
+            (Some(404 | 405 | 501), Step::Chunk { .. })
+                if !is_lost(&error) && !learned.no_chunks.load(Ordering::Relaxed) =>
+            {
+                if learned.body_cap.load(Ordering::Relaxed) != 0 {
+                    return Err(error);
+                }
+                learned.no_chunks.store(true, Ordering::Relaxed);
+                self.restart();
+                return Ok(false);
+            }
+            _ => {}
+        }
+        self.failures += 1;
+        // A signature that ended within the body, an upload that is gone, offsets that disagree.
+        let mendable = matches!(error.status(), Some(401 | 416)) || is_lost(&error);
+        let policy = &self.repository.registry.patience.policy;
+        if mendable && self.failures < policy.attempts {
+            tracing::debug!(%error, "taking the upload up again");
+        } else if mendable || !self.repository.registry.patience.again(self.failures, &error).await {
+            let attempts = self.failures;
+            return Err(match is_passing(&error) {
+                true => Patience::exhausted(attempts, error),
+                false => error,
+            });
+        }
+        self.resync().await
+    }
+
+    /// Asks the registry how far it got, and begins anew where it cannot say. `true` when the blob is
+    /// there: the answer that said so may have been what got lost.
+    async fn resync(&mut self) -> Result<bool> {
+        if self.repository.has(self.digest, self.data.len()).await? {
+            return Ok(true);
+        }
+        let found = match &self.session {
+            Some(session) => self.repository.progress(session, self.digest).await?,
+            None => None,
+        };
+        let chunks = !self.repository.registry.learned.no_chunks.load(Ordering::Relaxed);
+        match found {
+            Some((session, offset)) if offset == 0 || (chunks && offset <= self.data.len()) => {
+                self.session = Some(session);
+                self.offset = offset;
+            }
+            _ => self.restart(),
+        }
+        if let Some(meter) = &self.meter {
+            meter.done(self.offset);
+        }
+        Ok(false)
+    }
+
+    fn restart(&mut self) {
+        self.session = None;
+        self.offset = 0;
+    }
+}
+
+/// Whether the registry does not know the upload any more.
+fn is_lost(error: &Error) -> bool {
+    error.registry().is_some_and(|error| {
+        error.status == 404
+            && matches!(error.code.as_deref(), Some("BLOB_UPLOAD_UNKNOWN" | "BLOB_UPLOAD_INVALID"))
+    })
+}

@@ -1,0 +1,219 @@
+//! Pulling, into every kind of target.
+
+use std::path::Path;
+
+use mlspace_registry_transfer::{Digest, Error, Source, Target};
+use serde_json::json;
+
+use crate::fake::{Quirks, Registry, cutting};
+use crate::fixture::{bytes, client, image, layout, push, reference, signed_in};
+
+const MIB: usize = 1024 * 1024;
+
+/// A registry with one image, and the image's digest.
+async fn filled(quirks: Quirks, layers: &[Vec<u8>]) -> (Registry, Digest) {
+    let folder = tempfile::tempdir().unwrap();
+    let source = image(layers).write(folder.path());
+    let registry = Registry::start(quirks).await;
+    let digest = push(&signed_in(registry.address), &source, &reference(registry.address, "app:v1")).await;
+    registry.clear_log();
+    (registry, digest)
+}
+
+fn names(folder: &Path) -> Vec<String> {
+    let mut names: Vec<_> = std::fs::read_dir(folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect();
+    names.sort();
+    names
+}
+
+#[tokio::test]
+async fn what_was_pushed_comes_back_the_same_into_every_target() {
+    let layers = [bytes(1, 3 * MIB), bytes(2, 1000), bytes(3, 0)];
+    let (registry, digest) = filled(Quirks::default(), &layers).await;
+    let client = client().0.build().unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let targets = [
+        Target::layout(folder.path().join("layout")),
+        Target::layout_archive(folder.path().join("layout.tar")),
+        Target::docker_archive(folder.path().join("docker.tar")),
+    ];
+    for target in targets {
+        let path = target.path().to_owned();
+        let report = client.pull([reference(registry.address, "app:v1")], target).send().await.unwrap();
+        assert_eq!(report.images[0].digest, digest);
+        assert!(report.images[0].size > 3 * MIB as u64);
+        let source = Source::open(&path).await.unwrap();
+        let again = Registry::start(Quirks::default()).await;
+        assert_eq!(push(&client, &path, &reference(again.address, "copy:v1")).await, digest);
+        assert!(source.image(Some("v1")).is_ok());
+    }
+    assert_eq!(names(folder.path()), ["docker.tar", "layout", "layout.tar"]);
+}
+
+#[tokio::test]
+async fn a_layout_is_added_to_and_what_it_has_is_not_fetched_again() {
+    let (registry, _) = filled(Quirks::default(), &[bytes(1, MIB)]).await;
+    let folder = tempfile::tempdir().unwrap();
+    let client = client().0.build().unwrap();
+    for round in 0..3 {
+        let to = reference(registry.address, "app:v1");
+        client.pull([to], Target::layout(folder.path())).send().await.unwrap();
+        assert_eq!(registry.count("GET", "/blobs/"), if round == 0 { 2 } else { 0 });
+        assert_eq!(Source::open(folder.path()).await.unwrap().images().len(), 1);
+        registry.clear_log();
+    }
+}
+
+#[tokio::test]
+async fn a_cut_download_continues_and_starts_over_where_it_cannot() {
+    let layer = bytes(1, 8 * MIB);
+    for no_ranges in [false, true] {
+        let (registry, digest) =
+            filled(Quirks { no_ranges, ..Quirks::default() }, std::slice::from_ref(&layer)).await;
+        let (proxy, _running) = cutting(registry.address, None, Some(3 * MIB)).await;
+        let folder = tempfile::tempdir().unwrap();
+        let (builder, clock) = client();
+        let target = Target::layout(folder.path());
+        let pull = builder.build().unwrap().pull([reference(proxy, "app:v1")], target);
+        assert_eq!(pull.send().await.unwrap().images[0].digest, digest);
+        assert_eq!(clock.sleeps().len(), 1);
+        let path = folder.path().join("blobs/sha256").join(Digest::of(&layer).hex());
+        assert!(std::fs::read(path).unwrap() == layer);
+    }
+}
+
+#[tokio::test]
+async fn a_redirect_is_followed_without_the_credentials() {
+    let quirks = Quirks { auth: Some("Bearer"), ..Quirks::default() };
+    let (registry, digest) = filled(quirks, &[bytes(1, MIB)]).await;
+    // Another host, which serves the blobs by their digest.
+    let storage = Registry::start(Quirks::default()).await;
+    storage.store().blobs = registry
+        .store()
+        .blobs
+        .iter()
+        .map(|((_, digest), bytes)| (("app".into(), digest.clone()), bytes.clone()))
+        .collect();
+    registry.store().quirks.redirect = Some(format!("http://{}/v2/app/blobs", storage.address));
+    let folder = tempfile::tempdir().unwrap();
+    let pull = signed_in(registry.address)
+        .pull([reference(registry.address, "app:v1")], Target::layout(folder.path()));
+    assert_eq!(pull.send().await.unwrap().images[0].digest, digest);
+    assert_eq!(storage.store().log.len(), 2);
+    assert!(storage.store().authorizations.iter().all(Option::is_none));
+}
+
+#[tokio::test]
+async fn content_that_is_not_what_its_digest_says_leaves_nothing() {
+    let layer = bytes(1, MIB);
+    for (what, replaced) in
+        [("other", bytes(2, MIB)), ("longer", bytes(1, 2 * MIB)), ("shorter", bytes(1, 1000))]
+    {
+        let (registry, _) = filled(Quirks::default(), std::slice::from_ref(&layer)).await;
+        registry.store().blobs.insert(("app".into(), Digest::of(&layer)), replaced.into());
+        let folder = tempfile::tempdir().unwrap();
+        let client = client().0.build().unwrap();
+        for target in
+            [Target::layout_archive(folder.path().join("a")), Target::layout(folder.path().join("b"))]
+        {
+            let error =
+                client.pull([reference(registry.address, "app:v1")], target).send().await.unwrap_err();
+            let fits = match what {
+                "other" => matches!(error, Error::Digest { .. }),
+                "longer" => matches!(error, Error::Protocol { .. }),
+                _ => error.is_transport(),
+            };
+            assert!(fits, "{what}: {error:?}");
+        }
+        assert_eq!(names(folder.path()), ["b"]);
+        assert_eq!(names(&folder.path().join("b")), ["blobs"]);
+        // What is there is whole: the configuration perhaps, never the layer.
+        let blobs = names(&folder.path().join("b/blobs/sha256"));
+        assert!(
+            blobs.iter().all(|name| !name.starts_with('.') && name != Digest::of(&layer).hex()),
+            "{blobs:?}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn manifests_that_lie_or_are_endless_are_refused() {
+    let (registry, digest) = filled(Quirks::default(), &[bytes(1, 100)]).await;
+    let folder = tempfile::tempdir().unwrap();
+    let client = client().0.build().unwrap();
+    let evil = json!({"schemaVersion": 2, "config": {"mediaType": "a/b", "digest": "sha256:../../../../tmp/evil", "size": 1}, "layers": []});
+    let put = |name: &str, bytes: Vec<u8>| {
+        registry
+            .store()
+            .manifests
+            .insert(("app".into(), name.into()), ("application/json".into(), bytes.into()));
+    };
+    put("long", vec![b' '; 100 * MIB]);
+    put("evil", evil.to_string().into_bytes());
+    put("html", b"<html>sign in</html>".to_vec());
+    put(digest.as_str(), br#"{"schemaVersion":2,"manifests":[]}"#.to_vec());
+    for target in ["app:long", "app:evil", "app:html", &format!("app@{digest}"), "app:missing"] {
+        let path = folder.path().join("image");
+        let pull = client.pull([reference(registry.address, target)], Target::layout(path));
+        let error = pull.send().await.expect_err(target);
+        let fits = matches!(error, Error::Protocol { .. } | Error::Digest { .. }) || error.is_not_found();
+        assert!(fits, "{target}: {error:?}");
+    }
+    assert!(names(folder.path()).is_empty());
+}
+
+#[tokio::test]
+async fn an_index_comes_whole_into_a_layout_and_in_one_platform_into_a_docker_archive() {
+    let mut layout = layout();
+    let platform = |mut manifest: serde_json::Value, architecture: &str| {
+        manifest["platform"] = json!({"os": "linux", "architecture": architecture});
+        manifest
+    };
+    let amd = layout.manifest(&[bytes(1, 1000)]);
+    let arm = layout.manifest(&[bytes(2, 1000)]);
+    let index = layout.index(&[platform(amd.clone(), "amd64"), platform(arm.clone(), "arm64")]);
+    layout.name(index.clone(), "v1");
+    let folder = tempfile::tempdir().unwrap();
+    let registry = Registry::start(Quirks::default()).await;
+    let client = client().0.build().unwrap();
+    let to = reference(registry.address, "app:v1");
+    push(&client, &layout.write(&folder.path().join("in")), &to).await;
+
+    let target = Target::layout(folder.path().join("whole"));
+    let report = client.pull([to.clone()], target).send().await.unwrap();
+    assert_eq!(report.images[0].digest.as_str(), index["digest"]);
+    assert_eq!(names(&folder.path().join("whole/blobs/sha256")).len(), 6);
+
+    let target = || Target::docker_archive(folder.path().join("one.tar"));
+    let report = client.pull([to.clone()], target()).platform("linux/arm64").send().await.unwrap();
+    assert_eq!(report.images[0].digest.as_str(), arm["digest"]);
+    let error = client.pull([to], target()).platform("linux/s390x").send().await.unwrap_err();
+    assert!(error.to_string().contains("linux/amd64, linux/arm64"), "{error}");
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn nothing_is_written_through_a_link_or_into_a_folder_of_something_else() {
+    let (registry, _) = filled(Quirks::default(), &[bytes(1, 100)]).await;
+    let client = client().0.build().unwrap();
+    let outside = tempfile::tempdir().unwrap();
+    let links = ["blobs", "blobs/sha256"].map(|link| {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join(link);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::os::unix::fs::symlink(outside.path(), path).unwrap();
+        folder
+    });
+    let other = tempfile::tempdir().unwrap();
+    std::fs::write(other.path().join("notes.txt"), "mine").unwrap();
+    for folder in links.iter().chain([&other]) {
+        let pull = client.pull([reference(registry.address, "app:v1")], Target::layout(folder.path()));
+        let error = pull.send().await.unwrap_err();
+        assert!(matches!(error, Error::Source { .. }), "{error:?}");
+    }
+    assert!(names(outside.path()).is_empty());
+    assert_eq!(names(other.path()), ["notes.txt"]);
+}

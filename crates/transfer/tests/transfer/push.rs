@@ -1,0 +1,276 @@
+//! Pushing OCI layouts.
+
+use axum::http::Method;
+use mlspace_registry_transfer::{Error, Source};
+
+use crate::fake::{Quirks, Registry, cutting};
+use crate::fixture::{bytes, client, image, layout, push, reference, try_push};
+
+const MIB: usize = 1024 * 1024;
+
+#[tokio::test]
+async fn a_layout_arrives_byte_for_byte_and_a_second_push_sends_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let registry = Registry::start(Quirks::default()).await;
+    let client = client().0.build().unwrap();
+    let layers = [bytes(1, 3 * MIB), bytes(2, 100), bytes(3, 0), bytes(4, 1)];
+    let to = reference(registry.address, "team/app:v1");
+    for (n, source) in
+        [image(&layers).write(&folder.path().join("a")), image(&layers).tar(&folder.path().join("b"))]
+            .iter()
+            .enumerate()
+    {
+        let digest = push(&client, source, &to).await;
+        let store = registry.store();
+        let (media_type, manifest) = &store.manifests[&("team/app".to_owned(), "v1".to_owned())];
+        assert_eq!(media_type, "application/vnd.oci.image.manifest.v1+json");
+        assert!(manifest.ends_with(b" \n"), "the manifest was written anew");
+        assert_eq!(mlspace_registry_transfer::Digest::of(manifest), digest);
+        let blobs = layers.iter().filter(|layer| store.blobs.values().any(|blob| blob == *layer)).count();
+        assert_eq!(blobs, layers.len());
+        drop(store);
+        if n == 1 {
+            assert_eq!(registry.count("POST", ""), 0, "the second push began an upload");
+        }
+        registry.clear_log();
+    }
+}
+
+#[tokio::test]
+async fn a_small_blob_takes_one_request_where_the_registry_can_and_is_tried_once_where_not() {
+    let folder = tempfile::tempdir().unwrap();
+    let source = image(&[bytes(1, 1000), bytes(2, 2000), bytes(3, 3000)]).write(folder.path());
+    for (single_post, posts, puts) in [(true, 4, 1), (false, 4, 5)] {
+        let registry = Registry::start(Quirks { single_post, ..Quirks::default() }).await;
+        let client = client().0.concurrency(1).build().unwrap();
+        push(&client, &source, &reference(registry.address, "app:v1")).await;
+        assert_eq!((registry.count("POST", ""), registry.count("PUT", "")), (posts, puts));
+        assert_eq!(registry.count("POST", "digest="), if single_post { 4 } else { 1 });
+    }
+}
+
+#[tokio::test]
+async fn a_cut_connection_continues_at_the_registrys_offset() {
+    let folder = tempfile::tempdir().unwrap();
+    let layer = bytes(1, 8 * MIB);
+    let source = image(std::slice::from_ref(&layer)).write(folder.path());
+    let registry = Registry::start(Quirks::default()).await;
+    let (proxy, _running) = cutting(registry.address, Some(5 * MIB), None).await;
+    let (builder, clock) = client();
+    push(&builder.build().unwrap(), &source, &reference(proxy, "app:v1")).await;
+    let received = registry.store().received;
+    assert!(received < layer.len() + MIB / 2, "{received} bytes for a layer of {}", layer.len());
+    assert_eq!(registry.count("PATCH", ""), 1);
+    assert_eq!(clock.sleeps().len(), 1);
+}
+
+#[tokio::test]
+async fn an_upload_that_the_registry_has_forgotten_is_begun_anew_and_the_others_are_not() {
+    let folder = tempfile::tempdir().unwrap();
+    let (large, small) = (bytes(1, 8 * MIB), bytes(2, MIB));
+    let source = image(&[large.clone(), small.clone()]).write(folder.path());
+    let registry = Registry::start(Quirks { forgetful: true, ..Quirks::default() }).await;
+    let (proxy, _running) = cutting(registry.address, Some(5 * MIB), None).await;
+    let client = client().0.concurrency(1).build().unwrap();
+    push(&client, &source, &reference(proxy, "app:v1")).await;
+    let received = registry.store().received;
+    assert!(received > large.len() + 3 * MIB && received < 2 * large.len() + small.len(), "{received}");
+}
+
+#[tokio::test]
+async fn a_body_that_is_too_large_goes_out_in_chunks_and_the_size_is_remembered() {
+    let folder = tempfile::tempdir().unwrap();
+    let source = image(&[bytes(1, 5 * MIB), bytes(2, 5 * MIB)]).write(folder.path());
+    let registry = Registry::start(Quirks { body_cap: Some(2 * MIB), ..Quirks::default() }).await;
+    let client = client().0.concurrency(1).build().unwrap();
+    push(&client, &source, &reference(registry.address, "app:v1")).await;
+    // 1.25 MiB at a time, found by halving: 5, 2.5, 1.25.
+    assert_eq!(registry.count("PATCH", ""), 8 + 1);
+}
+
+#[tokio::test]
+async fn a_registry_without_chunks_gets_a_cut_blob_whole_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let source = image(&[bytes(1, 4 * MIB)]).write(folder.path());
+    let registry = Registry::start(Quirks { no_patch: true, ..Quirks::default() }).await;
+    let (proxy, _running) = cutting(registry.address, Some(2 * MIB), None).await;
+    push(&client().0.build().unwrap(), &source, &reference(proxy, "app:v1")).await;
+    assert_eq!(registry.tags(), ["v1"]);
+}
+
+#[tokio::test]
+async fn a_registry_with_neither_large_bodies_nor_chunks_is_an_error_that_says_so() {
+    let folder = tempfile::tempdir().unwrap();
+    let source = image(&[bytes(1, 4 * MIB)]).write(folder.path());
+    let registry = Registry::start(Quirks { no_patch: true, body_cap: Some(MIB), ..Quirks::default() }).await;
+    let error = try_push(&client().0.build().unwrap(), &source, &reference(registry.address, "app:v1")).await;
+    let error = error.unwrap_err();
+    assert!(matches!(error.status(), Some(404 | 413)), "{error}");
+    assert_eq!(registry.tags(), [""; 0]);
+}
+
+#[tokio::test]
+async fn a_blob_is_mounted_where_that_is_possible_and_sent_where_not() {
+    let folder = tempfile::tempdir().unwrap();
+    let source = image(&[bytes(1, MIB)]).write(folder.path());
+    for no_mount in [false, true] {
+        let registry = Registry::start(Quirks { no_mount, ..Quirks::default() }).await;
+        let client = client().0.build().unwrap();
+        push(&client, &source, &reference(registry.address, "old:v1")).await;
+        registry.clear_log();
+        let image = Source::open(&source).await.unwrap().images()[0].clone();
+        let to = reference(registry.address, "new:v1");
+        let report = client.push([(image, to)]).mount_from(["old".to_owned()]).send().await.unwrap();
+        assert!(report.is_complete());
+        assert_eq!(registry.count("POST", "mount="), 2);
+        assert_eq!(registry.count("PUT", "/blobs/"), if no_mount { 2 } else { 0 });
+        // The upload that came instead of the mount is used.
+        assert_eq!(registry.count("POST", ""), 2);
+    }
+}
+
+#[tokio::test]
+async fn images_that_share_blobs_send_them_once_and_mount_them_elsewhere() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut layout = layout();
+    let shared = bytes(1, MIB);
+    for n in 0..3 {
+        let manifest = layout.manifest(&[shared.clone(), bytes(10 + n, 5000)]);
+        layout.name(manifest, &format!("v{n}"));
+    }
+    let source = Source::open(layout.write(folder.path())).await.unwrap();
+    let registry = Registry::start(Quirks::default()).await;
+    let items = source
+        .images()
+        .iter()
+        .enumerate()
+        .map(|(n, image)| (image.clone(), reference(registry.address, &format!("app{}:v{n}", n % 2))));
+    let report = client().0.build().unwrap().push(items).send().await.unwrap();
+    assert!(report.is_complete());
+    let received = registry.store().received;
+    assert!(received < MIB + 64 * 1024, "{received}");
+    assert_eq!(registry.tags(), ["v0", "v1", "v2"]);
+}
+
+#[tokio::test]
+async fn an_index_is_put_after_its_children() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut layout = layout();
+    let children = [layout.manifest(&[bytes(1, 100)]), layout.manifest(&[bytes(2, 100)])];
+    let inner = layout.index(&children[..1]);
+    let index = layout.index(&[children[1].clone(), inner]);
+    layout.name(index.clone(), "v1");
+    let registry = Registry::start(Quirks::default()).await;
+    let to = reference(registry.address, "app:v1");
+    // The registry refuses an index whose children it does not have.
+    let digest = push(&client().0.build().unwrap(), &layout.write(folder.path()), &to).await;
+    assert_eq!(digest.as_str(), index["digest"]);
+    assert_eq!(registry.count("PUT", "/manifests/"), 4);
+}
+
+#[tokio::test]
+async fn passing_failures_are_waited_out_and_a_retry_after_is_honoured() {
+    let folder = tempfile::tempdir().unwrap();
+    let source = image(&[bytes(1, MIB)]).write(folder.path());
+    let registry = Registry::start(Quirks::default()).await;
+    registry.fault_with(Method::HEAD, "/blobs/", 429, vec![("retry-after", "7".into())], String::new());
+    registry.fault(Method::POST, "/uploads/", 503);
+    registry.fault(Method::PUT, "/uploads/", 500);
+    registry.fault(Method::PUT, "/manifests/", 502);
+    let (builder, clock) = client();
+    push(&builder.concurrency(1).build().unwrap(), &source, &reference(registry.address, "app:v1")).await;
+    let sleeps = clock.sleeps();
+    assert_eq!(sleeps.len(), 4);
+    assert!(sleeps[0].as_secs() == 7, "{sleeps:?}");
+}
+
+#[tokio::test]
+async fn a_failure_that_stays_is_given_up_and_leaves_no_tag() {
+    let folder = tempfile::tempdir().unwrap();
+    let source = image(&[bytes(1, MIB)]).write(folder.path());
+    let registry = Registry::start(Quirks::default()).await;
+    for _ in 0..50 {
+        registry.fault(Method::PUT, "/uploads/", 503);
+    }
+    let error = try_push(&client().0.build().unwrap(), &source, &reference(registry.address, "app:v1")).await;
+    let error = error.unwrap_err();
+    assert!(matches!(*error, Error::Exhausted { attempts: 5, .. }), "{error:?}");
+    assert_eq!(registry.tags(), [""; 0]);
+}
+
+#[tokio::test]
+async fn one_bad_image_does_not_stop_the_others() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut layout = layout();
+    let (good, bad) = (layout.manifest(&[bytes(1, 100)]), layout.manifest(&[bytes(2, 200)]));
+    layout.name(good, "good");
+    layout.name(bad, "bad");
+    let path = layout.write(folder.path());
+    let damaged = mlspace_registry_transfer::Digest::of(&bytes(2, 200));
+    std::fs::write(path.join("blobs/sha256").join(damaged.hex()), bytes(3, 200)).unwrap();
+    let registry = Registry::start(Quirks::default()).await;
+    let source = Source::open(path).await.unwrap();
+    for verify in [false, true] {
+        let items = ["good", "bad"].map(|name| {
+            (source.image(Some(name)).unwrap().clone(), reference(registry.address, &format!("app:{name}")))
+        });
+        let report = client().0.build().unwrap().push(items).verify(verify).send().await.unwrap();
+        assert!(report.images[0].result.is_ok());
+        let error = report.images[1].result.as_ref().unwrap_err();
+        // Without `verify` it is the registry that notices.
+        match verify {
+            true => assert!(matches!(**error, Error::Digest { .. }), "{error}"),
+            false => assert_eq!(error.registry().unwrap().code.as_deref(), Some("DIGEST_INVALID")),
+        }
+        assert_eq!(registry.tags(), ["good"]);
+    }
+}
+
+#[tokio::test]
+async fn a_registry_that_takes_chunks_and_gets_no_further_is_given_up() {
+    let folder = tempfile::tempdir().unwrap();
+    let source = image(&[bytes(1, 4 * MIB)]).write(folder.path());
+    let registry = Registry::start(Quirks { body_cap: Some(2 * MIB), ..Quirks::default() }).await;
+    for _ in 0..100 {
+        let headers = vec![("location", "/v2/app/blobs/uploads/x".into()), ("range", "0-0".into())];
+        registry.fault_with(Method::PATCH, "/uploads/", 202, headers, String::new());
+    }
+    let error = try_push(&client().0.build().unwrap(), &source, &reference(registry.address, "app:v1")).await;
+    assert!(matches!(*error.unwrap_err(), Error::Protocol { .. }));
+    assert_eq!(registry.tags(), [""; 0]);
+}
+
+#[tokio::test]
+async fn a_registry_that_stored_something_else_is_caught() {
+    let folder = tempfile::tempdir().unwrap();
+    let source = image(&[bytes(1, MIB)]).write(folder.path());
+    let registry = Registry::start(Quirks::default()).await;
+    let wrong = mlspace_registry_transfer::Digest::of(b"something else").to_string();
+    registry.fault_with(Method::PUT, "/uploads/", 201, vec![("docker-content-digest", wrong)], String::new());
+    let error = try_push(&client().0.build().unwrap(), &source, &reference(registry.address, "app:v1")).await;
+    assert!(matches!(*error.unwrap_err(), Error::Digest { .. }));
+    assert_eq!(registry.tags(), [""; 0]);
+}
+
+#[tokio::test]
+async fn a_push_that_is_dropped_leaves_no_tag() {
+    let folder = tempfile::tempdir().unwrap();
+    let source = image(&[bytes(1, 8 * MIB), bytes(2, 100)]).write(folder.path());
+    let registry = Registry::start(Quirks::default()).await;
+    let client = client().0.build().unwrap();
+    let image = Source::open(&source).await.unwrap().images()[0].clone();
+    let mut push = Box::pin(client.push([(image, reference(registry.address, "app:v1"))]).send());
+    // Until the first bytes have come.
+    loop {
+        tokio::select! {
+            _ = &mut push => panic!("it was not to end"),
+            () = tokio::task::yield_now() => {}
+        }
+        if registry.count("PUT", "/blobs/") > 0 {
+            break;
+        }
+    }
+    drop(push);
+    assert_eq!(registry.count("PUT", "/manifests/"), 0);
+    assert_eq!(registry.tags(), [""; 0]);
+}
