@@ -87,10 +87,17 @@ pub(crate) fn run(root: &Path) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// `cargo xtask bench`: builds the benchmarks in release mode and runs one.
+/// `cargo xtask bench`: builds the benchmarks in release mode and runs one. That of pushing stands with the
+/// engine: `push FOLDER [ROUNDS]`, where the folder needs 6 GB, and `docker-registry` and `skopeo` are there.
 pub(crate) fn bench(root: &Path, arguments: &[String]) -> Result<ExitCode> {
+    let (program, arguments) = match arguments.split_first() {
+        Some((name, rest)) if name == "push" => {
+            (["-p", "mlspace-registry-transfer", "--example", "bench"], rest)
+        }
+        _ => (["-p", "bench", "--bin", "bench"], arguments),
+    };
     let mut cargo = Command::new(env!("CARGO"));
-    cargo.args(["run", "--release", "--quiet", "-p", "bench", "--"]).args(arguments).current_dir(root);
+    cargo.args(["run", "--release", "--quiet"]).args(program).arg("--").args(arguments).current_dir(root);
     Ok(if cargo.status()?.success() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
