@@ -1,6 +1,9 @@
 //! Who asks.
 
 use std::fmt;
+use std::fs::File;
+use std::io::{BufReader, ErrorKind};
+use std::path::{Path, PathBuf};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -37,13 +40,32 @@ impl Credentials {
 
     /// What `docker login` left for that registry: from docker's configuration file
     /// (`$DOCKER_CONFIG/config.json`, else `~/.docker/config.json`), or from the credential helper named
-    /// there, which is run. Blocks. Without an entry: anonymous.
+    /// there, which is run. Blocks. Without an entry or a file: anonymous.
     ///
     /// # Errors
     /// [`Error::SignIn`] if the file cannot be read or the helper fails.
     pub fn from_docker_config(registry: &str) -> Result<Self> {
+        let home = || std::env::var_os("HOME").map(|home| Path::new(&home).join(".docker"));
+        match std::env::var_os("DOCKER_CONFIG").map(PathBuf::from).or_else(home) {
+            Some(folder) => Self::from_docker_config_file(folder.join("config.json"), registry),
+            None => Ok(Self::anonymous()),
+        }
+    }
+
+    /// The same from a file of that form, wherever it is.
+    ///
+    /// # Errors
+    /// [`Error::SignIn`] if the file cannot be read or the helper fails.
+    pub fn from_docker_config_file(path: impl AsRef<Path>, registry: &str) -> Result<Self> {
         let failed = |detail: &str| Error::SignIn { registry: registry.into(), detail: detail.into() };
-        match docker_credential::get_credential(registry) {
+        let file = match File::open(path) {
+            Ok(file) => BufReader::new(file),
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Self::anonymous()),
+            Err(error) => {
+                return Err(failed(&format!("docker's configuration file cannot be opened: {error}")));
+            }
+        };
+        match docker_credential::get_credential_from_reader(file, registry) {
             Ok(DockerCredential::UsernamePassword(user, password)) => Ok(Self::password(user, password)),
             Ok(DockerCredential::IdentityToken(token)) => Ok(Self(Kind::IdentityToken(token.into()))),
             Err(
@@ -99,5 +121,18 @@ mod tests {
         assert_eq!(format!("{credentials:?}"), "Credentials(password)");
         assert_eq!(credentials.basic().unwrap().as_str(), "Basic QWxhZGRpbjpvcGVuIHNlc2FtZQ==");
         assert!(Credentials::anonymous().basic().is_none());
+    }
+
+    #[test]
+    fn a_machine_without_docker_has_no_credentials_and_one_with_it_has_those_of_the_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("config.json");
+        let read = || Credentials::from_docker_config_file(&path, "h.io");
+        assert!(read().unwrap().is_anonymous());
+        let auth = STANDARD.encode("a:b");
+        std::fs::write(&path, format!(r#"{{"auths":{{"h.io":{{"auth":"{auth}"}}}}}}"#)).unwrap();
+        assert_eq!(read().unwrap().basic().unwrap().as_str(), format!("Basic {auth}"));
+        std::fs::write(&path, "{").unwrap();
+        assert!(matches!(read(), Err(Error::SignIn { .. })));
     }
 }
