@@ -118,6 +118,9 @@ pub(crate) enum Command {
     /// Your registry password, which docker signs in with.
     #[command(subcommand)]
     Password(commands::password::Password),
+    /// Let docker, podman and skopeo sign in to the registry.
+    #[command(subcommand)]
+    Docker(commands::docker::Docker),
     /// Sign in, sign out, and see which settings are used.
     #[command(subcommand)]
     Auth(commands::auth::Auth),

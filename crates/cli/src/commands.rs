@@ -4,6 +4,7 @@ pub(crate) mod api;
 pub(crate) mod auth;
 pub(crate) mod complete;
 pub(crate) mod demo;
+pub(crate) mod docker;
 pub(crate) mod doctor;
 pub(crate) mod generate;
 pub(crate) mod image;
@@ -28,6 +29,7 @@ pub(crate) async fn run(context: &mut Context<'_>, command: Command) -> Result<E
         Command::Image(command) => command.run(context).await,
         Command::Tag(command) => command.run(context).await,
         Command::Password(command) => command.run(context).await,
+        Command::Docker(command) => command.run(context).await,
         Command::Auth(command) => command.run(context).await,
         Command::Doctor(command) => command.run(context).await,
         Command::Api(command) => command.run(context).await,

@@ -1,17 +1,22 @@
 #![doc = include_str!("../README.md")]
 
+mod address;
 mod args;
 mod commands;
 mod connect;
 mod context;
+mod docker_config;
 mod failure;
+mod helper_protocol;
 mod io;
 mod listing;
+mod logins;
 mod output;
 mod password_store;
 mod records;
 mod reference;
 mod settings;
+mod transfer;
 
 use std::ffi::OsString;
 use std::time::Duration;
@@ -32,10 +37,14 @@ pub fn command() -> clap::Command {
     Cli::command()
 }
 
-/// Runs one command line and returns the exit code. Everything that it reads and writes is in `io`, except
+/// Runs one command line and returns the exit code. Under the name `docker-credential-mlcr` it is docker's
+/// credential helper instead. Everything that it reads and writes is in `io`, except
 /// for the files that the settings and the command name.
 pub async fn run(arguments: impl IntoIterator<Item = OsString>, io: &mut Io) -> u8 {
     let arguments: Vec<OsString> = arguments.into_iter().collect();
+    if helper_protocol::is_meant(arguments.first()) {
+        return helper_protocol::run(&arguments, io);
+    }
     let cli = match Cli::try_parse_from(&arguments) {
         Ok(cli) => cli,
         Err(error) => return not_parsed(&error, &arguments, io),

@@ -2,6 +2,7 @@
 
 mod csv;
 mod jq;
+pub(crate) mod moving;
 pub(crate) mod progress;
 pub(crate) mod table;
 pub(crate) mod text;

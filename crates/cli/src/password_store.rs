@@ -1,4 +1,4 @@
-//! Where a new registry password is kept until docker asks for it.
+//! Where registry passwords are kept until docker or a push asks for them.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -24,17 +24,32 @@ pub(crate) struct FileStore {
 type Passwords = BTreeMap<String, BTreeMap<String, Secret>>;
 
 impl FileStore {
+    /// The file of these settings, which need not exist.
+    pub(crate) fn at(io: &Io) -> Result<Self, Failure> {
+        Ok(Self { path: files::config_folder(io)?.join("registry-passwords.json") })
+    }
+
     /// Makes sure that the file can be written.
     pub(crate) fn open(io: &Io) -> Result<Self, Failure> {
-        let folder = files::config_folder(io)?;
-        let path = folder.join("registry-passwords.json");
         let fails = |problem: String| {
             Failure::other(format!("the new password could not be stored: {problem}; nothing was changed"))
         };
-        let store = Self { path };
+        let store = Self::at(io)?;
         let passwords = store.read().map_err(fails)?;
         store.write(&passwords).map_err(fails)?;
         Ok(store)
+    }
+
+    /// The password of an account at a service.
+    pub(crate) fn password(&self, service: &str, account: &str) -> Result<Option<Secret>, String> {
+        Ok(self.read()?.get(service).and_then(|accounts| accounts.get(account)).cloned())
+    }
+
+    /// Forgets the password of an account at a service.
+    pub(crate) fn forget(&self, service: &str, account: &str) -> Result<(), String> {
+        let mut passwords = self.read()?;
+        let known = passwords.get_mut(service).and_then(|accounts| accounts.remove(account));
+        if known.is_some() { self.write(&passwords) } else { Ok(()) }
     }
 
     fn read(&self) -> Result<Passwords, String> {

@@ -87,13 +87,8 @@ fn read(path: &Path) -> Option<Cached> {
 
 /// A file for each account and workspace.
 fn cache_file(context: &Context<'_>, whose: &[&Option<String>]) -> Option<PathBuf> {
-    let io = &context.io;
-    let base = match io.variable("XDG_CACHE_HOME") {
-        Some(folder) => PathBuf::from(folder),
-        None => files::home(io)?.join(".cache"),
-    };
     let whose: Vec<_> = whose.iter().map(|part| part.as_deref().unwrap_or_default()).collect();
     let digest = <sha2::Sha256 as sha2::Digest>::digest(whose.join("\n").as_bytes());
     let name: String = digest.iter().take(8).map(|byte| format!("{byte:02x}")).collect();
-    Some(base.join("mlcr").join(format!("names-{name}.json")))
+    Some(files::cache_folder(context.io)?.join(format!("names-{name}.json")))
 }

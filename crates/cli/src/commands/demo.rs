@@ -1,5 +1,6 @@
 //! `mlcr demo`: the vendor's walk-through, done for real against a simulator in this process.
 
+mod layout;
 mod recorder;
 mod walk;
 
@@ -38,15 +39,15 @@ pub(crate) struct Step {
     pub(crate) step: usize,
     /// What it does.
     pub(crate) title: &'static str,
-    /// The HTTP method, or `library` where no request was sent.
+    /// The HTTP method; of the push, that of its last request.
     pub(crate) method: String,
-    /// The path with its query, or what was called instead.
+    /// The path with its query.
     pub(crate) path: String,
     /// The HTTP status; null where there was none.
     pub(crate) status: Option<u16>,
     /// Whether it did what it should, as seen by reading afterwards.
     pub(crate) ok: bool,
-    /// Milliseconds from request to answer.
+    /// Milliseconds from request to answer; of the push, from its first request to its last answer.
     pub(crate) ms: f64,
 }
 
@@ -62,7 +63,7 @@ impl Demo {
             .clock(context.io.clock.clone())
             .transport(recorder.clone())
             .build()?;
-        let mut walk = Walk::new(client, &simulator, recorder);
+        let mut walk = Walk::new(client, &simulator, recorder, context.io.clock.clone());
         let mut steps = Vec::new();
         let mut failure = None;
         for number in 1..=STEPS.len() {

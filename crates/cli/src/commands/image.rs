@@ -1,5 +1,8 @@
 //! `mlcr image`.
 
+pub(crate) mod pull;
+pub(crate) mod push;
+
 use clap::Subcommand;
 use mlspace_registry as sdk;
 
@@ -38,6 +41,18 @@ pub(crate) enum Image {
                       Example: mlcr image ls train/base --filter older=90d --jq '.[].id' | mlcr image rm - --yes"
     )]
     Rm(Rm),
+    /// Push an image from this machine, without docker.
+    #[command(
+        after_help = "What the registry has already is not sent again. Signs in with what docker's configuration \
+                            has for the registry, or with the password that `mlcr password rotate` keeps and the \
+                            e-mail of `mlcr docker login` or MLCR_PERSONAL_EMAIL.\n\n\
+                            Example: mlcr image push app.tar team/app:v1 team/app:latest --color '#2ea043'"
+    )]
+    Push(push::Push),
+    /// Pull an image to this machine, without docker. Every byte is checked.
+    #[command(after_help = "Example: mlcr image pull team/app:v1 app.tar\n\
+                            Example: mlcr image pull team/app:v1 layout/ --platform linux/amd64")]
+    Pull(pull::Pull),
 }
 
 impl Image {
@@ -59,6 +74,8 @@ impl Image {
                 context.print(&image)
             }
             Self::Rm(rm) => rm.run(context, Kind::Image).await,
+            Self::Push(push) => push.run(context).await,
+            Self::Pull(pull) => pull.run(context).await,
         }
     }
 }

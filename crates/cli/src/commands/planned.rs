@@ -22,7 +22,7 @@ pub(crate) struct Writer {
 /// A request that is not sent.
 #[derive(Debug, Serialize, JsonSchema)]
 pub(crate) struct Planned {
-    /// The operation id.
+    /// The operation id; `image_push`, `image_pull`, `docker_login` or `docker_logout` where it is none of the API.
     pub(crate) operation: &'static str,
     /// What it is about.
     pub(crate) id: String,

@@ -7,7 +7,9 @@ use serde_json::Value;
 
 use crate::commands::auth::Setting;
 use crate::commands::demo::Step;
+use crate::commands::docker::Signed;
 use crate::commands::doctor::Check;
+use crate::commands::image::{pull, push};
 use crate::commands::password::Rotated;
 use crate::commands::planned::Planned;
 use crate::commands::rm::{Report, Target};
@@ -34,6 +36,9 @@ const OUTPUTS: &[(&str, &str, Make)] = &[
     ("image", "image show", schema::<Image>),
     ("tags", "tag ls", schema::<Vec<Tag>>),
     ("tag", "tag add, color", schema::<Tag>),
+    ("push", "image push", schema::<push::Report>),
+    ("pull", "image pull", schema::<pull::Report>),
+    ("docker", "docker login, logout", schema::<Signed>),
     ("targets", "rm --dry-run", schema::<Vec<Target>>),
     ("report", "repo rm, image rm, tag rm", schema::<Report>),
     ("planned", "any other command that writes, with --dry-run", schema::<Planned>),

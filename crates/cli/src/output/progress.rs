@@ -47,7 +47,7 @@ impl Drop for Progress {
 }
 
 /// Drawn only on a terminal.
-fn target(context: &Context<'_>) -> ProgressDrawTarget {
+pub(super) fn target(context: &Context<'_>) -> ProgressDrawTarget {
     let watched = context.io.terminals.stderr && !context.global.quiet;
     if watched { ProgressDrawTarget::stderr_with_hz(10) } else { ProgressDrawTarget::hidden() }
 }

@@ -118,6 +118,16 @@ impl<'a> Lookup<'a> {
         }
     }
 
+    /// The image of that digest in the repository of that path, which is what full names have after the host.
+    pub(crate) async fn pushed(&mut self, path: &str, digest: &str) -> Result<Option<Image>, Failure> {
+        let fits = |one: &Repository| {
+            let own = one.full_name.split_once('/').map(|(_, path)| path);
+            (own == Some(path) || one.name == path).then_some(())
+        };
+        let Some((place, ())) = self.search(fits).await? else { return Ok(None) };
+        Ok(self.images_of(place).await?.iter().find(|image| image.digest == digest).cloned())
+    }
+
     /// All repositories, and whether they are all.
     pub(crate) async fn all(&mut self) -> Result<(&[Repository], Option<Completeness>), Failure> {
         while self.next().await?.is_some() {}

@@ -22,6 +22,12 @@ pub(crate) fn user_folder(io: &Io, program: &str) -> Option<PathBuf> {
     Some(base.or_else(|| Some(home(io)?.join(".config")))?.join(program))
 }
 
+/// The folder for what can be had again: `mlcr` in the user's cache.
+pub(crate) fn cache_folder(io: &Io) -> Option<PathBuf> {
+    let base = io.variable("XDG_CACHE_HOME").map(PathBuf::from);
+    Some(base.or_else(|| Some(home(io)?.join(".cache")))?.join("mlcr"))
+}
+
 /// The user's home.
 pub(crate) fn home(io: &Io) -> Option<PathBuf> {
     io.variable("HOME").or_else(|| io.variable("USERPROFILE")).map(PathBuf::from)

@@ -27,6 +27,8 @@ async fn a_step_without_its_effect_fails_the_demo_whatever_the_status_says() {
         ("repository_favorite=favorites-do-not-stick", 5),
         ("image_list=empty-list", 6),
         ("repository_update=labels-do-not-stick", 7),
+        ("oci_manifest_put=403", 3),
+        ("oci_blob_get=404", 3),
         ("image_get=404", 3),
         ("tag_list=empty-list;after=2", 10),
         ("tag_delete=delete-not-done", 12),

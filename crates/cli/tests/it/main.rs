@@ -5,10 +5,12 @@
 mod coverage;
 mod deleting;
 mod demo;
+mod docker;
 mod failures;
 mod formats;
 mod help;
 mod matrix;
+mod moving;
 mod reading;
 mod references;
 mod settings;

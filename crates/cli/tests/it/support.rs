@@ -52,6 +52,8 @@ impl Clock for FixedClock {
 
 /// A command line about to be run.
 pub(crate) struct Mlcr {
+    /// The name that it is run under.
+    pub(crate) program: &'static str,
     pub(crate) variables: BTreeMap<String, String>,
     pub(crate) stdin: String,
     pub(crate) terminals: Terminals,
@@ -98,6 +100,7 @@ impl Mlcr {
     /// Without any settings.
     pub(crate) fn bare() -> Self {
         Self {
+            program: "mlcr",
             variables: BTreeMap::new(),
             stdin: String::new(),
             terminals: Terminals::default(),
@@ -162,7 +165,7 @@ impl Mlcr {
             interrupt: self.interrupt,
         };
         let words = words(line);
-        let code = run(["mlcr".to_owned()].into_iter().chain(words).map(Into::into), &mut io).await;
+        let code = run([self.program.to_owned()].into_iter().chain(words).map(Into::into), &mut io).await;
         let (stdout, stderr) = (self.stdout.text(), self.stderr.text());
         Done { line: line.to_owned(), code, stdout, stderr, registry }
     }

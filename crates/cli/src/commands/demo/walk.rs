@@ -2,19 +2,20 @@
 
 use std::sync::Arc;
 
-use mlspace_registry::{BulkReport, Client, Error, RotationConsent, Uuid};
-use mlspace_registry_simulator::{NewImage, Simulator};
+use mlspace_registry::{BulkReport, Client, Clock, Error, RotationConsent, Secret, Uuid};
+use mlspace_registry_simulator::Simulator;
+use mlspace_registry_transfer as transfer;
 
-use super::Step;
-use super::recorder::Recorder;
+use super::recorder::{Exchange, Recorder};
+use super::{Step, layout};
 use crate::failure::Failure;
 
-/// Each step's title and the operation that it is about; none for the upload, which is no operation of
-/// this API.
+/// Each step's title and the operation that it is about; none for the push, which goes to the registry instead
+/// of this API.
 pub(super) const STEPS: [(&str, Option<&str>); 14] = [
     ("Get a registry password", Some("generate_password")),
     ("Tag an image", Some("tag_create")),
-    ("Put an image in (simulated: no push yet)", None),
+    ("Push an image, pull it back", None),
     ("List the repositories", Some("repository_list")),
     ("Mark the repository as a favourite", Some("repository_favorite")),
     ("List the images of the repository", Some("image_list")),
@@ -28,6 +29,8 @@ pub(super) const STEPS: [(&str, Option<&str>); 14] = [
     ("Delete the repository", Some("repository_delete")),
 ];
 
+/// The operation of the registry that names an image.
+const PUT: &str = "oci_manifest_put";
 const REPOSITORY: &str = "walk/through";
 const TAG: &str = "v1";
 const NEW_TAG: &str = "v1-tested";
@@ -42,12 +45,22 @@ pub(super) struct Walk<'a> {
     repository: Uuid,
     image: Uuid,
     tag: Uuid,
+    password: Option<Secret>,
+    digest: String,
+    clock: Arc<dyn Clock>,
+    pushing: f64,
 }
 
 impl<'a> Walk<'a> {
-    pub(super) fn new(client: Client, simulator: &'a Simulator, recorder: Arc<Recorder>) -> Self {
+    pub(super) fn new(
+        client: Client,
+        simulator: &'a Simulator,
+        recorder: Arc<Recorder>,
+        clock: Arc<dyn Clock>,
+    ) -> Self {
         let (repository, image, tag) = Default::default();
-        Self { client, simulator, recorder, repository, image, tag }
+        let (password, digest, pushing) = Default::default();
+        Self { client, simulator, recorder, repository, image, tag, password, digest, clock, pushing }
     }
 
     /// Does one step.
@@ -61,33 +74,40 @@ impl<'a> Walk<'a> {
             }
             Err(error) => Err(error.into()),
         };
-        let exchanges = self.recorder.take();
-        let mut own = exchanges.iter().filter(|exchange| Some(exchange.operation) == operation);
-        let step = match own.next_back() {
+        let mut exchanges = self.recorder.take();
+        exchanges.extend(operation.is_none().then(|| self.pushed()).flatten());
+        let wanted = operation.unwrap_or(PUT);
+        let step = match exchanges.into_iter().rfind(|exchange| exchange.operation == wanted) {
             Some(exchange) => Step {
                 step: number,
                 title,
-                method: exchange.method.clone(),
-                path: exchange.path.clone(),
+                method: exchange.method,
+                path: exchange.path,
                 status: exchange.status,
                 ok: result.is_ok(),
                 ms: (exchange.ms * 1000.0).round() / 1000.0,
             },
             None => {
-                let (method, path) =
-                    if operation.is_none() { ("library", "Simulator::push_image") } else { ("-", "-") };
-                let (method, path) = (method.to_owned(), path.to_owned());
+                let (method, path) = ("-".to_owned(), "-".to_owned());
                 Step { step: number, title, method, path, status: None, ok: result.is_ok(), ms: 0.0 }
             }
         };
         (step, result)
     }
 
+    /// The last request of the push, which names the image, and how long all of them took.
+    fn pushed(&self) -> Option<Exchange> {
+        let journal = self.simulator.journal();
+        let put = journal.into_iter().rfind(|request| request.operation == Some(PUT))?;
+        let (method, path, status) = (put.method, put.path, put.status);
+        Some(Exchange { operation: PUT, method, path, status, ms: self.pushing })
+    }
+
     async fn act(&mut self, number: usize) -> Result<(), Failure> {
         match number {
             1 => self.get_password().await,
             2 => self.tag_an_image().await,
-            3 => self.put_an_image_in().await,
+            3 => self.push_an_image().await,
             4 => self.list_repositories().await,
             5 => self.mark_as_favorite().await,
             6 => self.list_images().await,
@@ -102,11 +122,13 @@ impl<'a> Walk<'a> {
         }
     }
 
-    async fn get_password(&self) -> Result<(), Failure> {
+    async fn get_password(&mut self) -> Result<(), Failure> {
         let consent = RotationConsent::OldPasswordStopsWorkingEverywhere;
         let password = self.client.password().rotate(consent).await?;
         let valid = self.simulator.registry_password();
-        check(valid.is_some_and(|valid| valid == password), "the password is not the one that is valid")
+        let right = valid.is_some_and(|valid| valid == password);
+        self.password = Some(password);
+        check(right, "the password is not the one that is valid")
     }
 
     /// The image is one that the simulator holds from the start.
@@ -121,12 +143,36 @@ impl<'a> Walk<'a> {
         check(right, "the image does not have the tag")
     }
 
-    async fn put_an_image_in(&mut self) -> Result<(), Failure> {
-        let image = NewImage { size: 1_048_576, ..NewImage::new(REPOSITORY, [TAG]) };
-        self.image = self.simulator.push_image(image);
-        let image = self.client.images().get(self.image).await?;
-        self.repository = image.repository_id;
-        check(image.tags.iter().any(|tag| tag.name == TAG), "the image does not have its tag")
+    /// Pushes an image that is made here, with the password of the first step, and pulls it back.
+    async fn push_an_image(&mut self) -> Result<(), Failure> {
+        let failed = |error: std::io::Error| Failure::other(format!("the image cannot be made: {error}"));
+        let folder = tempfile::tempdir().map_err(failed)?;
+        let (made, back) = (folder.path().join("made"), folder.path().join("back"));
+        self.digest = layout::write(&made).map_err(failed)?;
+        let host = self.simulator.registry_address();
+        let name = format!("{host}/{}/{REPOSITORY}:{TAG}", self.client.registry().await?.id);
+        let name: transfer::Reference = name.parse()?;
+        let password = self.password.as_ref().map(|password| password.expose().to_owned());
+        let user = self.simulator.personal_email();
+        let credentials = transfer::Credentials::password(user, password.unwrap_or_default());
+        let registry = transfer::Client::builder().credentials(host, credentials).build()?;
+        let source = transfer::Source::open(&made).await?;
+        let start = self.clock.now();
+        let report = registry.push([(source.image(None)?.clone(), name.clone())]).send().await?;
+        self.pushing = self.clock.now().duration_since(start).as_secs_f64() * 1000.0;
+        if let Some(error) = report.images.iter().find_map(|image| image.result.as_ref().err()) {
+            return Err(error.into());
+        }
+        registry.pull([name], transfer::Target::layout(&back)).send().await?;
+        check(layout::same(&made, &back).map_err(failed)?, "what was pulled is not what was pushed")?;
+        let repositories = self.client.repositories().list().collect_all().await?.items;
+        let mut tags = repositories.iter().filter(|one| one.name == REPOSITORY).flat_map(|one| &one.tags);
+        let Some(tag) = tags.find(|tag| tag.name == TAG) else {
+            return Err(Failure::other("the image that was pushed is not in the list"));
+        };
+        let image = self.client.images().get(tag.image_id).await?;
+        (self.image, self.repository) = (image.id, image.repository_id);
+        check(image.digest == self.digest, "the image has another digest than the one that was pushed")
     }
 
     async fn list_repositories(&self) -> Result<(), Failure> {
@@ -159,7 +205,7 @@ impl<'a> Walk<'a> {
 
     async fn read_image(&self) -> Result<(), Failure> {
         let image = self.client.images().get(self.image).await?;
-        check(image.id == self.image && image.size == 1_048_576, "it is not the image that was put in")
+        check(image.id == self.image && image.digest == self.digest, "it is not the image that was pushed")
     }
 
     async fn list_tags(&self) -> Result<(), Failure> {

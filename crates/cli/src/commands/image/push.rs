@@ -1,0 +1,238 @@
+//! `mlcr image push`.
+
+use std::path::PathBuf;
+
+use clap::{Args, ValueEnum};
+use mlspace_registry::{Client, Image};
+use mlspace_registry_transfer::{Compression, PushReport, Pushed, Source};
+use schemars::JsonSchema;
+use serde::Serialize;
+use serde_json::json;
+
+use crate::address::{self, Service};
+use crate::args::COLORS;
+use crate::commands::planned::Writer;
+use crate::context::Context;
+use crate::failure::{Exit, Failure};
+use crate::output::moving::Moving;
+use crate::output::table::Cell;
+use crate::output::text::size;
+use crate::output::{Look, Record};
+use crate::reference::Lookup;
+
+/// A push.
+#[derive(Args, Debug)]
+pub(crate) struct Push {
+    /// The image: an OCI layout, as a folder or a tar file, or an archive of `docker save`.
+    #[arg(value_name = "SRC")]
+    source: PathBuf,
+    /// Names to push under: NAME:TAG in this registry, or full names. The tag is `latest` if there is none.
+    #[arg(value_name = "REF", required = true)]
+    references: Vec<String>,
+    /// Which image of the source, if it holds several: its name or tag there.
+    #[arg(long, value_name = "NAME")]
+    image: Option<String>,
+    /// Colour of the tags, such as #2f81f7.
+    #[arg(long, value_name = "COLOUR")]
+    color: Option<String>,
+    /// How layers of a `docker save` archive are compressed.
+    #[arg(long, value_enum, value_name = "HOW", default_value = "gzip")]
+    compression: How,
+    /// Hash the blobs of an OCI layout before they are sent; the registry checks them in any case.
+    #[arg(long)]
+    verify: bool,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum How {
+    Gzip,
+    Zstd,
+    None,
+}
+
+/// What came of a push.
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "Push")]
+pub(crate) struct Report {
+    /// One for each name, in the order given.
+    images: Vec<Named>,
+    /// Bytes that were sent, for all names together.
+    bytes_sent: u64,
+    /// Bytes that the registry took over from another of its repositories.
+    bytes_mounted: u64,
+    /// Bytes that were there already; of layers that are compressed on the way, the plain ones.
+    bytes_existing: u64,
+}
+
+/// An image under one name.
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "PushedImage")]
+struct Named {
+    /// The full name.
+    reference: String,
+    /// The digest of its manifest; null if it was not pushed.
+    digest: Option<String>,
+    /// The image's id in the management API; null if it is not seen there.
+    id: Option<String>,
+    /// The colour of the tag, if it was set.
+    color: Option<String>,
+    /// Why it was not pushed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error: Option<String>,
+}
+
+impl Push {
+    pub(super) async fn run(self, context: &mut Context<'_>) -> Result<Exit, Failure> {
+        // Given before the command, it is the option of the same name about the terminal.
+        let color = self.color.filter(|color| !COLORS.contains(&color.as_str()));
+        let foreign = self.references.iter().all(|text| address::with_host(text).is_some());
+        let (client, client_id, dry_run) = match context.writer("pushing an image") {
+            Ok(Writer { client, client_id, dry_run }) => (Some(client), client_id, dry_run),
+            // A full name needs no key, only the registry's password.
+            Err(failure) if failure.code == "no_credentials" && foreign && color.is_none() => {
+                (None, String::new(), context.global.dry_run || context.settings()?.dry_run)
+            }
+            Err(failure) => return Err(failure),
+        };
+        let source = Source::open(&self.source).await?;
+        let image = source.image(self.image.as_deref())?.clone();
+        let mut service = Service::new(client.as_ref(), client_id);
+        let names = service.push_names(&self.references, context.io).await?;
+        if dry_run {
+            let names: Vec<_> = names.iter().map(ToString::to_string).collect();
+            let digest = image.digest().map(ToString::to_string);
+            let body = json!({ "names": names, "digest": digest, "color": color });
+            return context.planned("image_push", self.source.display(), body);
+        }
+        let mut hosts: Vec<_> = names.iter().map(|name| name.registry().to_owned()).collect();
+        hosts.sort();
+        hosts.dedup();
+        let mut keys = Vec::new();
+        for host in hosts {
+            keys.push(service.credentials(context.io, &host).await?);
+        }
+        let moving = Moving::new(context, "pushing");
+        let transfer = context.transfer_client(keys, moving.observer())?;
+        let push = transfer.push(names.into_iter().map(|name| (image.clone(), name)));
+        let push = push.verify(self.verify).compression(match self.compression {
+            How::Gzip => Compression::Gzip,
+            How::Zstd => Compression::Zstd,
+            How::None => Compression::None,
+        });
+        let pushed = context.while_wanted(push.send()).await;
+        moving.end();
+        let (pushed, tally) = (pushed?, moving.tally());
+        let (images, problem) = look_up(context, client.as_ref(), &pushed, color.as_deref()).await;
+        let report = Report {
+            images,
+            bytes_sent: tally.moved,
+            bytes_mounted: tally.mounted,
+            bytes_existing: tally.existing,
+        };
+        context.print(&report)?;
+        verdict(&pushed, problem)
+    }
+}
+
+/// Finds what was pushed in the management API and colours it. A problem with that is told, and changes nothing
+/// about the push.
+async fn look_up(
+    context: &Context<'_>,
+    client: Option<&Client>,
+    pushed: &PushReport,
+    color: Option<&str>,
+) -> (Vec<Named>, Option<Failure>) {
+    let mut lookup = client.map(Lookup::new);
+    let (mut images, mut problem) = (Vec::new(), None);
+    for one in &pushed.images {
+        let mut named = Named {
+            reference: one.reference.to_string(),
+            digest: one.result.as_ref().ok().map(ToString::to_string),
+            id: None,
+            color: None,
+            error: one.result.as_ref().err().map(|error| Failure::from(error).message),
+        };
+        if let (Some(lookup), Some(client), Some(digest)) = (&mut lookup, client, &named.digest) {
+            match lookup.pushed(one.reference.repository(), digest).await {
+                Ok(Some(image)) => {
+                    named.id = Some(image.id.to_string());
+                    match set_color(client, one, &image, color).await {
+                        Ok(color) => named.color = color,
+                        Err(failure) => problem = Some(failure),
+                    }
+                }
+                Ok(None) => {
+                    let message =
+                        format!("{} is pushed, and the management API does not list it", one.reference);
+                    context.warn("not_listed", &message, json!({ "reference": named.reference }));
+                    if color.is_some() {
+                        problem = Some(Failure::new(Exit::NotFound, "not_found", message));
+                    }
+                }
+                Err(failure) => problem = Some(failure),
+            }
+        }
+        images.push(named);
+    }
+    (images, problem)
+}
+
+async fn set_color(
+    client: &Client,
+    pushed: &Pushed,
+    image: &Image,
+    color: Option<&str>,
+) -> Result<Option<String>, Failure> {
+    let (Some(color), Some(name)) = (color, pushed.reference.tag()) else { return Ok(None) };
+    let Some(tag) = image.tags.iter().find(|tag| tag.name == name) else {
+        let message = format!("{} is pushed, and the management API does not list its tag", pushed.reference);
+        return Err(Failure::new(Exit::NotFound, "not_found", message));
+    };
+    Ok(client.tags().set_color(tag.id, Some(color)).await?.color)
+}
+
+/// Everything, a part, or nothing.
+fn verdict(pushed: &PushReport, problem: Option<Failure>) -> Result<Exit, Failure> {
+    let failed: Vec<_> = pushed.images.iter().filter_map(|one| one.result.as_ref().err()).collect();
+    match (failed.first(), problem) {
+        (None, None) => Ok(Exit::Done),
+        (None, Some(problem)) => Err(Failure {
+            message: format!("everything is pushed, and not all of the rest is done: {}", problem.message),
+            exit: Exit::Partly,
+            ..problem
+        }),
+        (Some(error), _) if failed.len() == pushed.images.len() => Err(Failure::from(*error)),
+        (Some(error), _) => {
+            let failure = Failure::from(*error);
+            let (count, all) = (failed.len(), pushed.images.len());
+            let message = format!("{count} of {all} names were not pushed: {}", failure.message);
+            Err(Failure { message, exit: Exit::Partly, ..failure })
+        }
+    }
+}
+
+impl Record for Report {
+    const HEADER: &'static [&'static str] = &["IMAGES", "SENT", "MOUNTED", "THERE ALREADY"];
+    const FIELDS: &'static [&'static str] = &["images", "bytes_sent", "bytes_mounted", "bytes_existing"];
+
+    fn row(&self, _: &Look) -> Vec<Cell> {
+        let bytes = |bytes: u64| Cell::new(size(i64::try_from(bytes).unwrap_or(i64::MAX)));
+        let count = Cell::new(self.images.len().to_string());
+        vec![count, bytes(self.bytes_sent), bytes(self.bytes_mounted), bytes(self.bytes_existing)]
+    }
+
+    fn card(&self, look: &Look) -> Vec<(&'static str, Cell)> {
+        let mut card = Vec::new();
+        for image in &self.images {
+            card.push(("Name", Cell::new(&image.reference)));
+            card.push(("Digest", Cell::new(image.digest.as_deref().unwrap_or("not pushed"))));
+            card.push(("Id", Cell::new(image.id.as_deref().unwrap_or("-"))));
+            if let Some(color) = &image.color {
+                card.push(("Colour", Cell::new(color)));
+            }
+        }
+        let names = ["Sent", "Mounted", "There already"];
+        card.extend(names.into_iter().zip(self.row(look).into_iter().skip(1)));
+        card
+    }
+}

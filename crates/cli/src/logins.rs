@@ -1,0 +1,116 @@
+//! Who signs in to which registry, and with whose password.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use mlspace_registry::{Client, Secret};
+use mlspace_registry_transfer::Credentials;
+use serde::{Deserialize, Serialize};
+
+use crate::docker_config::DockerConfig;
+use crate::failure::Failure;
+use crate::io::Io;
+use crate::password_store::FileStore;
+use crate::settings::files;
+
+/// The name under which docker calls this program, without `docker-credential-`.
+pub(crate) const HELPER: &str = "mlcr";
+
+/// Who somebody is at a registry.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Login {
+    /// The user name: the person's e-mail.
+    pub(crate) user: String,
+    /// The service whose password it is: its address, or the registry's host.
+    pub(crate) service: String,
+    /// The account there: the key id, or the user name.
+    pub(crate) account: String,
+}
+
+/// The logins of `mlcr docker login` and `docker login`, by the registry's host.
+pub(crate) struct Logins {
+    path: PathBuf,
+    pub(crate) by_host: BTreeMap<String, Login>,
+}
+
+impl Logins {
+    pub(crate) fn read(io: &Io) -> Result<Self, Failure> {
+        let path = files::config_folder(io)?.join("registry-logins.json");
+        let by_host = match files::read(&path)? {
+            Some(text) => serde_json::from_str(&text)
+                .map_err(|_| Failure::usage(format!("{} is not a file of logins", path.display())))?,
+            None => BTreeMap::new(),
+        };
+        Ok(Self { path, by_host })
+    }
+
+    pub(crate) fn write(&self) -> Result<(), Failure> {
+        let cannot =
+            |problem: String| Failure::other(format!("cannot write {}: {problem}", self.path.display()));
+        let text = serde_json::to_string_pretty(&self.by_host).map_err(|error| cannot(error.to_string()))?;
+        files::write_private(&self.path, &text).map_err(|error| cannot(error.to_string()))
+    }
+}
+
+/// A key and the service that knows it.
+pub(crate) struct Account {
+    /// The service's address.
+    pub(crate) service: String,
+    /// The key id.
+    pub(crate) id: String,
+}
+
+impl Account {
+    /// The account whose password it is: that of the key that signs in, or else that of the person where both
+    /// are given.
+    pub(crate) fn with_password(io: &Io, client: &Client, client_id: &str) -> Result<Self, Failure> {
+        let store = FileStore::at(io)?;
+        let (service, person) = (client.base_url().to_owned(), io.variable("MLCR_PERSONAL_CLIENT_ID"));
+        for id in [Some(client_id), person].into_iter().flatten() {
+            if store.password(&service, id).map_err(Failure::other)?.is_some() {
+                return Ok(Self { service, id: id.to_owned() });
+            }
+        }
+        Ok(Self { service, id: client_id.to_owned() })
+    }
+}
+
+/// Whether the settings say who the person is.
+pub(crate) fn has_user(io: &Io) -> bool {
+    io.variable("MLCR_PERSONAL_EMAIL").is_some()
+}
+
+/// What to sign in to a registry with: what docker's configuration has for it, else a password that is stored
+/// here. Anonymous if there is nothing. Runs the credential helper that the configuration names.
+pub(crate) fn credentials(io: &Io, account: Option<Account>, host: &str) -> Result<Credentials, Failure> {
+    if let Some(docker) = DockerConfig::read(io)?
+        && docker.helper(host).as_deref() != Some(HELPER)
+    {
+        let credentials = Credentials::from_docker_config_file(docker.path(), host)?;
+        if !credentials.is_anonymous() {
+            return Ok(credentials);
+        }
+    }
+    Ok(match stored(io, account, host)? {
+        Some((user, password)) => Credentials::password(user, password.expose().to_owned()),
+        None => Credentials::anonymous(),
+    })
+}
+
+/// The user and the password that are stored for a registry.
+pub(crate) fn stored(
+    io: &Io,
+    account: Option<Account>,
+    host: &str,
+) -> Result<Option<(String, Secret)>, Failure> {
+    let login = match (Logins::read(io)?.by_host.remove(host), account, io.variable("MLCR_PERSONAL_EMAIL")) {
+        (Some(login), _, _) => login,
+        (None, Some(account), Some(user)) => {
+            Login { user: user.to_owned(), service: account.service, account: account.id }
+        }
+        _ => return Ok(None),
+    };
+    let password = FileStore::at(io)?.password(&login.service, &login.account).map_err(Failure::other)?;
+    Ok(password.map(|password| (login.user, password)))
+}

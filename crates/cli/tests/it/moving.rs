@@ -1,0 +1,368 @@
+//! Pushing and pulling images, with the simulator as the registry.
+
+use std::io::Write;
+use std::path::Path;
+
+use base64::Engine as _;
+use insta::assert_snapshot;
+use mlspace_registry::Secret;
+use mlspace_registry_cli::Interrupt;
+use mlspace_registry_simulator::{Fault, Seed, Simulator};
+use serde_json::json;
+use sha2::{Digest, Sha256};
+
+use crate::support::{Done, Mlcr};
+
+pub(crate) fn digest(bytes: &[u8]) -> String {
+    Sha256::digest(bytes).iter().fold("sha256:".to_owned(), |text, byte| format!("{text}{byte:02x}"))
+}
+
+/// Writes an OCI layout with one image of a layer with this content, and answers the manifest's digest.
+pub(crate) fn layout(folder: &Path, content: &[u8]) -> String {
+    let blobs = folder.join("blobs/sha256");
+    std::fs::create_dir_all(&blobs).unwrap();
+    let put = |bytes: &[u8]| {
+        let digest = digest(bytes);
+        std::fs::write(blobs.join(digest.strip_prefix("sha256:").unwrap()), bytes).unwrap();
+        (digest, bytes.len())
+    };
+    // A tar file with one member, so that real tools can unpack it.
+    let mut tar = vec![0_u8; 512];
+    tar[..5].copy_from_slice(b"hello");
+    tar[100..108].copy_from_slice(b"0000644\0");
+    let size = format!("{:011o}\0", content.len());
+    tar[124..136].copy_from_slice(size.as_bytes());
+    tar[136..148].copy_from_slice(b"00000000000\0");
+    tar[148..156].fill(b' ');
+    tar[156] = b'0';
+    tar[257..263].copy_from_slice(b"ustar\0");
+    let sum: u32 = tar.iter().map(|byte| u32::from(*byte)).sum();
+    tar[148..156].copy_from_slice(format!("{sum:06o}\0 ").as_bytes());
+    tar.extend_from_slice(content);
+    tar.resize(tar.len().next_multiple_of(512) + 1024, 0);
+    let (layer, layer_size) = put(&tar);
+    let config = json!({
+        "architecture": "amd64", "os": "linux", "config": {},
+        "rootfs": { "type": "layers", "diff_ids": [layer] },
+    });
+    let (config, config_size) = put(config.to_string().as_bytes());
+    let manifest = json!({
+        "schemaVersion": 2,
+        "mediaType": "application/vnd.oci.image.manifest.v1+json",
+        "config": {
+            "mediaType": "application/vnd.oci.image.config.v1+json", "digest": config, "size": config_size,
+        },
+        "layers": [{
+            "mediaType": "application/vnd.oci.image.layer.v1.tar", "digest": layer, "size": layer_size,
+        }],
+    });
+    let (manifest, manifest_size) = put(manifest.to_string().as_bytes());
+    let index = json!({
+        "schemaVersion": 2,
+        "manifests": [{
+            "mediaType": "application/vnd.oci.image.manifest.v1+json",
+            "digest": manifest, "size": manifest_size,
+        }],
+    });
+    std::fs::write(folder.join("index.json"), index.to_string()).unwrap();
+    std::fs::write(folder.join("oci-layout"), r#"{"imageLayoutVersion":"1.0.0"}"#).unwrap();
+    manifest
+}
+
+/// Somebody whose registry password is stored, with a home of their own.
+pub(crate) struct Person {
+    pub(crate) home: tempfile::TempDir,
+    pub(crate) password: Secret,
+}
+
+impl Person {
+    pub(crate) async fn new(simulator: &Simulator) -> Self {
+        let home = tempfile::tempdir().unwrap();
+        let done = Self::at(simulator, home.path()).run("password rotate --yes").await;
+        assert_eq!(done.code, 0, "{done}");
+        Self { home, password: simulator.registry_password().unwrap() }
+    }
+
+    pub(crate) fn at(simulator: &Simulator, home: &Path) -> Mlcr {
+        Mlcr::at(simulator).of_person(simulator).variable("HOME", home.to_str().unwrap())
+    }
+
+    pub(crate) fn mlcr(&self, simulator: &Simulator) -> Mlcr {
+        Self::at(simulator, self.home.path())
+    }
+
+    pub(crate) async fn run(&self, simulator: &Simulator, line: &str) -> Done {
+        self.mlcr(simulator).run(line).await
+    }
+}
+
+/// What differs from run to run, by what it stands for.
+pub(crate) fn shown(done: &Done, home: &Path) -> String {
+    done.to_string().replace(home.to_str().unwrap(), "[home]")
+}
+
+#[tokio::test]
+async fn what_is_pushed_is_in_the_management_api_and_comes_back_byte_for_byte() {
+    let simulator = Simulator::start().await.unwrap();
+    let person = Person::new(&simulator).await;
+    let source = person.home.path().join("source");
+    let manifest = layout(&source, b"the content of a layer");
+    let push = format!("image push {} team/app:v1 team/app:latest --color '#2ea043'", source.display());
+    let done = person.run(&simulator, &push).await;
+    assert_snapshot!("push", shown(&done, person.home.path()));
+    let done = person.run(&simulator, &format!("{push} -o json")).await;
+    let report = done.json();
+    assert_eq!((done.code, report["bytes_sent"].as_u64()), (0, Some(0)), "{done}");
+    assert!(report["bytes_existing"].as_u64().unwrap() > 0, "{done}");
+    let image = person.run(&simulator, "image show team/app:latest -o json").await.json();
+    for (number, tag) in ["v1", "latest"].iter().enumerate() {
+        let one = &report["images"][number];
+        assert_eq!((&one["id"], &one["digest"]), (&image["id"], &image["digest"]), "{done}");
+        assert!(one["reference"].as_str().unwrap().ends_with(&format!("/team/app:{tag}")), "{done}");
+        assert_eq!(one["color"], "#2ea043");
+    }
+    assert_eq!(image["digest"], manifest);
+    assert!(image["tags"].as_array().unwrap().iter().all(|tag| tag["color"] == "#2ea043"));
+    assert!(!done.to_string().contains(person.password.expose()));
+
+    let id = image["id"].as_str().unwrap();
+    let full = report["images"][0]["reference"].as_str().unwrap().to_owned();
+    for (number, reference) in ["team/app:v1", id, &id[..8], &full].into_iter().enumerate() {
+        let target = person.home.path().join(format!("target-{number}"));
+        let line = format!("image pull {reference} {} -o json", target.display());
+        let done = person.run(&simulator, &line).await;
+        assert_eq!((done.code, done.json()["digest"].as_str()), (0, Some(manifest.as_str())), "{done}");
+        for entry in std::fs::read_dir(source.join("blobs/sha256")).unwrap() {
+            let path = entry.unwrap().path();
+            let pulled = target.join("blobs/sha256").join(path.file_name().unwrap());
+            assert_eq!(std::fs::read(&path).unwrap(), std::fs::read(pulled).unwrap(), "{reference}");
+        }
+    }
+    // An archive can be pushed in turn, and stays the same image.
+    let archive = person.home.path().join("app.tar");
+    let done = person.run(&simulator, &format!("image pull team/app:v1 {}", archive.display())).await;
+    assert_snapshot!("pull", shown(&done, person.home.path()));
+    let line = format!("image pull team/app:v1 {} --form oci-archive", archive.display());
+    assert_eq!(person.run(&simulator, &line).await.code, 0);
+    let done = person.run(&simulator, &format!("image push {} again:v1 -o json", archive.display())).await;
+    assert_eq!(
+        (done.code, done.json()["images"][0]["digest"].as_str()),
+        (0, Some(manifest.as_str())),
+        "{done}"
+    );
+    let target = person.home.path().join("target");
+    let pull = person.run(&simulator, &format!("image pull again:v1 {} -o json", target.display())).await;
+    for (name, done) in [("push", done), ("pull", pull)] {
+        let schema = Mlcr::bare().run(&format!("schema {name}")).await.json();
+        assert!(jsonschema::validator_for(&schema).unwrap().is_valid(&done.json()), "{done}");
+    }
+}
+
+#[tokio::test]
+async fn an_archive_of_docker_save_is_pushed_and_the_second_push_sends_nothing() {
+    let simulator = Simulator::start().await.unwrap();
+    let person = Person::new(&simulator).await;
+    let archive = person.home.path().join("saved.tar");
+    let layer = vec![7_u8; 300_000];
+    let config = json!({
+        "architecture": "amd64", "os": "linux", "rootfs": { "type": "layers", "diff_ids": [digest(&layer)] },
+    });
+    let manifest = json!([{ "Config": "config.json", "RepoTags": ["app:1"], "Layers": ["a/layer.tar"] }]);
+    let mut tar = tar::Builder::new(std::fs::File::create(&archive).unwrap());
+    for (name, content) in [
+        ("config.json", config.to_string().into_bytes()),
+        ("a/layer.tar", layer),
+        ("manifest.json", manifest.to_string().into_bytes()),
+    ] {
+        let mut header = tar::Header::new_ustar();
+        header.set_size(content.len() as u64);
+        header.set_mode(0o644);
+        tar.append_data(&mut header, name, content.as_slice()).unwrap();
+    }
+    tar.into_inner().unwrap().flush().unwrap();
+    for compression in ["gzip", "zstd", "none"] {
+        let line = format!(
+            "image push {} app-{compression}:1 --compression {compression} -o json",
+            archive.display()
+        );
+        let first = person.run(&simulator, &line).await;
+        assert_eq!(first.code, 0, "{first}");
+        let second = person.run(&simulator, &line).await;
+        assert_eq!(second.json()["bytes_sent"], 0, "{second}");
+        assert_eq!(first.json()["images"], second.json()["images"], "{second}");
+    }
+}
+
+#[tokio::test]
+async fn an_empty_registry_tells_its_address_too() {
+    for host in [true, false] {
+        let simulator = Simulator::builder().seed(Seed::Empty).start().await.unwrap();
+        let person = Person::new(&simulator).await;
+        let source = person.home.path().join("source");
+        layout(&source, b"x");
+        let mut mlcr = person.mlcr(&simulator);
+        if !host {
+            mlcr.variables.remove("MLCR_REGISTRY");
+        }
+        let done = mlcr.run(&format!("image push {} app -o json", source.display())).await;
+        let name = format!("{}/{}/app:latest", simulator.registry_address(), simulator.registry().id);
+        assert_eq!(
+            (done.code, done.json()["images"][0]["reference"].as_str()),
+            (0, Some(name.as_str())),
+            "{done}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn whoever_cannot_sign_in_is_told_how_and_nothing_is_pushed() {
+    let simulator = Simulator::start().await.unwrap();
+    let home = tempfile::tempdir().unwrap();
+    let source = home.path().join("source");
+    layout(&source, b"x");
+    let line = format!("image push {} app:v1", source.display());
+    // No password, an old one, and one of nobody knows whom.
+    let done = Person::at(&simulator, home.path()).run(&line).await;
+    assert_eq!(done.code, 3, "{done}");
+    assert!(done.stderr.contains("mlcr password rotate") && done.stderr.contains("docker login"), "{done}");
+    let person = Person::new(&simulator).await;
+    simulator.rotate_registry_password();
+    assert_eq!(person.run(&simulator, &line).await.code, 3);
+    let mut mlcr = person.mlcr(&simulator);
+    mlcr.variables.remove("MLCR_PERSONAL_EMAIL");
+    assert_eq!(mlcr.run(&line).await.code, 3);
+    assert!(simulator.repositories().iter().all(|one| one.name != "app"));
+}
+
+#[tokio::test]
+async fn what_docker_login_left_is_used() {
+    let simulator = Simulator::start().await.unwrap();
+    let person = Person::new(&simulator).await;
+    let home = tempfile::tempdir().unwrap();
+    let source = home.path().join("source");
+    layout(&source, b"x");
+    let auth = base64(&format!("{}:{}", simulator.personal_email(), person.password.expose()));
+    let config = json!({ "auths": { simulator.registry_address(): { "auth": auth } } });
+    std::fs::write(home.path().join("config.json"), config.to_string()).unwrap();
+    let mlcr = Mlcr::at(&simulator).variable("DOCKER_CONFIG", home.path().to_str().unwrap());
+    let mlcr = mlcr.variable("HOME", home.path().to_str().unwrap());
+    let done = mlcr.run(&format!("image push {} app:v1", source.display())).await;
+    assert_eq!(done.code, 0, "{done}");
+    // Without any key a full name can still be pulled.
+    let name = format!("{}/{}/app:v1", simulator.registry_address(), simulator.registry().id);
+    let mlcr = Mlcr::bare().variable("DOCKER_CONFIG", home.path().to_str().unwrap());
+    let mlcr = mlcr.variable("HOME", home.path().to_str().unwrap());
+    let done = mlcr.run(&format!("image pull {name} {}/target", home.path().display())).await;
+    assert_eq!(done.code, 0, "{done}");
+}
+
+pub(crate) fn base64(text: &str) -> String {
+    base64::engine::general_purpose::STANDARD.encode(text)
+}
+
+/// A registry of somebody else must not learn the password.
+#[tokio::test]
+async fn the_password_goes_to_no_other_registry() {
+    let (simulator, other) = (Simulator::start().await.unwrap(), Simulator::start().await.unwrap());
+    let person = Person::new(&simulator).await;
+    let source = person.home.path().join("source");
+    layout(&source, b"x");
+    let line = format!("image push {} {}/app:v1", source.display(), other.registry_address());
+    let done = person.run(&simulator, &line).await;
+    assert_eq!(done.code, 3, "{done}");
+    assert!(!other.journal().is_empty());
+    assert!(other.journal().iter().all(|request| !request.headers.contains_key("authorization")));
+}
+
+#[tokio::test]
+async fn a_dry_run_and_a_read_only_push_send_nothing_to_the_registry() {
+    let simulator = Simulator::start().await.unwrap();
+    let person = Person::new(&simulator).await;
+    let source = person.home.path().join("source");
+    let manifest = layout(&source, b"x");
+    let line = format!("image push {} app:v1 -o json", source.display());
+    simulator.clear_journal();
+    let done = person.run(&simulator, &format!("{line} --dry-run")).await;
+    assert_eq!((done.code, done.json()["body"]["digest"].as_str()), (0, Some(manifest.as_str())), "{done}");
+    let done = person.mlcr(&simulator).variable("MLSPACE_READONLY", "1").run(&line).await;
+    assert_eq!((done.code, done.error()["code"].as_str()), (6, Some("refused")), "{done}");
+    let target = person.home.path().join("target");
+    let done = person
+        .run(&simulator, &format!("image pull train/resnet:latest {} --dry-run", target.display()))
+        .await;
+    assert_eq!(done.code, 0, "{done}");
+    assert!(!target.exists());
+    assert!(simulator.journal().iter().all(|request| !request.path.starts_with("/v2/")));
+}
+
+#[tokio::test]
+async fn what_goes_wrong_has_its_exit_code() {
+    let simulator = Simulator::start().await.unwrap();
+    let person = Person::new(&simulator).await;
+    let source = person.home.path().join("source");
+    layout(&source, b"x");
+    let (source, home) = (source.display().to_string(), person.home.path().display().to_string());
+    for (line, code) in [
+        (format!("image push {home}/nothing app:v1"), 1),
+        (format!("image push {home} app:v1"), 1),
+        (format!("image push {source} App:v1"), 2),
+        (format!("image push {source} app:-v1"), 2),
+        (format!("image push {source} ../app:v1"), 2),
+        (format!("image push {source} 3fa85f64-5717-4562-b3fc-2c963f66afa6"), 2),
+        (format!("image push {source} app:v1 --image other"), 2),
+        (format!("image pull missing:v1 {home}/target"), 4),
+        (format!("image pull {}/missing:v1 {home}/target", simulator.registry_address()), 4),
+    ] {
+        let done = person.run(&simulator, &format!("{line} -o json")).await;
+        assert_eq!(done.code, code, "{done}");
+        assert_eq!(done.error()["exit_code"], code, "{done}");
+    }
+    simulator.fail("oci_manifest_put", Fault::status(403)).unwrap();
+    let done = person.run(&simulator, &format!("image push {source} app:v1")).await;
+    assert_eq!(done.code, 3, "{done}");
+    simulator.clear_faults();
+    // Pushed, and the colour is not there.
+    simulator.fail("tag_update", Fault::status(403)).unwrap();
+    let done = person.run(&simulator, &format!("image push {source} app:v1 --color red -o json")).await;
+    assert_eq!((done.code, done.json()["images"][0]["id"].is_string()), (5, true), "{done}");
+    simulator.clear_faults();
+    simulator.fail("image_list", Fault::status(500)).unwrap();
+    let done = person.run(&simulator, &format!("image push {source} app:v2")).await;
+    assert_eq!(done.code, 5, "{done}");
+}
+
+#[tokio::test]
+async fn one_name_that_cannot_be_pushed_does_not_keep_the_others() {
+    let simulator = Simulator::start().await.unwrap();
+    let person = Person::new(&simulator).await;
+    let source = person.home.path().join("source");
+    layout(&source, b"x");
+    simulator.fail("oci_manifest_put", Fault::status(400).times(1)).unwrap();
+    let done =
+        person.run(&simulator, &format!("image push {} one:v1 two:v1 -o json", source.display())).await;
+    let pushed =
+        done.json()["images"].as_array().unwrap().iter().filter(|one| one["digest"].is_string()).count();
+    assert_eq!((done.code, pushed), (5, 1), "{done}");
+}
+
+#[tokio::test]
+async fn an_interrupt_leaves_no_tag_and_exits_130() {
+    let simulator = Simulator::start().await.unwrap();
+    let person = Person::new(&simulator).await;
+    let source = person.home.path().join("source");
+    layout(&source, b"x");
+    simulator.fail("oci_upload_start", Fault::hang()).unwrap();
+    let (stop, interrupt) = Interrupt::new();
+    let mlcr = Mlcr { interrupt, ..person.mlcr(&simulator) };
+    let line = format!("image push {} app:v1", source.display());
+    let user = async {
+        while simulator.requests("oci_upload_start") == 0 {
+            tokio::task::yield_now().await;
+        }
+        stop.send_replace(true);
+    };
+    let (done, ()) = tokio::join!(mlcr.run(&line), user);
+    assert_eq!(done.code, 130, "{done}");
+    assert!(simulator.repositories().iter().all(|one| one.name != "app"));
+    assert_eq!(simulator.requests("oci_manifest_put"), 0);
+}
