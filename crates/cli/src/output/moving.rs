@@ -31,6 +31,7 @@ struct State {
 struct Blob {
     planned: PlannedBlob,
     done: u64,
+    skipped: bool,
     line: Option<ProgressBar>,
 }
 
@@ -75,7 +76,12 @@ impl Moving {
         match event {
             Event::Planned { blobs, .. } => {
                 self.total.set_length(blobs.iter().map(|blob| blob.size).sum());
-                let blob = |planned: &PlannedBlob| Blob { planned: planned.clone(), done: 0, line: None };
+                let blob = |planned: &PlannedBlob| Blob {
+                    planned: planned.clone(),
+                    done: 0,
+                    skipped: false,
+                    line: None,
+                };
                 state.blobs = blobs.iter().map(blob).collect();
             }
             Event::Progress { blob, done, .. } => self.at(&mut state, *blob, *done),
@@ -86,7 +92,11 @@ impl Moving {
                     Moved::Mounted => state.tally.mounted += size,
                     _ => state.tally.moved += bytes,
                 }
-                self.at(&mut state, *blob, size);
+                if *how == Moved::Sent {
+                    self.at(&mut state, *blob, size);
+                } else {
+                    self.skip(&mut state, *blob);
+                }
                 self.gone(&mut state, *blob);
             }
             Event::Failed { blob, .. } => self.gone(&mut state, *blob),
@@ -112,7 +122,17 @@ impl Moving {
             line.set_position(done);
         }
         blob.done = done;
-        self.total.set_position(state.blobs.iter().map(|blob| blob.done).sum());
+        let moving = state.blobs.iter().filter(|one| !one.skipped);
+        self.total.set_position(moving.map(|one| one.done).sum());
+    }
+
+    /// What need not move says nothing about the rate or the time left.
+    fn skip(&self, state: &mut State, number: usize) {
+        if let Some(blob) = state.blobs.get_mut(number) {
+            blob.skipped = true;
+        }
+        self.total
+            .set_length(state.blobs.iter().filter(|one| !one.skipped).map(|one| one.planned.size).sum());
     }
 
     fn gone(&self, state: &mut State, number: usize) {
