@@ -5,7 +5,9 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::Args;
-use mlspace_registry_simulator::{FAULTS, FaultSpec, OPERATION_IDS, QUIRKS, Quirk, Seed, Simulator, Switch};
+use mlspace_registry_simulator::{
+    FAULTS, FaultSpec, OCI_OPERATION_IDS, OPERATION_IDS, QUIRKS, Quirk, Seed, Simulator, Switch,
+};
 
 use crate::context::Context;
 use crate::failure::{Exit, Failure, causes};
@@ -100,6 +102,7 @@ pub(crate) fn about_switches() -> String {
     text.push_str("\nFaults:\n");
     list(&mut text, FAULTS, ":");
     let _ = write!(text, "\nOperations: {}\n", OPERATION_IDS.join(", "));
+    let _ = write!(text, "\nOperations of the image registry: {}\n", OCI_OPERATION_IDS.join(", "));
     text.push_str(
         "\nWhen it is ready it prints one line of JSON with its addresses and keys, and runs until interrupted.\n\
          Example: mlcr sim --env-file sim.env --quirk max-page-size=50 --fault 'repository_list=503;times=2'",
