@@ -15,11 +15,11 @@ use super::digest::{Algorithm, Digest, Hasher};
 use super::error::{Failure, Refusal};
 
 /// How many pieces may wait for the disk.
-const WAITING: usize = 2;
+const WAITING: usize = 1;
 
 /// How many bytes make a piece. What a connection has at once is often much less, and waking the thread for each
 /// such bit costs more than writing it.
-const PIECE: usize = 1024 * 1024;
+const PIECE: usize = 512 * 1024;
 
 /// What was sent of a blob so far.
 pub(crate) struct Session {
