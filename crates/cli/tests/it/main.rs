@@ -12,6 +12,7 @@ mod help;
 mod matrix;
 mod moving;
 mod reading;
+mod readme;
 mod references;
 mod settings;
 mod signing_in;
