@@ -50,6 +50,17 @@ async fn a_clean_run_costs_one_request_a_chunk() {
 }
 
 #[tokio::test]
+async fn a_hundred_thousand_ids_are_all_accounted_for() {
+    let world = World::new(crate::repositories(100_000)).await;
+    let ids = world.simulator.repository_ids();
+    let twice = ids.iter().chain(ids.iter().rev()).copied();
+    let report = world.client.repositories().delete_many(twice).send().await;
+    assert_eq!(report.count(|outcome| matches!(outcome, Outcome::Deleted)), 100_000);
+    assert_eq!(report.outcomes().len(), 100_000);
+    assert_eq!(world.simulator.requests("repository_delete"), 1_000);
+}
+
+#[tokio::test]
 async fn an_id_that_the_service_refuses_is_found_among_the_others() {
     let (world, ids) = World::with_images(32).await;
     world.fail("image_delete", Fault::reject_ids([ids[5], ids[20]]));
