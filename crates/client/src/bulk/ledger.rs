@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 
+use foldhash::fast::RandomState;
 use tokio::sync::mpsc;
 use uuid::Uuid;
 
@@ -29,7 +30,7 @@ enum State {
 
 impl Ledger {
     pub(super) fn new(ids: Vec<Uuid>, events: Option<mpsc::UnboundedSender<BulkEvent>>) -> Self {
-        let mut known = HashSet::with_capacity(ids.len());
+        let mut known = HashSet::with_capacity_and_hasher(ids.len(), RandomState::default());
         let distinct: Vec<Uuid> = ids.into_iter().filter(|id| known.insert(*id)).collect();
         Self { states: vec![State::Waiting { there: false }; distinct.len()], ids: distinct, events }
     }

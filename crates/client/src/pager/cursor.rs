@@ -4,6 +4,7 @@ use std::collections::{HashSet, VecDeque};
 use std::num::NonZeroU32;
 use std::sync::Arc;
 
+use foldhash::fast::RandomState;
 use uuid::Uuid;
 
 use super::{Completeness, Page, Source};
@@ -29,8 +30,8 @@ pub(super) struct Cursor {
 /// The ids of the first page, for a server that starts over, and the most recent ones.
 #[derive(Default)]
 struct Seen {
-    first: HashSet<Uuid>,
-    recent: HashSet<Uuid>,
+    first: HashSet<Uuid, RandomState>,
+    recent: HashSet<Uuid, RandomState>,
     order: VecDeque<Uuid>,
 }
 
