@@ -92,7 +92,12 @@ pub(crate) fn run(root: &Path) -> Result<ExitCode> {
 pub(crate) fn bench(root: &Path, arguments: &[String]) -> Result<ExitCode> {
     let (program, arguments) = match arguments.split_first() {
         Some((name, rest)) if name == "push" => {
-            (["-p", "mlspace-registry-transfer", "--example", "bench"], rest)
+            const PACKAGE: &str = "mlspace-registry-transfer";
+            // The benchmark runs another example, the program that moves images.
+            let mut cargo = Command::new(env!("CARGO"));
+            cargo.args(["build", "--release", "--quiet", "-p", PACKAGE, "--examples"]).current_dir(root);
+            ensure!(cargo.status()?.success(), "the examples of {PACKAGE} cannot be built");
+            (["-p", PACKAGE, "--example", "bench"], rest)
         }
         _ => (["-p", "bench", "--bin", "bench"], arguments),
     };
