@@ -4,12 +4,14 @@
 //! nobody can sign in. A token dies with the password that it was asked with.
 
 use std::collections::HashMap;
+use std::fmt;
 use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use hyper::StatusCode;
 use hyper::header::{AUTHORIZATION, HeaderMap, WWW_AUTHENTICATE};
+use hyper::http::request::Parts;
 use mlspace_registry_api::Secret;
 
 use crate::auth::EMAIL;
@@ -17,7 +19,7 @@ use crate::dispatch::Service;
 use crate::ids::Ids;
 use crate::oci::choices::RegistryAuth;
 use crate::oci::error::Refusal;
-use crate::oci::route::{Endpoint, Route, TOKEN};
+use crate::oci::route::{Endpoint, Route, TOKEN, is_repository_name};
 
 /// What a request needs: an action on a repository. The repository is named as in requests, or nothing is needed
 /// but to be signed in.
@@ -59,6 +61,23 @@ impl Scope {
         };
         Self { repository: route.name.clone(), actions }
     }
+
+    /// What a mount needs besides. Without it the mount becomes an upload.
+    fn of_mount(route: &Route, query: Option<&str>) -> Option<Self> {
+        let query = query.filter(|_| route.endpoint == Endpoint::Uploads)?;
+        let (_, from) = form_urlencoded::parse(query.as_bytes()).find(|(key, _)| key == "from")?;
+        is_repository_name(&from).then(|| Self::to_pull(&from))
+    }
+
+    fn to_pull(repository: &str) -> Self {
+        Self { repository: repository.to_owned(), actions: &["pull"] }
+    }
+}
+
+impl fmt::Display for Scope {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "repository:{}:{}", self.repository, self.actions.join(","))
+    }
 }
 
 /// `repository:NAME:ACTION,ACTION`, as requests for tokens have it.
@@ -74,40 +93,37 @@ fn read_scope(text: &str) -> Option<(String, Vec<String>)> {
 
 impl Service {
     /// Lets a request in, or says how to sign in. `host` is where the client reached the registry.
-    pub(crate) fn admit_to_registry(
-        &self,
-        route: &Route,
-        headers: &HeaderMap,
-        host: &str,
-    ) -> Result<(), Refusal> {
+    pub(crate) fn admit_to_registry(&self, route: &Route, parts: &Parts, host: &str) -> Result<(), Refusal> {
         if route.endpoint == Endpoint::Token {
             return Ok(());
         }
         match self.quirks.registry_auth {
             RegistryAuth::Open => Ok(()),
-            RegistryAuth::Basic if self.basic(headers).is_some() => Ok(()),
+            RegistryAuth::Basic if self.basic(&parts.headers).is_some() => Ok(()),
             RegistryAuth::Basic => {
                 let challenge = format!("Basic realm=\"{host}\"");
                 Err(unauthorized("sign in with the e-mail and the registry password", &challenge))
             }
-            RegistryAuth::Bearer => self.bearer(route, headers, host),
+            RegistryAuth::Bearer => self.bearer(route, parts, host),
         }
     }
 
-    fn bearer(&self, route: &Route, headers: &HeaderMap, host: &str) -> Result<(), Refusal> {
+    fn bearer(&self, route: &Route, parts: &Parts, host: &str) -> Result<(), Refusal> {
         let scope = (route.endpoint != Endpoint::Ping).then(|| Scope::of(route));
         let mut challenge = format!("Bearer realm=\"http://{host}{TOKEN}\",service=\"{host}\"");
         if let Some(scope) = &scope {
-            challenge += &format!(",scope=\"repository:{}:{}\"", scope.repository, scope.actions.join(","));
+            let besides = Scope::of_mount(route, parts.uri.query());
+            let besides = besides.map(|scope| format!(" {scope}")).unwrap_or_default();
+            challenge += &format!(",scope=\"{scope}{besides}\"");
         }
-        match self.token(headers) {
+        match self.token(&parts.headers) {
             Ok(token) if scope.as_ref().is_none_or(|scope| self.covers(token, scope)) => Ok(()),
             Ok(_) => {
                 challenge += ",error=\"insufficient_scope\"";
                 Err(unauthorized("the token is for something else", &challenge))
             }
             Err(()) => {
-                if headers.contains_key(AUTHORIZATION) {
+                if parts.headers.contains_key(AUTHORIZATION) {
                     challenge += ",error=\"invalid_token\"";
                 }
                 Err(unauthorized("sign in with a token of the token endpoint", &challenge))
@@ -134,7 +150,7 @@ impl Service {
 
     /// Whether the request may also pull from that repository, as mounts need it.
     pub(crate) fn may_pull(&self, headers: &HeaderMap, repository: &str) -> bool {
-        let scope = Scope { repository: repository.to_owned(), actions: &["pull"] };
+        let scope = Scope::to_pull(repository);
         self.quirks.registry_auth != RegistryAuth::Bearer
             || self.token(headers).is_ok_and(|token| self.covers(token, &scope))
     }

@@ -68,6 +68,10 @@ impl Refusal {
             .detail(json!({ "digest": digest.to_string() }))
     }
 
+    pub(crate) fn manifest_unknown() -> Self {
+        Self::missing("MANIFEST_UNKNOWN", "the repository has no such manifest")
+    }
+
     pub(crate) fn upload_unknown() -> Self {
         Self::missing("BLOB_UPLOAD_UNKNOWN", "there is no such upload in the repository")
     }

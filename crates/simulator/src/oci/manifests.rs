@@ -25,8 +25,9 @@ impl Registry {
     /// GET and HEAD. Only GET is a pull.
     pub(super) fn get_manifest(&self, call: &Call, reference: &Reference) -> Answer {
         let mut service = self.shared.lock();
-        let digest = service.resolve(&call.repository, reference).ok_or_else(unknown)?;
-        let stored = service.content.manifest(&call.repository, &digest).ok_or_else(unknown)?;
+        let digest = service.resolve(&call.repository, reference).ok_or_else(Refusal::manifest_unknown)?;
+        let stored =
+            service.content.manifest(&call.repository, &digest).ok_or_else(Refusal::manifest_unknown)?;
         let headers = [
             (CONTENT_TYPE, stored.manifest.media_type.clone()),
             (CONTENT_LENGTH, stored.bytes.len().to_string()),
@@ -72,7 +73,8 @@ impl Registry {
         };
         let manifest = Manifest::parse(&bytes, call.header(CONTENT_TYPE))?;
         let subject = manifest.subject.as_ref().map(ToString::to_string);
-        let answered = tags.join(", ");
+        // One header for each tag: clients do not take a list apart.
+        let answered = AppendHeaders(tags.iter().map(|tag| (TAG, tag.clone())).collect::<Vec<_>>());
         {
             let mut service = self.shared.lock();
             let config = service.config_of(&call.repository, &manifest);
@@ -82,8 +84,7 @@ impl Registry {
         let location = self.location(call, &format!("/v2/{}/manifests/{digest}", call.name));
         let headers = [(LOCATION, location), (DIGEST, digest.to_string())];
         let subject = AppendHeaders(subject.map(|subject| (SUBJECT, subject)));
-        let tags = AppendHeaders((!answered.is_empty()).then_some((TAG, answered)));
-        Ok((StatusCode::CREATED, headers, subject, tags).into_response())
+        Ok((StatusCode::CREATED, headers, subject, answered).into_response())
     }
 
     /// DELETE: a tag alone, or a manifest with its tags.
@@ -93,10 +94,9 @@ impl Registry {
             Reference::Tag(tag) => service.untag(&call.repository, tag),
             Reference::Digest(digest) => service.delete_manifest(&call.repository, digest),
         };
-        if deleted { Ok(StatusCode::ACCEPTED.into_response()) } else { Err(unknown().into()) }
+        if !deleted {
+            return Err(Refusal::manifest_unknown().into());
+        }
+        Ok(StatusCode::ACCEPTED.into_response())
     }
-}
-
-fn unknown() -> Refusal {
-    Refusal::missing("MANIFEST_UNKNOWN", "the repository has no such manifest")
 }

@@ -144,11 +144,11 @@ impl Registry {
         let operation = routed.as_ref().ok().map(|route| route.operation);
         let number = service.journal.arrived(record(parts, operation), 0);
         let admitted = routed.and_then(|route| {
-            service.admit_to_registry(&route, &parts.headers, host)?;
+            service.admit_to_registry(&route, parts, host)?;
             let fault = service.faults.strike(route.operation, Vec::new);
             if fault.as_ref().is_some_and(|fault| fault.effect == Effect::ExpireToken) {
                 service.tokens.expire();
-                service.admit_to_registry(&route, &parts.headers, host)?;
+                service.admit_to_registry(&route, parts, host)?;
             }
             Ok((route, fault))
         });

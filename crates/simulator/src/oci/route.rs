@@ -94,7 +94,7 @@ fn operations(endpoint: &Endpoint) -> &'static [(Method, &'static str)] {
 
 /// Reads a path as it was sent.
 pub(crate) fn route(method: &Method, path: &str) -> Result<Route, Refusal> {
-    let (name, endpoint) = parse(path)?;
+    let (name, endpoint) = parse(method, path)?;
     let operations = operations(&endpoint);
     match operations.iter().find(|(known, _)| known == method) {
         Some((_, operation)) => Ok(Route { operation, name, endpoint }),
@@ -107,7 +107,7 @@ pub(crate) fn route(method: &Method, path: &str) -> Result<Route, Refusal> {
     }
 }
 
-fn parse(path: &str) -> Result<(String, Endpoint), Refusal> {
+fn parse(method: &Method, path: &str) -> Result<(String, Endpoint), Refusal> {
     match path {
         "/v2" | "/v2/" => return Ok((String::new(), Endpoint::Ping)),
         TOKEN => return Ok((String::new(), Endpoint::Token)),
@@ -124,7 +124,7 @@ fn parse(path: &str) -> Result<(String, Endpoint), Refusal> {
         }
         [name @ .., "blobs", "uploads", id] => (name, upload(id).map(Endpoint::Upload)),
         [name @ .., "blobs", text] => (name, digest(text).map(Endpoint::Blob)),
-        [name @ .., "manifests", text] => (name, reference(text).map(Endpoint::Manifest)),
+        [name @ .., "manifests", text] => (name, reference(method, text).map(Endpoint::Manifest)),
         [name @ .., "tags", "list"] => (name, Ok(Endpoint::Tags)),
         [name @ .., "referrers", text] => (name, digest(text).map(Endpoint::Referrers)),
         _ => return Err(unknown()),
@@ -167,11 +167,15 @@ pub(crate) fn digest(text: &str) -> Result<Digest, Refusal> {
     Digest::parse(text).ok_or_else(|| Refusal::no_digest(text))
 }
 
-fn reference(text: &str) -> Result<Reference, Refusal> {
+fn reference(method: &Method, text: &str) -> Result<Reference, Refusal> {
     if text.contains(':') {
         return digest(text).map(Reference::Digest);
     }
-    tag(text).map(Reference::Tag)
+    match tag(text) {
+        // What nothing can be pushed as is not there.
+        Err(_) if method != Method::PUT => Err(Refusal::manifest_unknown()),
+        tag => tag.map(Reference::Tag),
+    }
 }
 
 pub(crate) fn tag(text: &str) -> Result<String, Refusal> {
@@ -197,7 +201,7 @@ mod tests {
             ("/v2/a/blobs/uploads/".to_owned(), "a"),
             (format!("/v2/a/referrers/sha256%3A{hex}"), "a"),
         ] {
-            assert_eq!(parse(&path).unwrap().0, name, "{path}");
+            assert_eq!(parse(&Method::GET, &path).unwrap().0, name, "{path}");
         }
     }
 
@@ -227,11 +231,11 @@ mod tests {
             "/v2/a/blobs/uploads/{6ba7b810-9dad-11d1-80b4-00c04fd430c8}",
             "/v2/a/referrers/x",
         ] {
-            let refused = parse(path).expect_err(path);
+            let refused = parse(&Method::PUT, path).expect_err(path);
             assert!(format!("{refused:?}").contains("status: 400"), "{path}: {refused:?}");
         }
         let long = format!("/v2/{}/tags/list", "a".repeat(256));
-        assert!(parse(&long).is_err());
+        assert!(parse(&Method::GET, &long).is_err());
     }
 
     #[test]

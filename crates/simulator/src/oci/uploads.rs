@@ -123,8 +123,9 @@ impl Registry {
     /// PATCH: more of the blob.
     pub(super) async fn patch_upload(&self, call: &Call, id: Uuid, body: &mut Body) -> Answer {
         let session = self.uploads.find(&call.repository, id).await?;
-        self.check_state(call, &session)?;
+        // The range first: a chunk that is sent again goes to an old Location as well, and 416 says where to go on.
         self.check_range(call, id, &session)?;
+        self.check_state(call, &session)?;
         let least = self.shared.lock().quirks.chunk_min_length.unwrap_or(0) as u64;
         if session.short {
             let message = format!("a chunk before this one was shorter than {least} bytes");
@@ -139,11 +140,9 @@ impl Registry {
     /// PUT: the last of the blob, if there is more, and its digest.
     pub(super) async fn put_upload(&self, call: &Call, id: Uuid, body: &mut Body) -> Answer {
         let session = self.uploads.find(&call.repository, id).await?;
+        self.check_range(call, id, &session)?;
         self.check_state(call, &session)?;
         let digest = route::digest(call.query("digest").unwrap_or_default())?;
-        if call.header(CONTENT_RANGE).is_some() {
-            self.check_range(call, id, &session)?;
-        }
         self.finish(call, id, session, &digest, body).await
     }
 

@@ -88,6 +88,32 @@ async fn a_mount_needs_the_right_to_pull_from_where_the_blob_is() {
 }
 
 #[tokio::test]
+async fn a_mount_is_done_with_the_token_that_its_challenge_asks_for() {
+    let (simulator, client) = start("registry-auth=bearer").await;
+    simulator.rotate_registry_password();
+    let to_a = good_token(&client, &simulator, "repository:a:pull,push").await;
+    let digest = crate::client::sha256(b"x");
+    let post = client.request("POST", &format!("/v2/a/blobs/uploads/?digest={digest}"));
+    client.send(post.bearer_auth(&to_a).body("x")).await.is(201);
+
+    let mount = |from: &str| format!("/v2/b/blobs/uploads/?mount={digest}&from={from}");
+    let challenge = async |path: &str| {
+        let refused = client.call("POST", path).await.is(401);
+        let (_, scope) = refused.header("www-authenticate").split_once(",scope=\"").unwrap();
+        scope.trim_end_matches('"').to_owned()
+    };
+    let scope = challenge(&mount("a")).await;
+    assert_eq!(scope, "repository:b:pull,push repository:a:pull");
+    let token = good_token(&client, &simulator, &scope.replace(' ', "+")).await;
+    with_token(&client, &token, "POST", &mount("a")).await.is(201);
+
+    // What is no name does not get into the header.
+    for from in ["", "%22,error=%22x", "A"] {
+        assert_eq!(challenge(&mount(from)).await, "repository:b:pull,push");
+    }
+}
+
+#[tokio::test]
 async fn tokens_end_by_time_by_call_and_with_their_password() {
     let (simulator, client) = start("registry-auth=bearer").await;
     simulator.rotate_registry_password();

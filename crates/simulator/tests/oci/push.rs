@@ -107,6 +107,10 @@ async fn a_wrong_digest_is_refused_and_nothing_is_kept() {
     let location = client.start("a").await;
     client.chunk(&location, 0, &sent).await.is(202);
     client.call("PUT", &with_digest(&location, &sha512(b"x"))).await.refused(400, "DIGEST_INVALID");
+    let location = client.start("a").await;
+    client.chunk(&location, 0, &sent[..300]).await.is(202);
+    let last = client.request("PUT", &with_digest(&location, &named)).header("content-range", "300-511");
+    client.send(last.body(sent[300..].to_vec())).await.refused(400, "DIGEST_INVALID");
     for digest in [&named, &sha256(&sent)] {
         assert_eq!(client.status("HEAD", &format!("/v2/a/blobs/{digest}")).await, 404);
     }
@@ -150,6 +154,12 @@ async fn a_blob_is_mounted_from_where_it_is_or_else_an_upload_begins() {
     let mounted = client.call("POST", &mount("b", "&from=a")).await.is(201);
     assert_eq!(located(&client, &mounted).await, b"shared");
     client.call("POST", &mount("c", "&from=empty")).await.is(202);
+    let nowhere = sha256(b"nowhere");
+    for from in ["", "&from=a", "&from=d"] {
+        let path = format!("/v2/d/blobs/uploads/?mount={nowhere}{from}");
+        let begun = client.call("POST", &path).await.is(202);
+        assert!(begun.header("location").contains("/v2/d/blobs/uploads/"), "{begun:?}");
+    }
     client.call("POST", &mount("c", "")).await.is(201);
     client.call("POST", "/v2/c/blobs/uploads/?mount=x&from=a").await.refused(400, "DIGEST_INVALID");
     client.call("POST", &mount("c", "&from=..%2Fa")).await.refused(400, "NAME_INVALID");
@@ -190,6 +200,10 @@ async fn locations_can_be_relative_and_have_a_query_that_must_come_back() {
     assert!(first.starts_with("/v2/a/blobs/uploads/") && first.contains("?_state="), "{first}");
     let second = client.chunk(&first, 0, &blob[..1000]).await.is(202);
     client.chunk(&first, 1000, &blob[1000..]).await.refused(400, "BLOB_UPLOAD_INVALID");
+    let again = client.chunk(&first, 0, &blob[..1000]).await.is(416);
+    assert_eq!(again.header("location"), second.header("location"));
+    let early = client.request("PUT", &with_digest(&first, &sha256(&blob))).header("content-range", "0-999");
+    client.send(early.body(blob[..1000].to_vec())).await.is(416);
     let bare = second.header("location").split('?').next().unwrap();
     client.chunk(bare, 1000, &blob[1000..]).await.refused(400, "BLOB_UPLOAD_INVALID");
     let status = client.call("GET", &first).await.is(204);

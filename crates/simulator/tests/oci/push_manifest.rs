@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::client::{INDEX, MANIFEST, descriptor, index, located, open, sha256, sha512};
+use crate::client::{CONFIG, INDEX, LAYER, MANIFEST, descriptor, index, located, open, sha256, sha512};
 
 #[tokio::test]
 async fn a_manifest_is_refused_if_what_it_refers_to_is_missing_or_of_another_size() {
@@ -29,6 +29,7 @@ async fn a_manifest_that_is_none_is_refused() {
     client.put_manifest("a", "v1", MANIFEST, &json!({})).await.refused(400, "MANIFEST_INVALID");
     let digest = sha256(b"something else");
     client.put_manifest("a", &digest, MANIFEST, &manifest).await.refused(400, "DIGEST_INVALID");
+    client.put_manifest("a", "sha256:bad", MANIFEST, &manifest).await.refused(400, "DIGEST_INVALID");
     client.put_manifest("a", ".bad", MANIFEST, &manifest).await.refused(400, "MANIFEST_INVALID");
     client.put_manifest("a", "v1?tag=.bad", MANIFEST, &manifest).await.refused(400, "MANIFEST_INVALID");
     let mut long = manifest.clone();
@@ -73,9 +74,37 @@ async fn further_tags_come_with_a_manifest() {
     let digest = sha256(manifest.to_string().as_bytes());
     let reference = format!("{digest}?tag=v1&tag=latest");
     let answer = client.put_manifest("a", &reference, MANIFEST, &manifest).await.is(201);
-    assert_eq!(answer.header("oci-tag"), "v1, latest");
+    let answered: Vec<_> = answer.headers.get_all("oci-tag").iter().collect();
+    assert_eq!(answered, ["v1", "latest"], "one header for each");
     let image = &simulator.images(simulator.repository_ids()[0])[0];
     assert_eq!(image.tags.iter().map(|tag| tag.name.as_str()).collect::<Vec<_>>(), ["v1", "latest"]);
+}
+
+#[tokio::test]
+async fn what_is_named_by_sha512_is_so_under_its_tags_as_well() {
+    let (_simulator, client) = open(&[]).await;
+    let push_blob = async |bytes: &[u8], media_type: &str| {
+        let digest = sha512(bytes);
+        let path = format!("/v2/a/blobs/uploads/?digest={digest}");
+        client.with_body("POST", &path, bytes).await.is(201);
+        json!({ "mediaType": media_type, "digest": digest, "size": bytes.len() })
+    };
+    let push = async |document: &Value, media_type: &str, tag: &str| {
+        let digest = sha512(document.to_string().as_bytes());
+        let reference = format!("{digest}?tag={tag}");
+        client.put_manifest("a", &reference, media_type, document).await.is(201);
+        let path = format!("/v2/a/manifests/{tag}");
+        for method in ["GET", "HEAD"] {
+            let answer = client.call(method, &path).await.is(200);
+            assert_eq!(answer.header("docker-content-digest"), digest, "{method}");
+        }
+        json!({ "mediaType": media_type, "digest": digest, "size": document.to_string().len() })
+    };
+    let config = push_blob(b"{}", CONFIG).await;
+    let layer = push_blob(b"layer", LAYER).await;
+    let image = json!({ "schemaVersion": 2, "mediaType": MANIFEST, "config": config, "layers": [layer] });
+    let image = push(&image, MANIFEST, "image").await;
+    push(&json!({ "schemaVersion": 2, "mediaType": INDEX, "manifests": [image] }), INDEX, "list").await;
 }
 
 #[tokio::test]
