@@ -87,12 +87,11 @@ impl<'a> Context<'a> {
         &mut self,
         what: &str,
         mut pager: Pager<T>,
-        listing: &Listing,
+        listing: &Listing<T>,
     ) -> Result<Option<Completeness>, Failure>
     where
         T: Record + Listed + Send + 'static,
     {
-        listing.check::<T>()?;
         let look = self.look();
         let mut sink = Sink::new(look.clone());
         let mut sorted = Vec::new();
@@ -117,13 +116,12 @@ impl<'a> Context<'a> {
                 break Some(failure);
             }
             match listing.fits(&item, look.now) {
-                Ok(true) if listing.sorts() => sorted.push(item),
-                Ok(true) => {
+                true if listing.sorts() => sorted.push(item),
+                true => {
                     sink.item(&mut self.io.stdout, &item)?;
                     left -= 1;
                 }
-                Ok(false) => {}
-                Err(failure) => break Some(failure),
+                false => {}
             }
         };
         progress.end();
@@ -131,11 +129,17 @@ impl<'a> Context<'a> {
         for item in sorted.iter().take(listing.limit()) {
             sink.item(&mut self.io.stdout, item)?;
         }
-        sink.end::<T>(&mut self.io.stdout)?;
-        match failure {
-            Some(failure) => Err(failure),
-            None => Ok(pager.completeness()),
+        let Some(failure) = failure else {
+            sink.end::<T>(&mut self.io.stdout)?;
+            return Ok(pager.completeness());
+        };
+        let items = sink.items();
+        sink.cut::<T>(&mut self.io.stdout)?;
+        if items == 0 {
+            return Err(failure);
         }
+        let message = format!("the list of {what} is cut after {items}: {}", failure.message);
+        Err(Failure { message, ..failure })
     }
 
     /// Says on stderr that a list is not known to be complete.

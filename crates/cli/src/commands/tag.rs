@@ -9,7 +9,7 @@ use crate::commands::planned::Writer;
 use crate::commands::rm::{Kind, Rm};
 use crate::context::Context;
 use crate::failure::{Exit, Failure};
-use crate::listing::{Facts, Listed, Listing};
+use crate::listing::{By, Facts, Listed, Listing};
 use crate::reference::{Lookup, Reference};
 
 /// Tags.
@@ -22,7 +22,7 @@ pub(crate) enum Tag {
         #[arg(value_name = "IMAGE")]
         image: Reference,
         #[command(flatten)]
-        listing: Listing,
+        listing: Listing<sdk::Tag>,
     },
     /// Give an image another tag.
     #[command(after_help = "Example: mlcr tag add train/base:latest v2 --color '#2f81f7'")]
@@ -117,16 +117,15 @@ async fn add(
 }
 
 impl Listed for sdk::Tag {
+    const FILTERS: &'static [By] = &[By::Name, By::Pushed, By::Pulls];
     const SORTS: &'static [&'static str] = &["name", "pushed", "pulled"];
 
     fn facts(&self) -> Facts<'_> {
         Facts {
-            name: vec![&self.name],
-            labels: None,
-            favorite: None,
-            time: self.push_time,
-            pulled: Some(self.pull_time.is_some()),
-            size: None,
+            names: vec![&self.name],
+            time: self.push_time.unix_seconds(),
+            pulled: self.pull_time.is_some(),
+            ..Facts::default()
         }
     }
 
