@@ -11,6 +11,7 @@ mod formats;
 mod help;
 mod matrix;
 mod moving;
+mod moving_matrix;
 mod reading;
 mod readme;
 mod references;

@@ -128,7 +128,10 @@ impl Push {
             bytes_mounted: tally.mounted,
             bytes_existing: tally.existing,
         };
-        context.print(&report)?;
+        // Where nothing was pushed there is nothing to show.
+        if pushed.images.iter().any(|one| one.result.is_ok()) {
+            context.print(&report)?;
+        }
         verdict(&pushed, problem)
     }
 }
@@ -200,7 +203,16 @@ fn verdict(pushed: &PushReport, problem: Option<Failure>) -> Result<Exit, Failur
             exit: Exit::Partly,
             ..problem
         }),
-        (Some(error), _) if failed.len() == pushed.images.len() => Err(Failure::from(*error)),
+        (Some(error), _) if pushed.images.len() == 1 => Err(Failure::from(*error)),
+        (Some(error), _) if failed.len() == pushed.images.len() => {
+            let failure = Failure::from(*error);
+            let mut messages: Vec<_> = failed.iter().map(|error| Failure::from(*error).message).collect();
+            messages.dedup();
+            // What was put may be there where the answer got lost.
+            let message =
+                format!("none of {} names is known to be pushed: {}", failed.len(), messages.join("; "));
+            Err(Failure { message, ..failure })
+        }
         (Some(error), _) => {
             let failure = Failure::from(*error);
             let (count, all) = (failed.len(), pushed.images.len());
@@ -226,6 +238,9 @@ impl Record for Report {
             card.push(("Name", Cell::new(&image.reference)));
             card.push(("Digest", Cell::new(image.digest.as_deref().unwrap_or("not pushed"))));
             card.push(("Id", Cell::new(image.id.as_deref().unwrap_or("-"))));
+            if let Some(error) = &image.error {
+                card.push(("Error", Cell::new(error)));
+            }
             if let Some(color) = &image.color {
                 card.push(("Colour", Cell::new(color)));
             }
