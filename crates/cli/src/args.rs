@@ -55,7 +55,7 @@ pub(crate) struct Global {
     #[arg(long, global = true, value_name = "TIME", value_parser = parse_duration)]
     pub(crate) deadline: Option<Duration>,
 
-    /// Do not ask; needed to delete or rotate where nobody can answer.
+    /// Do not ask; needed to delete, rotate, move a tag or replace a file where nobody can answer.
     #[arg(short, long, global = true)]
     pub(crate) yes: bool,
 

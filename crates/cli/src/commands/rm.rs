@@ -2,6 +2,7 @@
 
 mod plan;
 mod report;
+mod target;
 
 use clap::Args;
 use mlspace_registry::{BulkEvent, BulkReport, Client, DeleteMany, Uuid};
@@ -11,10 +12,10 @@ use crate::context::Context;
 use crate::failure::{Exit, Failure};
 use crate::output::progress::Progress;
 use crate::reference::{Lookup, Reference};
-pub(crate) use plan::Target;
 use plan::{Depth, Plan};
 pub(crate) use report::Report;
 use report::Tally;
+pub(crate) use target::Target;
 
 /// What to delete.
 #[derive(Args, Debug)]

@@ -2,16 +2,14 @@
 
 use std::collections::{HashMap, HashSet};
 
-use mlspace_registry::{Image, Repository, Tag, Uuid};
-use schemars::JsonSchema;
-use serde::Serialize;
+use mlspace_registry::Uuid;
 use serde_json::json;
 
-use super::Kind;
+use super::{Kind, Target};
 use crate::context::Context;
 use crate::failure::Failure;
-use crate::output::table::{self, Cell};
-use crate::output::text::{short_digest, size};
+use crate::output::table;
+use crate::output::text::size;
 use crate::output::{Look, Record};
 use crate::reference::{Lookup, Name, Reference};
 
@@ -19,22 +17,6 @@ use crate::reference::{Lookup, Name, Reference};
 const SHOWN: usize = 50;
 /// How many repositories have their images listed for their sizes.
 const SIZED: usize = 50;
-
-/// One thing to be deleted. What is null was not looked up.
-#[derive(Clone, Debug, Serialize, JsonSchema)]
-#[schemars(rename = "DeletionTarget")]
-pub(crate) struct Target {
-    /// Its id.
-    pub(crate) id: Uuid,
-    /// The repository's name, or `repository:tag`, or `repository@digest`.
-    pub(crate) name: Option<String>,
-    /// The tags that go with it.
-    pub(crate) tags: Option<Vec<String>>,
-    /// How many images go with it.
-    pub(crate) images: Option<u64>,
-    /// Bytes of its images; layers that other images share are counted too.
-    pub(crate) size: Option<i64>,
-}
 
 /// How much is looked up.
 #[derive(Clone, Copy, Debug)]
@@ -59,12 +41,6 @@ pub(super) struct Plan {
 struct MoreTags {
     named: Vec<String>,
     others: Vec<String>,
-}
-
-impl Target {
-    fn bare(id: Uuid) -> Self {
-        Self { id, name: None, tags: None, images: None, size: None }
-    }
 }
 
 impl Plan {
@@ -196,7 +172,7 @@ async fn target(
     Ok(match kind {
         Kind::Repository => {
             let repository = lookup.repository(reference).await?;
-            let mut target = of_repository(&repository);
+            let mut target = Target::of_repository(&repository);
             if details && target.size.is_none() && *sized < SIZED {
                 *sized += 1;
                 let images = lookup.images_of(repository.id).await?;
@@ -204,45 +180,12 @@ async fn target(
             }
             target
         }
-        Kind::Image if details => of_image(lookup.image(reference).await?),
+        Kind::Image if details => Target::of_image(lookup.image(reference).await?),
         Kind::Image => {
             Target { name: Some(reference.to_string()), ..Target::bare(lookup.image_id(reference).await?) }
         }
-        Kind::Tag => of_tag(&lookup.tag(reference).await?),
+        Kind::Tag => Target::of_tag(&lookup.tag(reference).await?),
     })
-}
-
-fn of_repository(repository: &Repository) -> Target {
-    let size = match repository.images_count {
-        0 => Some(0),
-        1 => repository.recent_image.as_ref().map(|image| image.size),
-        _ => None,
-    };
-    Target {
-        id: repository.id,
-        name: Some(repository.name.clone()),
-        tags: Some(repository.tags.iter().map(|tag| tag.name.clone()).collect()),
-        images: u64::try_from(repository.images_count).ok(),
-        size,
-    }
-}
-
-fn of_image(image: Image) -> Target {
-    Target {
-        id: image.id,
-        name: Some(format!("{}@{}", short_name(&image.full_name), short_digest(&image.digest))),
-        tags: Some(image.tags.into_iter().map(|tag| tag.name).collect()),
-        images: Some(1),
-        size: Some(image.size),
-    }
-}
-
-fn of_tag(tag: &Tag) -> Target {
-    Target {
-        name: Some(short_name(&tag.full_name).to_owned()),
-        tags: Some(vec![tag.name.clone()]),
-        ..Target::bare(tag.id)
-    }
 }
 
 /// Fills in what the repositories that were read say of targets that were not looked up themselves.
@@ -254,11 +197,11 @@ fn remember(lookup: &Lookup<'_>, kind: Kind, targets: &mut [Target]) {
     }
     for repository in lookup.known() {
         if let (Kind::Repository, Some(target)) = (kind, unknown.get_mut(&repository.id)) {
-            **target = of_repository(repository);
+            **target = Target::of_repository(repository);
         }
         for tag in &repository.tags {
             match (kind, unknown.get_mut(&tag.id)) {
-                (Kind::Tag, Some(target)) => **target = of_tag(tag),
+                (Kind::Tag, Some(target)) => **target = Target::of_tag(tag),
                 (Kind::Image, _) => {
                     let Some(target) = unknown.get_mut(&tag.image_id) else { continue };
                     target.name.get_or_insert_with(|| format!("{}:{}", repository.name, tag.name));
@@ -268,33 +211,5 @@ fn remember(lookup: &Lookup<'_>, kind: Kind, targets: &mut [Target]) {
                 _ => {}
             }
         }
-    }
-}
-
-/// The name without the host and the registry before it.
-fn short_name(full_name: &str) -> &str {
-    let mut parts = full_name.splitn(3, '/').skip(1);
-    match (parts.next(), parts.next()) {
-        (Some(registry), Some(name)) if registry.parse::<Uuid>().is_ok() => name,
-        _ => full_name,
-    }
-}
-
-impl Record for Target {
-    const HEADER: &'static [&'static str] = &["NAME", "IMAGES", "TAGS", "SIZE", "ID"];
-    const FIELDS: &'static [&'static str] = &["id", "name", "tags", "images", "size"];
-
-    fn row(&self, _: &Look) -> Vec<Cell> {
-        vec![
-            Cell::new(self.name.as_deref().unwrap_or("-")),
-            Cell::new(self.images.map_or("-".into(), |images| images.to_string())).right(),
-            Cell::new(self.tags.as_ref().map_or("-".into(), |tags| tags.join(", "))),
-            Cell::new(self.size.map_or("-".into(), size)).right(),
-            Cell::new(self.id.to_string()),
-        ]
-    }
-
-    fn card(&self, look: &Look) -> Vec<(&'static str, Cell)> {
-        Self::HEADER.iter().copied().zip(self.row(look)).collect()
     }
 }

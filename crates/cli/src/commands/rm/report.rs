@@ -7,8 +7,7 @@ use mlspace_registry::{ApiError, BulkReport, Error, Outcome, Uuid};
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::Kind;
-use super::plan::Target;
+use super::{Kind, Target};
 use crate::args::Format;
 use crate::context::Context;
 use crate::failure::{Exit, Failure, causes};
