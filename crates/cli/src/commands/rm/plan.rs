@@ -74,10 +74,11 @@ impl Plan {
         }
         remember(lookup, kind, &mut targets);
         let more_tags = match kind {
-            Kind::Image => targets.iter().filter_map(|target| more_tags(target, named.get(&target.id)?)),
-            Kind::Repository | Kind::Tag => return Ok(Self { kind, depth, targets, more_tags: Vec::new() }),
+            Kind::Image => {
+                targets.iter().filter_map(|target| more_tags(target, named.get(&target.id)?)).collect()
+            }
+            Kind::Repository | Kind::Tag => Vec::new(),
         };
-        let more_tags = more_tags.collect();
         Ok(Self { kind, depth, targets, more_tags })
     }
 
