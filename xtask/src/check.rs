@@ -88,7 +88,7 @@ pub(crate) fn run(root: &Path) -> Result<ExitCode> {
 }
 
 /// `cargo xtask bench`: builds the benchmarks in release mode and runs one. That of pushing stands with the
-/// engine: `push FOLDER [ROUNDS]`, where the folder needs 6 GB, and `docker-registry` and `skopeo` are there.
+/// engine: `push FOLDER [ROUNDS [layout|archive|many]]`, where the folder needs 6 GB, and `docker-registry` and `skopeo` are there.
 pub(crate) fn bench(root: &Path, arguments: &[String]) -> Result<ExitCode> {
     let (program, arguments) = match arguments.split_first() {
         Some((name, rest)) if name == "push" => {

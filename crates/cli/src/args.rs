@@ -35,8 +35,8 @@ pub(crate) struct Global {
     #[arg(long, global = true, value_name = "NAME")]
     pub(crate) profile: Option<String>,
 
-    /// Workspace: its id, or its name where the settings know it.
-    #[arg(long, global = true, value_name = "ID")]
+    /// Workspace: its id or its name.
+    #[arg(long, global = true, value_name = "NAME")]
     pub(crate) workspace: Option<String>,
 
     /// How data is printed [default: table].

@@ -34,6 +34,7 @@ pub(crate) fn client_through(
             builder = builder.api_key(key);
         }
     }
+    let (address, origins) = (settings.base_url.clone(), settings.origins);
     if let Some(url) = settings.base_url {
         builder = builder.base_url(url);
     }
@@ -57,7 +58,16 @@ pub(crate) fn client_through(
             }
         });
     }
-    Ok(adjust(builder).build()?)
+    adjust(builder).build().map_err(|error| {
+        let failure = Failure::from(error);
+        let origin = origins.iter().find(|(what, _)| *what == "address");
+        match (address, origin) {
+            (Some(address), Some((_, source))) if failure.message.contains(&address) => {
+                failure.hint(format!("this address, MLSPACE_BASE_URL, comes from {source}"))
+            }
+            _ => failure,
+        }
+    })
 }
 
 /// Long waits are told to everybody, short ones to those who asked.

@@ -166,7 +166,8 @@ impl From<&ApiError> for Answered {
 
 /// The one place that maps errors of the client to exit codes and advice.
 fn kind(error: &Error) -> (Exit, &'static str, Option<&'static str>) {
-    const NETWORK: &str = "`mlcr doctor` checks the address, the proxy and the certificates";
+    const NETWORK: &str =
+        "`mlcr doctor` checks the address (MLSPACE_BASE_URL), the proxy and the certificates";
     if error.is_outcome_unknown() {
         return (
             Exit::Unknown,
@@ -186,6 +187,12 @@ fn kind(error: &Error) -> (Exit, &'static str, Option<&'static str>) {
     }
     if error.is_deadline() {
         return (Exit::Limit, "deadline", Some("give it more time with --deadline"));
+    }
+    let of_workspace = error.api().is_some_and(|error| error.operation() == "workspace_api_key");
+    if of_workspace && matches!(error.status(), Some(400 | 403 | 404 | 422)) {
+        let hint = "this key may not see the workspace, or not read its api key: name another one with --workspace, \
+                    or set MLSPACE_API_KEY; `mlcr doctor` says more";
+        return (Exit::SignIn, "sign_in_refused", Some(hint));
     }
     if error.is_unauthenticated() || error.is_sign_in() && matches!(error.status(), Some(400..=499)) {
         let hint =

@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use crate::failure::{Exit, Failure};
 use crate::io::Io;
 use crate::logins::{HELPER, Login, Logins, stored};
-use crate::password_store::{FileStore, PasswordStore};
+use crate::password_store::PasswordStore;
 
 /// What docker takes for "not signed in" instead of a failure.
 const NOT_FOUND: &str = "credentials not found in native keychain";
@@ -67,7 +67,8 @@ fn get(io: &mut Io) -> Result<String, Failure> {
         return Err(Failure::other(NOT_FOUND));
     }
     let (username, secret) = stored(io, None, host)?.ok_or_else(|| {
-        Failure::other(format!("no password is stored for {host}")).hint("run `mlcr password rotate`")
+        Failure::other(format!("no password is stored for {host}"))
+            .hint(crate::commands::password::HOW_TO_GET_ONE)
     })?;
     json(&Credentials { server: server.clone(), username, secret })
 }
@@ -83,7 +84,7 @@ fn store(io: &mut Io) -> Result<String, Failure> {
     let (service, account) = known
         .filter(|login| login.user == given.username)
         .map_or_else(|| (host.to_owned(), given.username.clone()), |login| (login.service, login.account));
-    FileStore::at(io)?.store(&service, &account, &given.secret).map_err(Failure::other)?;
+    PasswordStore::at(io)?.store(&service, &account, &given.secret).map_err(Failure::other)?;
     logins.by_host.insert(host.to_owned(), Login { user: given.username, service, account });
     logins.write()?;
     Ok(String::new())
@@ -95,7 +96,7 @@ fn erase(io: &mut Io) -> Result<String, Failure> {
     let host = host_of(&server);
     let mut logins = Logins::read(io)?;
     let Some(login) = logins.by_host.get(host).cloned() else { return Ok(String::new()) };
-    FileStore::at(io)?.forget(&login.service, &login.account).map_err(Failure::other)?;
+    PasswordStore::at(io)?.forget(&login.service, &login.account).map_err(Failure::other)?;
     if login.service == host {
         logins.by_host.remove(host);
         logins.write()?;

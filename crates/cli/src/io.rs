@@ -9,6 +9,8 @@ use std::sync::{Arc, Mutex};
 use mlspace_registry::{Clock, SystemClock};
 use tokio::sync::watch;
 
+use crate::keyring::Keyring;
+
 /// The surroundings of a run.
 pub struct Io {
     /// What is typed or piped in.
@@ -25,6 +27,8 @@ pub struct Io {
     pub width: Option<usize>,
     /// The environment variables.
     pub variables: BTreeMap<String, String>,
+    /// Where secrets are kept, unless `MLCR_KEYRING` is `off`.
+    pub keyring: Keyring,
     /// What time it is and how to wait.
     pub clock: Arc<dyn Clock>,
     /// Whether the user wants it to end.
@@ -63,6 +67,7 @@ impl Io {
             variables: std::env::vars_os()
                 .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
                 .collect(),
+            keyring: Keyring::system(),
             clock: Arc::new(SystemClock),
             interrupt: Interrupt::never(),
         }
@@ -71,6 +76,11 @@ impl Io {
     /// A variable's value, if it is set and not empty.
     pub fn variable(&self, name: &str) -> Option<&str> {
         self.variables.get(name).map(String::as_str).filter(|value| !value.is_empty())
+    }
+
+    /// Where secrets are kept.
+    pub(crate) fn keyring(&self) -> Keyring {
+        if self.variable("MLCR_KEYRING") == Some("off") { Keyring::none() } else { self.keyring.clone() }
     }
 
     /// Whether colours may go to stdout as far as nobody has chosen.

@@ -9,6 +9,7 @@ mod docker_config;
 mod failure;
 mod helper_protocol;
 mod io;
+mod keyring;
 mod listing;
 mod logins;
 mod output;
@@ -27,6 +28,7 @@ use context::Context;
 use failure::{Exit, Failure};
 
 pub use io::{Interrupt, Io, Stderr, Terminals};
+pub use keyring::Keyring;
 
 /// How long a command may take to end after an interrupt before it is dropped.
 const GRACE: Duration = Duration::from_millis(500);

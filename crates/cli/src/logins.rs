@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use crate::docker_config::DockerConfig;
 use crate::failure::Failure;
 use crate::io::Io;
-use crate::password_store::FileStore;
+use crate::password_store::PasswordStore;
 use crate::settings::files;
 
 /// The name under which docker calls this program, without `docker-credential-`.
@@ -28,27 +28,35 @@ pub(crate) struct Login {
     pub(crate) account: String,
 }
 
-/// The logins of `mlcr docker login` and `docker login`, by the registry's host.
+/// The logins of `mlcr docker login` and `docker login`, in a file of their own.
+#[derive(Default, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
 pub(crate) struct Logins {
+    #[serde(skip)]
     path: PathBuf,
+    /// The link to this program that a login made, and that the last logout removes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) helper: Option<PathBuf>,
+    /// By the registry's host.
+    #[serde(default)]
     pub(crate) by_host: BTreeMap<String, Login>,
 }
 
 impl Logins {
     pub(crate) fn read(io: &Io) -> Result<Self, Failure> {
         let path = files::config_folder(io)?.join("registry-logins.json");
-        let by_host = match files::read(&path)? {
+        let logins = match files::read(&path)? {
             Some(text) => serde_json::from_str(&text)
                 .map_err(|_| Failure::usage(format!("{} is not a file of logins", path.display())))?,
-            None => BTreeMap::new(),
+            None => Self::default(),
         };
-        Ok(Self { path, by_host })
+        Ok(Self { path, ..logins })
     }
 
     pub(crate) fn write(&self) -> Result<(), Failure> {
         let cannot =
             |problem: String| Failure::other(format!("cannot write {}: {problem}", self.path.display()));
-        let text = serde_json::to_string_pretty(&self.by_host).map_err(|error| cannot(error.to_string()))?;
+        let text = serde_json::to_string_pretty(self).map_err(|error| cannot(error.to_string()))?;
         files::write_private(&self.path, &text).map_err(|error| cannot(error.to_string()))
     }
 }
@@ -65,14 +73,19 @@ impl Account {
     /// The account whose password it is: that of the key that signs in, or else that of the person where both
     /// are given.
     pub(crate) fn with_password(io: &Io, client: &Client, client_id: &str) -> Result<Self, Failure> {
-        let store = FileStore::at(io)?;
+        let store = PasswordStore::at(io)?;
         let (service, person) = (client.base_url().to_owned(), io.variable("MLCR_PERSONAL_CLIENT_ID"));
         for id in [Some(client_id), person].into_iter().flatten() {
-            if store.password(&service, id).map_err(Failure::other)?.is_some() {
+            if store.place(&service, id).map_err(Failure::other)?.is_some() {
                 return Ok(Self { service, id: id.to_owned() });
             }
         }
         Ok(Self { service, id: client_id.to_owned() })
+    }
+
+    /// Where its password is, if it is stored.
+    pub(crate) fn place(&self, io: &Io) -> Result<Option<String>, Failure> {
+        PasswordStore::at(io)?.place(&self.service, &self.id).map_err(Failure::other)
     }
 }
 
@@ -111,6 +124,6 @@ pub(crate) fn stored(
         }
         _ => return Ok(None),
     };
-    let password = FileStore::at(io)?.password(&login.service, &login.account).map_err(Failure::other)?;
+    let password = PasswordStore::at(io)?.password(&login.service, &login.account).map_err(Failure::other)?;
     Ok(password.map(|password| (login.user, password)))
 }

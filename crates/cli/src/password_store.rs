@@ -7,26 +7,23 @@ use mlspace_registry::Secret;
 
 use crate::failure::Failure;
 use crate::io::Io;
+use crate::keyring::Keyring;
 use crate::settings::files;
 
-/// A place for registry passwords.
-pub(crate) trait PasswordStore {
-    /// Keeps the password of a key's owner at a service, and answers where.
-    fn store(&self, base_url: &str, client_id: &str, password: &Secret) -> Result<String, String>;
-}
-
-/// A file that only its owner can read.
-pub(crate) struct FileStore {
+/// The system's keyring, and a file that only its owner can read, which holds what the keyring does not take.
+pub(crate) struct PasswordStore {
+    keyring: Keyring,
     path: PathBuf,
 }
 
-/// Base URL, then key id, then password.
-type Passwords = BTreeMap<String, BTreeMap<String, Secret>>;
+/// Service, then account, then password; none if the keyring has it.
+type Passwords = BTreeMap<String, BTreeMap<String, Option<Secret>>>;
 
-impl FileStore {
-    /// The file of these settings, which need not exist.
+impl PasswordStore {
+    /// The store of these settings. The file need not exist.
     pub(crate) fn at(io: &Io) -> Result<Self, Failure> {
-        Ok(Self { path: files::config_folder(io)?.join("registry-passwords.json") })
+        let path = files::config_folder(io)?.join("registry-passwords.json");
+        Ok(Self { keyring: io.keyring(), path })
     }
 
     /// Makes sure that the file can be written.
@@ -40,16 +37,48 @@ impl FileStore {
         Ok(store)
     }
 
+    /// Where the password of an account at a service is, if it is stored. Does not disturb the keyring.
+    pub(crate) fn place(&self, service: &str, account: &str) -> Result<Option<String>, String> {
+        let kept = self.read()?.remove(service).and_then(|mut accounts| accounts.remove(account));
+        Ok(kept.map(|password| self.place_of(password.as_ref())))
+    }
+
     /// The password of an account at a service.
     pub(crate) fn password(&self, service: &str, account: &str) -> Result<Option<Secret>, String> {
-        Ok(self.read()?.get(service).and_then(|accounts| accounts.get(account)).cloned())
+        match self.read()?.remove(service).and_then(|mut accounts| accounts.remove(account)) {
+            None => Ok(None),
+            Some(Some(password)) => Ok(Some(password)),
+            Some(None) => self
+                .keyring
+                .get(&entry(service, account))
+                .map_err(|problem| format!("the registry password is in {KEYRING}: {problem}")),
+        }
+    }
+
+    /// Keeps the password of an account at a service, and answers where.
+    pub(crate) fn store(&self, service: &str, account: &str, password: &Secret) -> Result<String, String> {
+        let mut passwords = self.read()?;
+        let in_keyring = self.keyring.set(&entry(service, account), password).is_ok();
+        let kept = (!in_keyring).then(|| password.clone());
+        let place = self.place_of(kept.as_ref());
+        passwords.entry(service.to_owned()).or_default().insert(account.to_owned(), kept);
+        self.write(&passwords)?;
+        Ok(place)
     }
 
     /// Forgets the password of an account at a service.
     pub(crate) fn forget(&self, service: &str, account: &str) -> Result<(), String> {
         let mut passwords = self.read()?;
-        let known = passwords.get_mut(service).and_then(|accounts| accounts.remove(account));
-        if known.is_some() { self.write(&passwords) } else { Ok(()) }
+        match passwords.get_mut(service).and_then(|accounts| accounts.remove(account)) {
+            None => return Ok(()),
+            Some(Some(_)) => {}
+            Some(None) => self.keyring.remove(&entry(service, account))?,
+        }
+        self.write(&passwords)
+    }
+
+    fn place_of(&self, kept: Option<&Secret>) -> String {
+        if kept.is_some() { self.path.display().to_string() } else { KEYRING.to_owned() }
     }
 
     fn read(&self) -> Result<Passwords, String> {
@@ -67,11 +96,9 @@ impl FileStore {
     }
 }
 
-impl PasswordStore for FileStore {
-    fn store(&self, base_url: &str, client_id: &str, password: &Secret) -> Result<String, String> {
-        let mut passwords = self.read()?;
-        passwords.entry(base_url.to_owned()).or_default().insert(client_id.to_owned(), password.clone());
-        self.write(&passwords)?;
-        Ok(self.path.display().to_string())
-    }
+const KEYRING: &str = "the system's keyring";
+
+/// The name of a password in the keyring.
+fn entry(service: &str, account: &str) -> String {
+    format!("registry password of {account} at {service}")
 }

@@ -5,7 +5,7 @@ set -euo pipefail
 
 mlcr=$1
 day=$(mktemp -d)
-export HOME=$day XDG_CACHE_HOME=$day/cache NO_COLOR=1
+export HOME=$day XDG_CACHE_HOME=$day/cache NO_COLOR=1 MLCR_KEYRING=off
 unset XDG_CONFIG_HOME MLCR_PROFILE MLCR_CONFIG_DIR "${!MLSPACE_@}" "${!MLS_@}"
 
 fail() { echo "working day: $*" >&2; exit 1; }

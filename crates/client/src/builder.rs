@@ -80,9 +80,10 @@ impl ClientBuilder {
         self
     }
 
-    /// The workspace to work in. Without it the client looks, and takes the only one there is.
-    pub fn workspace(mut self, id: impl ToString) -> Self {
-        self.workspace = Some(id.to_string());
+    /// The workspace to work in, by its id, or by its name, which costs one request to look it up; with an
+    /// api key it must be the id. Without it the client looks as well, and takes the only one there is.
+    pub fn workspace(mut self, id_or_name: impl ToString) -> Self {
+        self.workspace = Some(id_or_name.to_string());
         self
     }
 

@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use mlspace_registry_api::{self as api, Secret, Transport, types};
+use uuid::Uuid;
 
 use crate::builder::ClientBuilder;
 use crate::cache::Cache;
@@ -53,6 +54,14 @@ pub(crate) struct Settings {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) transport: Arc<dyn Transport>,
     pub(crate) on_wait: Option<Observer>,
+}
+
+impl Settings {
+    /// The id of the workspace, if it was given: what stands beside an api key is one, else a text may be a name.
+    pub(crate) fn workspace_id(&self) -> Option<&str> {
+        let given = self.workspace.as_deref()?;
+        (self.workspace_key.is_some() || given.parse::<Uuid>().is_ok()).then_some(given)
+    }
 }
 
 impl Client {
@@ -136,8 +145,8 @@ impl Client {
     /// When signing in fails, or when the key sees several workspaces and none was chosen.
     pub async fn workspace_id(&self) -> Result<String> {
         let settings = self.settings();
-        match &settings.workspace {
-            Some(id) => Ok(id.clone()),
+        match settings.workspace_id() {
+            Some(id) => Ok(id.to_owned()),
             None => Ok(self.workspace_key().await?.value.id.clone()),
         }
     }

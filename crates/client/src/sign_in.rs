@@ -132,9 +132,10 @@ impl Client {
         Box::pin(async move {
             let fetch = async {
                 let settings = self.settings();
-                let id = match &settings.workspace {
-                    Some(id) => id.clone(),
-                    None => only(self.workspace_list(None).await?)?,
+                let id = match (settings.workspace_id(), &settings.workspace) {
+                    (Some(id), _) => id.to_owned(),
+                    (None, Some(name)) => named(name, self.workspace_list(None).await?)?,
+                    (None, None) => only(self.workspace_list(None).await?)?,
                 };
                 let api_key = match &settings.workspace_key {
                     Some(key) => key.clone(),
@@ -170,11 +171,31 @@ fn only(workspaces: Vec<types::Workspace>) -> Result<String> {
         [one] => Ok(one.id.to_string()),
         [] => Err(Error::Invalid("this key sees no workspace; ask the workspace's owner for access".into())),
         several => {
-            let names: Vec<_> = several.iter().map(|one| format!("{} ({})", one.name, one.id)).collect();
-            let names = names.join(", ");
-            Err(Error::Invalid(format!("this key sees several workspaces, choose one by its id: {names}")))
+            let names = names(several);
+            Err(Error::Invalid(format!("this key sees several workspaces, choose one: {names}")))
         }
     }
+}
+
+fn named(name: &str, workspaces: Vec<types::Workspace>) -> Result<String> {
+    let fitting: Vec<_> = workspaces.iter().filter(|one| one.name == name).collect();
+    match fitting.as_slice() {
+        [one] => Ok(one.id.to_string()),
+        [] if workspaces.is_empty() => only(workspaces),
+        [] => {
+            let names = names(&workspaces);
+            Err(Error::Invalid(format!("this key sees no workspace {name}; it sees {names}")))
+        }
+        several => {
+            let number = several.len();
+            Err(Error::Invalid(format!("{number} workspaces are named {name}: choose one by its id")))
+        }
+    }
+}
+
+fn names(workspaces: &[types::Workspace]) -> String {
+    let names: Vec<_> = workspaces.iter().map(|one| format!("{} ({})", one.name, one.id)).collect();
+    names.join(", ")
 }
 
 fn header(value: &str) -> Result<HeaderValue> {

@@ -1,7 +1,7 @@
 //! `mlcr auth`.
 
 use clap::{Args, Subcommand};
-use mlspace_registry::{Client, Secret, Workspace};
+use mlspace_registry::{Client, Secret, Uuid, Workspace};
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -9,10 +9,11 @@ use crate::args::Global;
 use crate::connect;
 use crate::context::Context;
 use crate::failure::{Exit, Failure};
+use crate::logins::Account;
 use crate::output::table::Cell;
 use crate::output::{Look, Record};
 use crate::settings::Settings;
-use crate::settings::profile::{Profile, Profiles};
+use crate::settings::profile::{Profile, Profiles, Secrets};
 
 /// Signing in.
 #[derive(Debug, Subcommand)]
@@ -73,13 +74,10 @@ impl Login {
         let client = connect::client(settings, context.io, &context.global)?;
         client.sign_in().await?;
         let (workspace_id, api_key) = choose_workspace(context, &client).await?;
-        let profile = Profile { base_url, client_id, client_secret, workspace_id, api_key };
-        profiles.profiles.insert(name.clone(), profile);
-        let path = profiles.write(context.io)?;
-        context.say(&format!(
-            "signed in; the key is kept as profile {name} in {}, which only you can read",
-            path.display()
-        ));
+        let profile = Profile::new(base_url, client_id, workspace_id);
+        let secrets = Secrets { client_secret: Some(client_secret), api_key };
+        let place = profiles.keep(context.io, &name, profile, secrets)?;
+        context.say(&format!("signed in; the key is kept as profile {name}: {place}"));
         Ok(Exit::Done)
     }
 }
@@ -105,7 +103,19 @@ async fn choose_workspace(
     let id = match (wanted, listed.as_slice()) {
         (Some(wanted), _) => {
             let known = listed.iter().find(|one| one.name == wanted || one.id.to_string() == wanted);
-            known.map_or(wanted, |one| one.id.to_string())
+            match known {
+                Some(one) => one.id.to_string(),
+                None if wanted.parse::<Uuid>().is_ok() => wanted,
+                None => {
+                    let names: Vec<_> =
+                        listed.iter().map(|one| format!("{}  {}", one.id, one.name)).collect();
+                    let message = format!("this key sees no workspace {wanted}; nothing was kept");
+                    return Err(Failure {
+                        candidates: names,
+                        ..Failure::new(Exit::NotFound, "not_found", message)
+                    });
+                }
+            }
         }
         (None, [only]) => only.id.to_string(),
         (None, []) => context.io.ask("Workspace id: ")?,
@@ -175,6 +185,13 @@ fn status(context: &mut Context<'_>) -> Result<Exit, Failure> {
             rows.push(Setting { setting, value, source: source.to_owned() });
         }
     }
+    if let (Ok(client), Some(client_id)) = (context.client(), &settings.client_id)
+        && let Ok(place) = Account::with_password(context.io, &client, client_id)
+            .and_then(|account| account.place(context.io))
+    {
+        let source = place.unwrap_or_else(|| "none is stored; pushing and pulling needs one".to_owned());
+        rows.push(Setting { setting: "registry password".to_owned(), value: None, source });
+    }
     context.print_all(&rows)?;
     if settings.client_id.is_none() {
         return Err(Failure::new(Exit::SignIn, "no_credentials", "there are no credentials")
@@ -186,11 +203,10 @@ fn status(context: &mut Context<'_>) -> Result<Exit, Failure> {
 fn logout(context: &mut Context<'_>) -> Result<Exit, Failure> {
     let mut profiles = Profiles::read(context.io)?;
     let name = profiles.name(context.io, context.global.profile.as_deref());
-    if profiles.profiles.remove(&name).is_none() {
+    let Some(path) = profiles.forget(context.io, &name)? else {
         let failure = Failure::new(Exit::NotFound, "not_found", format!("there is no profile {name}"));
         return Err(Failure { candidates: profiles.profiles.into_keys().collect(), ..failure });
-    }
-    let path = profiles.write(context.io)?;
+    };
     context.say(&format!("profile {name} is gone from {}", path.display()));
     let other = others(context)?;
     if let Some((_, source)) = other.origins.iter().find(|(what, _)| *what == "key id") {

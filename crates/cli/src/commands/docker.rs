@@ -12,6 +12,7 @@ use serde::Serialize;
 use serde_json::json;
 
 use crate::address::Address;
+use crate::commands::password;
 use crate::context::Context;
 use crate::docker_config::DockerConfig;
 use crate::failure::{Exit, Failure};
@@ -161,7 +162,10 @@ impl LogIn {
         }
         let account = Account::with_password(context.io, &client, &client_id)?;
         let login = Login { user: user.clone(), service: account.service, account: account.id };
-        let helper = install::install(context.io)?;
+        let (helper, new) = install::install(context.io)?;
+        if new {
+            logins.helper = Some(helper.clone());
+        }
         logins.by_host.insert(host.clone(), login);
         logins.write()?;
         config.set_helper(&host, Some(HELPER))?;
@@ -172,7 +176,7 @@ impl LogIn {
             context.warn("not_on_path", &message, json!({ "helper": helper }));
         }
         if !password_stored {
-            let message = format!("no password is stored for {user}; run `mlcr password rotate`");
+            let message = format!("no password is stored for {user}; {}", password::HOW_TO_GET_ONE);
             context.warn("no_password", &message, json!({ "user": user }));
         }
         let (config, helper) = (config.path().display().to_string(), Some(helper.display().to_string()));
@@ -206,10 +210,11 @@ impl LogOut {
         if ours {
             config.set_helper(&host, None)?;
         }
+        // What another account's login made stays: its docker runs it too.
+        let unused = if config.uses(HELPER) { None } else { logins.helper.take() };
         logins.write()?;
-        let used = config.uses(HELPER);
-        let helper = if used { None } else { install::uninstall(context.io)? };
-        if let Some(helper) = helper {
+        if let Some(helper) = unused {
+            install::uninstall(&helper)?;
             context.say(&format!("{} is removed", helper.display()));
         }
         let config = config.path().display().to_string();
@@ -229,7 +234,7 @@ impl PullSecret {
                 "no_password",
                 format!("no password is stored for {host}"),
             )
-            .hint("`mlcr password rotate` makes one; `mlcr docker login` says whose it is"));
+            .hint(password::HOW_TO_GET_ONE));
         };
         let auth = STANDARD.encode(format!("{user}:{}", password.expose()));
         let login = json!({ "username": user, "password": password.expose(), "auth": auth });

@@ -9,9 +9,11 @@ use std::time::UNIX_EPOCH;
 use clap::Args;
 use mlspace_registry::{Client, Error, TransportKind};
 
+use crate::commands::password::HOW_TO_GET_ONE;
 use crate::connect;
 use crate::context::Context;
 use crate::failure::{Exit, Failure, causes};
+use crate::logins::Account;
 pub(crate) use findings::Check;
 use findings::{Findings, State};
 use probe::Probe;
@@ -40,8 +42,17 @@ impl Doctor {
 }
 
 async fn examine(context: &Context<'_>, findings: &mut Findings) {
-    const REST: [&str; 8] =
-        ["key", "token", "workspace", "api key", "role", "registry host", "firewall", "clock"];
+    const REST: [&str; 9] = [
+        "key",
+        "token",
+        "workspace",
+        "api key",
+        "role",
+        "registry host",
+        "registry password",
+        "firewall",
+        "clock",
+    ];
     let probe = Arc::new(Probe::default());
     let settings = match context.settings() {
         Ok(settings) => settings,
@@ -61,7 +72,7 @@ async fn examine(context: &Context<'_>, findings: &mut Findings) {
         Some(workspace) => (Some(workspace.id.clone()), workspace.api_key.is_some()),
         None => (None, false),
     };
-    let transport = probe.clone();
+    let (transport, client_id) = (probe.clone(), settings.client_id.clone().unwrap_or_default());
     let client = connect::client_through(settings, context.io, &context.global, |builder| {
         builder.transport(transport)
     });
@@ -75,12 +86,16 @@ async fn examine(context: &Context<'_>, findings: &mut Findings) {
     findings.ok("address", client.base_url());
     proxy(context, &client, findings);
     if !signs_in(&client, findings).await {
-        clock(context, &probe, findings);
-        return findings.skip(&["workspace", "api key", "role", "registry host"]);
+        match probe.service_time() {
+            Some(_) => clock(context, &probe, findings),
+            None => findings.skip(&["clock"]),
+        }
+        return findings.skip(&["workspace", "api key", "role", "registry host", "registry password"]);
     }
     clock(context, &probe, findings);
     let name = names_workspace(&client, workspace.as_deref(), findings).await;
     reads(&client, given_key, name, context, findings).await;
+    password(&client, &client_id, context, findings);
     match probe.blocked() {
         Some(operation) => {
             let message = format!("{operation} was answered with 445");
@@ -189,17 +204,33 @@ async fn names_workspace(client: &Client, wanted: Option<&str>, findings: &mut F
             findings.fail("workspace", Failure::usage(message).hint(CHOOSE));
             None
         }
-        (Some(wanted), all) => match all.iter().find(|one| one.id.to_string().eq_ignore_ascii_case(wanted)) {
-            Some(one) => {
-                findings.ok("workspace", &*one.name);
-                Some(one.name.clone())
+        (Some(wanted), all) => {
+            match all.iter().find(|one| one.name == wanted || one.id.to_string().eq_ignore_ascii_case(wanted))
+            {
+                Some(one) => {
+                    findings.ok("workspace", &*one.name);
+                    Some(one.name.clone())
+                }
+                None => {
+                    let hint = "`mlcr api GET /public/v2/workspaces/v3/` lists those that it sees";
+                    findings.warn("workspace", format!("this key does not see {wanted}"), hint);
+                    None
+                }
             }
-            None => {
-                let hint = "`mlcr api GET /public/v2/workspaces/v3/` lists those that it sees";
-                findings.warn("workspace", format!("this key does not see {wanted}"), hint);
-                None
-            }
-        },
+        }
+    }
+}
+
+/// Whether there is a password to push and pull with. Docker's own configuration may have one as well.
+fn password(client: &Client, client_id: &str, context: &Context<'_>, findings: &mut Findings) {
+    const CHECK: &str = "registry password";
+    match Account::with_password(context.io, client, client_id).and_then(|account| account.place(context.io))
+    {
+        Ok(Some(place)) => findings.ok(CHECK, format!("stored in {place}")),
+        Ok(None) => findings.add(CHECK, State::Ok, "none is stored here", Some(HOW_TO_GET_ONE)),
+        Err(failure) => {
+            findings.warn(CHECK, failure.message, failure.hint.as_deref().unwrap_or(HOW_TO_GET_ONE))
+        }
     }
 }
 

@@ -32,11 +32,19 @@ impl Completions {
     pub(crate) fn run(self, context: &mut Context<'_>) -> Result<Exit, Failure> {
         let mut text = Vec::new();
         clap_complete::generate(self.shell, &mut crate::command(), "mlcr", &mut text);
-        context.io.stdout.write_all(&text)?;
+        let mut text = String::from_utf8_lossy(&text).into_owned();
+        if self.shell == Shell::PowerShell {
+            // A command has one completer there: ours calls the one that is made from the commands.
+            text = text.replacen(REGISTRATION, "$mlcrCommands = {", 1);
+        }
+        context.io.stdout.write_all(text.as_bytes())?;
         context.io.stdout.write_all(live_names(self.shell).as_bytes())?;
         Ok(Exit::Done)
     }
 }
+
+/// How the completer that is made from the commands begins in PowerShell.
+const REGISTRATION: &str = "Register-ArgumentCompleter -Native -CommandName 'mlcr' -ScriptBlock {";
 
 /// What asks the binary for names where a reference is expected. Shells without it complete the rest.
 fn live_names(shell: Shell) -> &'static str {
@@ -81,6 +89,22 @@ compdef _mlcr_with_names mlcr
         Shell::Fish => {
             r#"
 complete -c mlcr -n "__fish_seen_subcommand_from repo image tag; and test (count (commandline -opc)) -ge 3" -f -a "(mlcr __complete (commandline -opc)[2] (commandline -ct) 2>/dev/null)"
+"#
+        }
+        Shell::PowerShell => {
+            r#"
+Register-ArgumentCompleter -Native -CommandName 'mlcr' -ScriptBlock {
+    param($wordToComplete, $commandAst, $cursorPosition)
+    $words = @($commandAst.CommandElements | ForEach-Object { $_.Extent.Text })
+    # The word that is being typed is one of them, unless it is empty.
+    $before = if ($wordToComplete) { $words.Count - 1 } else { $words.Count }
+    if ($before -ge 3 -and $words[1] -in 'repo', 'image', 'tag' -and -not $wordToComplete.StartsWith('-')) {
+        mlcr __complete $words[1] $wordToComplete 2>$null | ForEach-Object {
+            [System.Management.Automation.CompletionResult]::new($_, $_, 'ParameterValue', $_)
+        }
+    }
+    & $mlcrCommands $wordToComplete $commandAst $cursorPosition
+}
 "#
         }
         _ => "",

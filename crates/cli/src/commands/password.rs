@@ -11,7 +11,11 @@ use crate::context::Context;
 use crate::failure::{Exit, Failure};
 use crate::output::table::Cell;
 use crate::output::{Look, Record};
-use crate::password_store::{FileStore, PasswordStore};
+use crate::password_store::PasswordStore;
+
+/// What to do where no password is stored.
+pub(crate) const HOW_TO_GET_ONE: &str = "with a person's key, `mlcr password rotate` makes a new one and keeps it; a \
+                                         service account has none";
 
 /// The registry password.
 #[derive(Debug, Subcommand)]
@@ -55,7 +59,7 @@ impl Rotate {
             return context.planned("generate_password", &client_id, json!(null));
         }
         // A password that cannot be stored is best found out about while the old one still works.
-        let store = FileStore::open(context.io)?;
+        let store = PasswordStore::open(context.io)?;
         context.say(
             "A new registry password replaces the old one at once: every machine, CI job and cluster that \
              signs in with the old one stops working until it gets the new one.",

@@ -1,4 +1,5 @@
-//! This program's own profiles, in one file that only its owner can read.
+//! This program's own profiles, in one file that only its owner can read. The secrets are in the system's
+//! keyring where there is one.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -8,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::files;
 use super::sources::Layer;
-use crate::failure::Failure;
+use crate::failure::{Exit, Failure};
 use crate::io::Io;
 
 /// The profile that is meant when none is named.
@@ -32,9 +33,22 @@ pub(crate) struct Profile {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) base_url: Option<String>,
     pub(crate) client_id: String,
-    pub(crate) client_secret: Secret,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) workspace_id: Option<String>,
+    /// Whether the system's keyring holds the secrets.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    keyring: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    client_secret: Option<Secret>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    api_key: Option<Secret>,
+}
+
+/// What nobody but the service may know.
+#[derive(Clone, Debug, Default, Deserialize, Serialize)]
+pub(crate) struct Secrets {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) client_secret: Option<Secret>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) api_key: Option<Secret>,
 }
@@ -59,7 +73,47 @@ impl Profiles {
             .map_err(|_| Failure::usage(format!("{} is not a file of profiles", path.display())))
     }
 
-    pub(crate) fn write(&self, io: &Io) -> Result<PathBuf, Failure> {
+    /// Keeps a profile, its secrets in the keyring if that takes them, and says where they are.
+    pub(crate) fn keep(
+        &mut self,
+        io: &Io,
+        name: &str,
+        mut profile: Profile,
+        secrets: Secrets,
+    ) -> Result<String, Failure> {
+        let text = serde_json::to_string(&secrets).map_err(|error| Failure::other(error.to_string()))?;
+        let set = io.keyring().set(&profile.entry(name), &Secret::new(text));
+        profile.keyring = set.is_ok();
+        if set.is_err() {
+            (profile.client_secret, profile.api_key) = (secrets.client_secret, secrets.api_key);
+        }
+        let old = self.profiles.insert(name.to_owned(), profile);
+        let path = self.write(io)?;
+        // A key that this replaces is of no use to anybody; one that cannot be removed does no harm.
+        if let (Some(old), Some(new)) = (old, self.profiles.get(name))
+            && old.keyring
+            && (!new.keyring || old.client_id != new.client_id)
+        {
+            let _ = io.keyring().remove(&old.entry(name));
+        }
+        Ok(match set {
+            Ok(()) => format!("its secrets are in the system's keyring, the rest is in {}", path.display()),
+            Err(problem) => {
+                format!("its secrets are in {}, which only you can read ({problem})", path.display())
+            }
+        })
+    }
+
+    /// Forgets a profile; `None` if there is none of that name.
+    pub(crate) fn forget(&mut self, io: &Io, name: &str) -> Result<Option<PathBuf>, Failure> {
+        let Some(profile) = self.profiles.remove(name) else { return Ok(None) };
+        if profile.keyring {
+            io.keyring().remove(&profile.entry(name)).map_err(|problem| unusable(name, &problem))?;
+        }
+        self.write(io).map(Some)
+    }
+
+    fn write(&self, io: &Io) -> Result<PathBuf, Failure> {
         let path = Self::path(io)?;
         let cannot = |problem: String| Failure::other(format!("cannot write {}: {problem}", path.display()));
         let text = toml::to_string_pretty(self).map_err(|error| cannot(error.to_string()))?;
@@ -74,18 +128,66 @@ impl Profiles {
     }
 }
 
-/// The profile's settings; `None` if there is no such profile.
-pub(super) fn layer(io: &Io, asked: Option<&str>) -> Result<Option<Layer>, Failure> {
+impl Profile {
+    /// A profile without its secrets.
+    pub(crate) fn new(base_url: Option<String>, client_id: String, workspace_id: Option<String>) -> Self {
+        Self { base_url, client_id, workspace_id, ..Self::default() }
+    }
+
+    /// The name of its secrets in the keyring. With the key's id, because other files may have a profile of
+    /// the same name.
+    fn entry(&self, name: &str) -> String {
+        format!("profile {name}, key {}", self.client_id)
+    }
+}
+
+/// A profile as a source of settings.
+pub(super) struct Source {
+    name: String,
+    profile: Profile,
+}
+
+/// The profile that is meant; `None` if there is no such profile.
+pub(super) fn source(io: &Io, asked: Option<&str>) -> Result<Option<Source>, Failure> {
     let mut profiles = Profiles::read(io)?;
     let name = profiles.name(io, asked);
-    let Some(profile) = profiles.profiles.remove(&name) else { return Ok(None) };
-    let values = [
-        ("BASE_URL", profile.base_url),
-        ("CLIENT_ID", Some(profile.client_id)),
-        ("CLIENT_SECRET", Some(profile.client_secret.expose().to_owned())),
-        ("WORKSPACE_ID", profile.workspace_id),
-        ("API_KEY", profile.api_key.map(|key| key.expose().to_owned())),
-    ];
-    let values = values.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?)));
-    Ok(Some(Layer::new(format!("profile {name} of mlcr"), false, values)))
+    Ok(profiles.profiles.remove(&name).map(|profile| Source { name, profile }))
+}
+
+impl Source {
+    /// Its settings. The keyring, whose owner may have to unlock it, is only asked for secrets that are wanted.
+    pub(super) fn layer(self, io: &Io, wants_secrets: bool) -> Result<Layer, Failure> {
+        let Self { name, profile } = self;
+        let secrets = if profile.keyring && wants_secrets {
+            let text =
+                io.keyring().get(&profile.entry(&name)).map_err(|problem| unusable(&name, &problem))?;
+            let text = text.ok_or_else(|| unusable(&name, "it is not there"))?;
+            serde_json::from_str(text.expose()).map_err(|_| unusable(&name, "it is not readable"))?
+        } else {
+            Secrets { client_secret: profile.client_secret, api_key: profile.api_key }
+        };
+        let place = if profile.keyring { ", with the system's keyring" } else { "" };
+        let own = |secret: Option<Secret>| secret.map(|secret| secret.expose().to_owned());
+        let values = [
+            ("BASE_URL", profile.base_url),
+            ("CLIENT_ID", Some(profile.client_id)),
+            ("CLIENT_SECRET", own(secrets.client_secret)),
+            ("WORKSPACE_ID", profile.workspace_id),
+            ("API_KEY", own(secrets.api_key)),
+        ];
+        let values = values.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?)));
+        Ok(Layer::new(format!("profile {name} of mlcr{place}"), false, values))
+    }
+}
+
+fn unusable(name: &str, problem: &str) -> Failure {
+    Failure::new(
+        Exit::SignIn,
+        "no_credentials",
+        format!("the key of profile {name} is in the system's keyring: {problem}"),
+    )
+    .hint(
+        "unlock the keyring, or run `mlcr auth login` again; where there is none, set MLSPACE_CLIENT_ID and \
+           MLSPACE_CLIENT_SECRET",
+    )
 }

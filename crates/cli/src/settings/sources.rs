@@ -115,7 +115,7 @@ pub(super) fn layers(io: &Io, global: &Global) -> Result<Vec<Layer>, Failure> {
             })?),
             None => None,
         };
-    let own = profile::layer(io, global.profile.as_deref())?;
+    let own = profile::source(io, global.profile.as_deref())?;
     let plugin = match plugin_file(io)? {
         Some(path) => plugin_layer(&path, io)?,
         None => None,
@@ -126,6 +126,12 @@ pub(super) fn layers(io: &Io, global: &Global) -> Result<Vec<Layer>, Failure> {
         let message = format!("there is no profile {name}, neither of mlcr nor of mls");
         return Err(Failure::usage(message).hint("`mlcr auth login --profile NAME` makes one"));
     }
+    // What goes before the profile may leave nothing to be wanted of its secrets.
+    let above: &[Option<&Layer>] =
+        if global.profile.is_some() { &[] } else { &[Some(&environment), named.as_ref()] };
+    let has = |name: &str| above.iter().flatten().any(|layer| layer.get(name).is_some());
+    let wants_secrets = !(has("CLIENT_ID") && (has("WORKSPACE_ID") || has("WORKSPACES")));
+    let own = own.map(|own| own.layer(io, wants_secrets)).transpose()?;
     let mut layers: Vec<Layer> = match global.profile {
         // A profile that is asked for with a flag goes before the environment.
         Some(_) if own.is_some() => {

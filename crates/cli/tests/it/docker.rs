@@ -27,7 +27,7 @@ const CONFIG: &str = r#"{
 }
 "#;
 
-fn helper(simulator: &Simulator, home: &Path, input: &str) -> Mlcr {
+pub(crate) fn helper(simulator: &Simulator, home: &Path, input: &str) -> Mlcr {
     let mlcr = Person::at(simulator, home).piped(input);
     Mlcr { program: "docker-credential-mlcr", ..mlcr }
 }
@@ -56,6 +56,11 @@ async fn docker_login_adds_one_entry_and_logout_takes_it_away() {
     assert_snapshot!("logout", shown(&done, home));
     assert_eq!(std::fs::read_to_string(&config).unwrap(), CONFIG);
     assert!(std::fs::symlink_metadata(&link).is_err());
+    // A link that was there before is not this account's to remove.
+    std::os::unix::fs::symlink(std::env::current_exe().unwrap(), &link).unwrap();
+    assert_eq!(person.run(&simulator, "docker login").await.code, 0);
+    assert_eq!(person.run(&simulator, "docker logout").await.code, 0);
+    assert!(std::fs::symlink_metadata(&link).is_ok());
     assert_eq!(person.run(&simulator, "docker logout").await.code, 4);
     // The password is still there.
     let done = person.run(&simulator, "docker secret s --show").await;
@@ -197,7 +202,7 @@ async fn a_pull_secret_is_printed_only_on_request() {
 }
 
 /// The tool, or `None` where it is missing, which only CI may not be.
-fn tool(name: &str) -> Option<Command> {
+pub(crate) fn tool(name: &str) -> Option<Command> {
     if Command::new(name).arg("--version").output().is_ok() {
         return Some(Command::new(name));
     }
@@ -206,36 +211,80 @@ fn tool(name: &str) -> Option<Command> {
     None
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn skopeo_pulls_what_was_pushed_with_the_helper_that_docker_login_installed() {
-    let Some(mut skopeo) = tool("skopeo") else { return };
-    let simulator = Simulator::start().await.unwrap();
-    let person = Person::new(&simulator).await;
-    let home = person.home.path().to_owned();
+/// A tool of that name with the home of somebody whose image is pushed, and whom `mlcr docker login` made known.
+async fn signed_in(name: &str, simulator: &Simulator, person: &Person) -> Option<(Command, String, String)> {
+    let mut tool = tool(name)?;
+    let home = person.home.path();
     let manifest = layout(&home.join("source"), b"for a real tool");
     let line = format!("image push {} real/tool:v1 -o json", home.join("source").display());
-    let done = person.run(&simulator, &line).await;
+    let done = person.run(simulator, &line).await;
     assert_eq!(done.code, 0, "{done}");
-    assert_eq!(person.run(&simulator, "docker login").await.code, 0);
+    assert_eq!(person.run(simulator, "docker login").await.code, 0);
     // The test's own binary is linked; the real one takes its place.
     let link = home.join(".local/bin/docker-credential-mlcr");
     std::fs::remove_file(&link).unwrap();
     std::os::unix::fs::symlink(env!("CARGO_BIN_EXE_mlcr"), &link).unwrap();
     let path = std::env::var("PATH").unwrap();
-    let name = done.json()["images"][0]["reference"].as_str().unwrap().to_owned();
-    let pulled = skopeo
-        .args(["copy", "--src-tls-verify=false", "--insecure-policy", &format!("docker://{name}")])
-        .arg(format!("dir:{}", home.join("pulled").display()))
-        .env("HOME", &home)
+    tool.env("HOME", home)
         .env("PATH", format!("{}:{path}", link.parent().unwrap().display()))
-        .env_remove("DOCKER_CONFIG")
-        .env_remove("REGISTRY_AUTH_FILE")
-        .env_remove("XDG_RUNTIME_DIR")
-        .env_remove("XDG_CONFIG_HOME")
-        .env_remove("MLCR_CONFIG_DIR")
-        .output()
-        .unwrap();
-    assert!(pulled.status.success(), "{}", String::from_utf8_lossy(&pulled.stderr));
-    let bytes = std::fs::read(home.join("pulled/manifest.json")).unwrap();
-    assert_eq!(digest(&bytes), manifest);
+        .env("MLCR_KEYRING", "off");
+    for variable in
+        ["DOCKER_CONFIG", "REGISTRY_AUTH_FILE", "XDG_RUNTIME_DIR", "XDG_CONFIG_HOME", "MLCR_CONFIG_DIR"]
+    {
+        tool.env_remove(variable);
+    }
+    Some((tool, done.json()["images"][0]["reference"].as_str().unwrap().to_owned(), manifest))
+}
+
+async fn output(mut tool: Command) -> String {
+    let done = tokio::task::spawn_blocking(move || tool.output()).await.unwrap().unwrap();
+    assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
+    String::from_utf8(done.stdout).unwrap()
+}
+
+#[tokio::test]
+async fn skopeo_pulls_what_was_pushed_with_the_helper_that_docker_login_installed() {
+    let simulator = Simulator::start().await.unwrap();
+    let person = Person::new(&simulator).await;
+    let Some((mut skopeo, name, manifest)) = signed_in("skopeo", &simulator, &person).await else { return };
+    let pulled = person.home.path().join("pulled");
+    skopeo
+        .args(["copy", "--src-tls-verify=false", "--insecure-policy", &format!("docker://{name}")])
+        .arg(format!("dir:{}", pulled.display()));
+    output(skopeo).await;
+    assert_eq!(digest(&std::fs::read(pulled.join("manifest.json")).unwrap()), manifest);
+}
+
+#[tokio::test]
+async fn podman_pulls_what_was_pushed_with_the_helper_that_docker_login_installed() {
+    let simulator = Simulator::start().await.unwrap();
+    let person = Person::new(&simulator).await;
+    let Some((mut podman, name, _)) = signed_in("podman", &simulator, &person).await else { return };
+    let folder = |name: &str| person.home.path().join(name).display().to_string();
+    podman.args(["--root", &folder("root"), "--runroot", &folder("run"), "--storage-driver", "vfs"]);
+    podman.args(["--cgroup-manager", "cgroupfs", "pull", "-q", "--tls-verify=false", &name]);
+    // What it prints is the image's id, the digest of its configuration.
+    assert_eq!(output(podman).await.trim().len(), 64);
+}
+
+#[tokio::test]
+async fn docker_itself_gives_the_helper_what_it_signed_in_with() {
+    // Its command line signs in without an engine; where there is none of either, nothing is to be shown.
+    if Command::new("docker").arg("--version").output().is_err() {
+        eprintln!("skipped: docker is not there");
+        return;
+    }
+    let simulator = Simulator::start().await.unwrap();
+    let person = Person::new(&simulator).await;
+    let Some((mut docker, _, _)) = signed_in("docker", &simulator, &person).await else { return };
+    let host = simulator.registry_address().to_owned();
+    assert_eq!(helper(&simulator, person.home.path(), &host).run("erase").await.code, 0);
+    assert_eq!(helper(&simulator, person.home.path(), &host).run("get").await.code, 1);
+    let password = person.home.path().join("password");
+    std::fs::write(&password, person.password.expose()).unwrap();
+    docker.args(["login", "-u", simulator.personal_email(), "--password-stdin", &host]);
+    docker.env("DOCKER_HOST", "tcp://127.0.0.1:1").stdin(std::fs::File::open(&password).unwrap());
+    output(docker).await;
+    let kept = helper(&simulator, person.home.path(), &host).run("get").await;
+    assert_eq!(kept.json()["Secret"], person.password.expose());
 }

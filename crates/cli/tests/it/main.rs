@@ -9,6 +9,7 @@ mod docker;
 mod failures;
 mod formats;
 mod help;
+mod keyring;
 mod matrix;
 mod moving;
 mod moving_matrix;

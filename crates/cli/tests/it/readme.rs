@@ -60,7 +60,11 @@ struct Sim(Child);
 
 impl Drop for Sim {
     fn drop(&mut self) {
-        let _ = self.0.kill();
+        // Asked, not killed: it removes its temporary folder.
+        let asked = Command::new("kill").arg(self.0.id().to_string()).status();
+        if !asked.is_ok_and(|status| status.success()) {
+            let _ = self.0.kill();
+        }
         let _ = self.0.wait();
     }
 }
@@ -95,6 +99,7 @@ fn every_command_of_the_first_page_works_against_the_simulator() {
         let path = format!("{}:{}", bin.display(), std::env::var("PATH").unwrap_or_default());
         let mut shell = Command::new("sh");
         shell.arg("-c").arg(script).env("PATH", path).env("HOME", folder.path()).current_dir(&folder);
+        shell.env("MLCR_KEYRING", "off");
         for variable in ["XDG_CONFIG_HOME", "XDG_CACHE_HOME", "DOCKER_CONFIG", "MLCR_CONFIG_DIR"] {
             shell.env_remove(variable);
         }

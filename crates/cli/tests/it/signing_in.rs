@@ -93,7 +93,9 @@ async fn the_doctor_finds_nothing_where_all_is_well() {
     let simulator = Simulator::start().await.unwrap();
     // The registry host of the names is this machine, so that no test asks the network.
     simulator.quirk(Quirk::RegistryHost(simulator.base_url().replace("http://", "")));
-    let done = Mlcr::at(&simulator).run("doctor").await;
+    let home = tempfile::tempdir().unwrap();
+    let mlcr = Mlcr::at(&simulator).variable("HOME", home.path().to_str().unwrap());
+    let done = mlcr.run("doctor").await;
     let shown = done.to_string().replace(&simulator.base_url().replace("http://", ""), "[host]");
     // The real date of the answers differs from the simulator's.
     let shown: Vec<_> = shown.lines().filter(|line| !line.starts_with("clock")).collect();

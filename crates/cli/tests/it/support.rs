@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use mlspace_registry::{Clock, ManualClock};
-use mlspace_registry_cli::{Interrupt, Io, Stderr, Terminals, run};
+use mlspace_registry_cli::{Interrupt, Io, Keyring, Stderr, Terminals, run};
 use mlspace_registry_simulator::Simulator;
 
 /// Where the simulator's clock stands.
@@ -57,6 +57,7 @@ pub(crate) struct Mlcr {
     pub(crate) variables: BTreeMap<String, String>,
     pub(crate) stdin: String,
     pub(crate) terminals: Terminals,
+    pub(crate) keyring: Keyring,
     pub(crate) interrupt: Interrupt,
     pub(crate) stdout: Caught,
     pub(crate) stderr: Caught,
@@ -104,6 +105,7 @@ impl Mlcr {
             variables: BTreeMap::new(),
             stdin: String::new(),
             terminals: Terminals::default(),
+            keyring: Keyring::none(),
             interrupt: Interrupt::never(),
             stdout: Caught::default(),
             stderr: Caught::default(),
@@ -161,6 +163,7 @@ impl Mlcr {
             terminals: self.terminals,
             width: None,
             variables: self.variables,
+            keyring: self.keyring,
             clock: Arc::new(FixedClock(ManualClock::new())),
             interrupt: self.interrupt,
         };

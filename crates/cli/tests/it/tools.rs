@@ -47,6 +47,10 @@ async fn completions_and_manual_pages_are_made_for_every_command() {
     for shell in ["bash", "zsh", "fish", "powershell", "elvish"] {
         let done = Mlcr::bare().run(&format!("completions {shell}")).await;
         assert!(done.code == 0 && done.stdout.contains("dry-run"), "{shell}");
+        assert!(shell == "elvish" || done.stdout.contains("mlcr __complete"), "{shell}");
+        // In PowerShell the second completer of a command would replace the first.
+        let registered = done.stdout.matches("Register-ArgumentCompleter").count();
+        assert!(registered == usize::from(shell == "powershell"), "{shell}: {registered}");
     }
     let folder = tempfile::tempdir().unwrap();
     let done = Mlcr::bare().run(&format!("man {}", folder.path().display())).await;

@@ -28,9 +28,29 @@ async fn several_workspaces_are_named_and_none_is_guessed() {
     world.quirk("workspaces=3");
     let error = bare(&world).registry().await.unwrap_err();
     let cause = error.source().unwrap().to_string();
-    assert!(cause.contains("choose one by its id"), "{cause}");
+    assert!(cause.contains("choose one"), "{cause}");
     assert!(cause.contains(&world.simulator.workspace_id().to_string()), "{cause}");
     assert_eq!(world.simulator.requests("registry_get"), 0);
+}
+
+#[tokio::test]
+async fn a_workspace_is_found_by_its_name() {
+    let world = World::new(Seed::Demo).await;
+    world.quirk("workspaces=3");
+    let workspaces = bare(&world).workspaces().list().await.unwrap();
+    let named = |name: &str| {
+        let key = world.simulator.service_account();
+        let builder = Client::builder().base_url(world.simulator.base_url());
+        builder.credentials(key.client_id, key.client_secret).workspace(name).build().unwrap()
+    };
+    let one = &workspaces[0];
+    let client = named(&one.name);
+    client.registry().await.unwrap();
+    assert_eq!(client.workspace_id().await.unwrap(), one.id.to_string());
+
+    let error = named("nobody").registry().await.unwrap_err();
+    let cause = error.source().unwrap().to_string();
+    assert!(cause.contains("no workspace nobody") && cause.contains(&one.name), "{cause}");
 }
 
 #[tokio::test]

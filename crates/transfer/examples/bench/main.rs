@@ -29,14 +29,19 @@ struct Cost {
 
 fn main() {
     let mut arguments = std::env::args().skip(1);
-    let folder = PathBuf::from(arguments.next().expect("usage: bench FOLDER [ROUNDS]"));
+    let folder = PathBuf::from(arguments.next().expect("usage: bench FOLDER [ROUNDS [layout|archive|many]]"));
     let rounds = arguments.next().map_or(5, |rounds| rounds.parse().unwrap());
     fs::create_dir(&folder).expect("the folder must not exist yet");
     println!("load at the beginning: {}", fs::read_to_string("/proc/loadavg").unwrap().trim());
 
-    large_layout(&folder, rounds);
-    docker_archive(&folder, rounds);
-    many_images(&folder, rounds);
+    let only = arguments.next();
+    for (name, part) in
+        [("layout", large_layout as fn(&Path, usize)), ("archive", docker_archive), ("many", many_images)]
+    {
+        if only.as_ref().is_none_or(|only| only == name) {
+            part(&folder, rounds);
+        }
+    }
 
     fs::remove_dir_all(&folder).unwrap();
     println!("load at the end: {}", fs::read_to_string("/proc/loadavg").unwrap().trim());

@@ -8,9 +8,9 @@ use crate::settings::files;
 
 const NAME: &str = "docker-credential-mlcr";
 
-/// Makes this program known as docker's helper, and answers where: beside it, if that folder is in PATH and can be
-/// written, else in `~/.local/bin`.
-pub(super) fn install(io: &Io) -> Result<PathBuf, Failure> {
+/// Makes this program known as docker's helper, and answers where, and whether that is new: beside it, if that folder
+/// is in PATH and can be written, else in `~/.local/bin`.
+pub(super) fn install(io: &Io) -> Result<(PathBuf, bool), Failure> {
     let cannot =
         |problem: String| Failure::other(format!("the credential helper cannot be set up: {problem}"));
     let program = std::env::current_exe().map_err(|error| cannot(error.to_string()))?;
@@ -20,24 +20,21 @@ pub(super) fn install(io: &Io) -> Result<PathBuf, Failure> {
             continue;
         }
         match link(&program, &path) {
-            Ok(()) => return Ok(path),
+            Ok(new) => return Ok((path, new)),
             Err(error) => problem = format!("{}: {error}", path.display()),
         }
     }
     Err(cannot(problem))
 }
 
-/// Removes what [`install`] made, and answers what that was.
-pub(super) fn uninstall(io: &Io) -> Result<Option<PathBuf>, Failure> {
-    let Ok(program) = std::env::current_exe() else { return Ok(None) };
-    for path in places(io, &program) {
-        if is_ours(&path, &program) {
-            let cannot = |error| Failure::other(format!("cannot remove {}: {error}", path.display()));
-            std::fs::remove_file(&path).map_err(cannot)?;
-            return Ok(Some(path));
-        }
+/// Removes the link that [`install`] made, if it still leads here.
+pub(super) fn uninstall(path: &Path) -> Result<(), Failure> {
+    let Ok(program) = std::env::current_exe() else { return Ok(()) };
+    if !is_ours(path, &program) {
+        return Ok(());
     }
-    Ok(None)
+    std::fs::remove_file(path)
+        .map_err(|error| Failure::other(format!("cannot remove {}: {error}", path.display())))
 }
 
 /// Whether docker finds the helper.
@@ -56,15 +53,15 @@ fn places(io: &Io, program: &Path) -> Vec<PathBuf> {
 }
 
 #[cfg(unix)]
-fn link(program: &Path, path: &Path) -> std::io::Result<()> {
+fn link(program: &Path, path: &Path) -> std::io::Result<bool> {
     match std::fs::symlink_metadata(path) {
-        Ok(_) if is_ours(path, program) => return Ok(()),
+        Ok(_) if is_ours(path, program) => return Ok(false),
         // A link that another copy of this program made.
         Ok(metadata) if metadata.is_symlink() => std::fs::remove_file(path)?,
         Ok(_) => return Err(std::io::Error::other("there is another file of this name")),
         Err(_) => {}
     }
-    std::os::unix::fs::symlink(program, path)
+    std::os::unix::fs::symlink(program, path).map(|()| true)
 }
 
 #[cfg(unix)]
@@ -73,8 +70,9 @@ fn is_ours(path: &Path, program: &Path) -> bool {
 }
 
 #[cfg(not(unix))]
-fn link(program: &Path, path: &Path) -> std::io::Result<()> {
-    std::fs::copy(program, path).map(|_| ())
+fn link(program: &Path, path: &Path) -> std::io::Result<bool> {
+    let new = !path.exists();
+    std::fs::copy(program, path).map(|_| new)
 }
 
 #[cfg(not(unix))]
