@@ -1,8 +1,9 @@
 //! The command line: options that hold everywhere, and the commands by noun.
 
+use std::ffi::OsString;
 use std::time::Duration;
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 
 use crate::commands;
 
@@ -54,7 +55,7 @@ pub(crate) struct Global {
     #[arg(long, global = true, value_name = "TIME", value_parser = parse_duration)]
     pub(crate) deadline: Option<Duration>,
 
-    /// Do not ask; needed to delete or rotate where nobody can answer.
+    /// Do not ask; needed to delete, rotate, move a tag or replace a file where nobody can answer.
     #[arg(short, long, global = true)]
     pub(crate) yes: bool,
 
@@ -76,7 +77,70 @@ pub(crate) struct Global {
 }
 
 /// The values of `--color`. Kept as text, because `tag add` has an option of this name for the tag.
-pub(crate) const COLORS: [&str; 3] = ["auto", "always", "never"];
+const COLORS: [&str; 3] = ["auto", "always", "never"];
+
+/// The colour of a tag, out of an option that hides the one about the terminal. What the parser finds there may
+/// have been given before the command: then it is about the terminal.
+pub(crate) fn tag_color(color: Option<String>) -> Option<String> {
+    color.filter(|color| !COLORS.contains(&color.as_str()))
+}
+
+/// Reads the colour of a tag where `--color` hides the option about the terminal.
+pub(crate) fn parse_color_option(text: &str) -> Result<String, String> {
+    if COLORS.contains(&text) {
+        return Err(format!(
+            "here it is the colour of the tag, such as #2f81f7; about the terminal it goes before the command: \
+             mlcr --color {text} …"
+        ));
+    }
+    parse_color(text)
+}
+
+/// Reads the colour of a tag. The service's own rules are not known, so only what cannot be a colour is refused.
+pub(crate) fn parse_color(text: &str) -> Result<String, String> {
+    let digits = text.strip_prefix('#');
+    let is_hex = |digits: &str| {
+        matches!(digits.len(), 3 | 4 | 6 | 8) && digits.bytes().all(|digit| digit.is_ascii_hexdigit())
+    };
+    let fits = (1..=64).contains(&text.len()) && !text.chars().any(char::is_control);
+    if fits && digits.is_none_or(is_hex) {
+        return Ok(text.to_owned());
+    }
+    Err("expected a colour such as #2f81f7, #f00 or red".into())
+}
+
+/// Arguments and options of one command with its examples before them: the global options are many.
+const EXAMPLES_FIRST: &str =
+    "{before-help}{about-with-newline}\n{usage-heading} {usage}{after-help}\n\n{all-args}";
+
+fn examples_first(command: clap::Command) -> clap::Command {
+    if command.has_subcommands() {
+        return command.mut_subcommands(examples_first);
+    }
+    // What the simulator can do is far longer than its options.
+    if command.get_name() == "sim" { command } else { command.help_template(EXAMPLES_FIRST) }
+}
+
+impl Cli {
+    /// The description of the command line.
+    pub(crate) fn described() -> clap::Command {
+        examples_first(Self::command())
+    }
+
+    pub(crate) fn read(arguments: &[OsString]) -> Result<Self, clap::Error> {
+        let mut cli = Self::from_arg_matches(&Self::described().try_get_matches_from(arguments)?)?;
+        // The colour of a tag took the place of what was said about the terminal.
+        if tag_color(cli.global.color.clone()).is_some() {
+            cli.global.color = color_before_the_command(arguments);
+        }
+        Ok(cli)
+    }
+}
+
+fn color_before_the_command(arguments: &[OsString]) -> Option<String> {
+    let options = Global::augment_args(clap::Command::new("mlcr")).allow_external_subcommands(true);
+    options.try_get_matches_from(arguments).ok()?.get_one::<String>("color").cloned()
+}
 
 impl Global {
     pub(crate) fn format(&self) -> Format {
@@ -167,6 +231,30 @@ pub(crate) fn parse_duration(text: &str) -> Result<Duration, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_choice_about_the_terminal_is_no_colour_of_a_tag() {
+        for text in ["#f00", "#2f81f7", "#2F81F7ff", "red", "dark blue", "none"] {
+            assert_eq!(parse_color_option(text).as_deref(), Ok(text));
+        }
+        for text in ["", "#", "#12345", "#ggg", "#ффф", "red\u{1b}", &"x".repeat(65)] {
+            assert!(parse_color(text).unwrap_err().starts_with("expected a colour"), "{text}");
+        }
+        for text in COLORS {
+            assert!(parse_color_option(text).unwrap_err().contains("before the command"), "{text}");
+        }
+        let color = |line: &str| {
+            let words: Vec<OsString> = line.split(' ').map(Into::into).collect();
+            let cli = Cli::read(&words).unwrap();
+            let Command::Tag(commands::tag::Tag::Add { color, .. }) = cli.command else { unreachable!() };
+            (cli.global.color, tag_color(color))
+        };
+        let own = |text: &str| Some(text.to_owned());
+        assert_eq!(color("mlcr tag add a:b c"), (None, None));
+        assert_eq!(color("mlcr tag add a:b c --color red"), (None, own("red")));
+        assert_eq!(color("mlcr --color never tag add a:b c"), (own("never"), None));
+        assert_eq!(color("mlcr -v --color never tag add a:b c --color red"), (own("never"), own("red")));
+    }
 
     #[test]
     fn times_are_read_with_their_units_and_others_refused() {

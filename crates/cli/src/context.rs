@@ -1,6 +1,7 @@
 //! What every command has at hand.
 
 use std::cell::Cell;
+use std::sync::Arc;
 use std::time::{Duration, Instant, UNIX_EPOCH};
 
 use mlspace_registry::{Client, Completeness, Pager};
@@ -15,6 +16,7 @@ use crate::output::progress::Progress;
 use crate::output::text::{json_line, printable};
 use crate::output::{self, Look, Program, Record, Sink};
 use crate::reference::Lookup;
+use crate::requests::Requests;
 use crate::settings::Settings;
 
 pub(crate) struct Context<'a> {
@@ -23,6 +25,7 @@ pub(crate) struct Context<'a> {
     pub(crate) format: Format,
     jq: Option<Program>,
     start: Instant,
+    requests: Arc<Requests>,
     /// Whether the command is one that changes something.
     pub(crate) writes: Cell<bool>,
 }
@@ -35,7 +38,8 @@ impl<'a> Context<'a> {
         if jq.is_some() && !format.is_json() {
             return Err(Failure::usage("--jq works on JSON: use it with -o json or -o ndjson"));
         }
-        Ok(Self { io, global, format, jq, start, writes: Cell::new(false) })
+        let requests = Arc::default();
+        Ok(Self { io, global, format, jq, start, requests, writes: Cell::new(false) })
     }
 
     /// The settings from all sources.
@@ -45,7 +49,13 @@ impl<'a> Context<'a> {
 
     /// A client with the settings from all sources. Sends nothing.
     pub(crate) fn client(&self) -> Result<Client, Failure> {
-        connect::client(self.settings()?, self.io, &self.global)
+        self.connect(self.settings()?)
+    }
+
+    /// A client with these settings, whose requests are counted. Sends nothing.
+    pub(crate) fn connect(&self, settings: Settings) -> Result<Client, Failure> {
+        let requests = self.requests.clone();
+        connect::client_through(settings, self.io, &self.global, |builder| builder.transport(requests))
     }
 
     pub(crate) fn look(&self) -> Look {
@@ -87,16 +97,15 @@ impl<'a> Context<'a> {
         &mut self,
         what: &str,
         mut pager: Pager<T>,
-        listing: &Listing,
+        listing: &Listing<T>,
     ) -> Result<Option<Completeness>, Failure>
     where
         T: Record + Listed + Send + 'static,
     {
-        listing.check::<T>()?;
         let look = self.look();
         let mut sink = Sink::new(look.clone());
         let mut sorted = Vec::new();
-        let mut left = listing.limit();
+        let (mut left, mut read) = (listing.limit(), 0_usize);
         let progress = Progress::listing(self, &format!("reading {what}"));
         let mut interrupt = self.io.interrupt.clone();
         let failure = loop {
@@ -113,29 +122,37 @@ impl<'a> Context<'a> {
                 None => break None,
             };
             progress.step();
+            read += 1;
             if let Some(failure) = self.overdue() {
                 break Some(failure);
             }
             match listing.fits(&item, look.now) {
-                Ok(true) if listing.sorts() => sorted.push(item),
-                Ok(true) => {
+                true if listing.sorts() => sorted.push(item),
+                true => {
                     sink.item(&mut self.io.stdout, &item)?;
                     left -= 1;
                 }
-                Ok(false) => {}
-                Err(failure) => break Some(failure),
+                false => {}
             }
         };
         progress.end();
+        self.detail(&format!("{what}: {read} read"));
+        self.took();
         listing.sort(&mut sorted);
         for item in sorted.iter().take(listing.limit()) {
             sink.item(&mut self.io.stdout, item)?;
         }
-        sink.end::<T>(&mut self.io.stdout)?;
-        match failure {
-            Some(failure) => Err(failure),
-            None => Ok(pager.completeness()),
+        let Some(failure) = failure else {
+            sink.end::<T>(&mut self.io.stdout)?;
+            return Ok(pager.completeness());
+        };
+        let items = sink.items();
+        sink.cut::<T>(&mut self.io.stdout)?;
+        if items == 0 {
+            return Err(failure);
         }
+        let message = format!("the list of {what} is cut after {items}: {}", failure.message);
+        Err(Failure { message, ..failure })
     }
 
     /// Says on stderr that a list is not known to be complete.
@@ -157,8 +174,14 @@ impl<'a> Context<'a> {
 
     /// What finding something took, for those who want to know.
     pub(crate) fn looked_through(&self, lookup: &Lookup<'_>) {
-        if lookup.listed() > 0 {
-            self.detail(&format!("looked through {} repositories", lookup.listed()));
+        lookup.notes().for_each(|note| self.detail(&note));
+        self.took();
+    }
+
+    /// What was sent since this was last said, for those who want to know.
+    pub(crate) fn took(&self) {
+        if let Some(requests) = self.requests.take() {
+            self.detail(&requests);
         }
     }
 

@@ -16,13 +16,12 @@ mod output;
 mod password_store;
 mod records;
 mod reference;
+mod requests;
 mod settings;
 mod transfer;
 
 use std::ffi::OsString;
 use std::time::Duration;
-
-use clap::{CommandFactory, Parser};
 
 use args::{Cli, Format};
 use context::Context;
@@ -36,7 +35,7 @@ const GRACE: Duration = Duration::from_millis(500);
 
 /// The command line's own description, as completions, manual pages and tests need it.
 pub fn command() -> clap::Command {
-    Cli::command()
+    Cli::described()
 }
 
 /// Runs one command line and returns the exit code. Under the name `docker-credential-mlcr` it is docker's
@@ -47,7 +46,7 @@ pub async fn run(arguments: impl IntoIterator<Item = OsString>, io: &mut Io) -> 
     if helper_protocol::is_meant(arguments.first()) {
         return helper_protocol::run(&arguments, io);
     }
-    let cli = match Cli::try_parse_from(&arguments) {
+    let cli = match Cli::read(&arguments) {
         Ok(cli) => cli,
         Err(error) => return not_parsed(&error, &arguments, io),
     };
@@ -79,6 +78,7 @@ async fn run_parsed(cli: Cli, io: &mut Io) -> Result<Exit, Failure> {
         let message = format!("interrupted{}", if context.writes.get() { sent } else { "" });
         Err(Failure { message, ..Failure::interrupted() })
     });
+    context.took();
     let flushed = context.flush();
     result.and_then(|exit| flushed.map(|()| exit))
 }

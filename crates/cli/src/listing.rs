@@ -1,29 +1,82 @@
 //! What of a list is printed, and in which order.
 
 use std::cmp::Ordering;
-use std::str::FromStr;
+use std::marker::PhantomData;
 
 use clap::Args;
-use mlspace_registry::Timestamp;
 
 use crate::args::parse_duration;
-use crate::failure::Failure;
 
-/// Filters, order and limit of a list.
-#[derive(Args, Clone, Debug, Default)]
-pub(crate) struct Listing {
-    /// Print only what fits: a name with `*` and `?`, label=NAME, favorite, older=TIME, newer=TIME,
-    /// larger=SIZE or never-pulled. Can be given several times; all must fit.
-    #[arg(long = "filter", short = 'f', value_name = "FILTER")]
+/// Filters, order and limit of a list of `T`.
+#[derive(Args, Debug)]
+pub(crate) struct Listing<T: Listed> {
+    #[arg(long = "filter", short = 'f', value_name = "FILTER", value_parser = Filter::parse::<T>, help = help::<T>())]
     filters: Vec<Filter>,
 
-    /// Sort by a field; `-` before it turns the order around, as in --sort=-updated.
-    #[arg(long, value_name = "FIELD", allow_hyphen_values = true)]
+    #[arg(long, value_name = "FIELD", allow_hyphen_values = true, value_parser = parse_sort::<T>)]
+    #[arg(help = format!("Sort by {}; `-` before it turns the order around, as in --sort=-{}", any_of(T::SORTS), T::SORTS[0]))]
     sort: Option<String>,
 
     /// Print at most so many.
     #[arg(long, value_name = "NUMBER")]
     limit: Option<usize>,
+
+    #[arg(skip)]
+    kind: PhantomData<fn() -> T>,
+}
+
+/// Something that lists are made of.
+pub(crate) trait Listed: 'static {
+    /// What lists of it can be filtered by.
+    const FILTERS: &'static [By];
+    /// The fields that it can be sorted by.
+    const SORTS: &'static [&'static str];
+    fn facts(&self) -> Facts<'_>;
+    fn compare(&self, other: &Self, by: &str) -> Ordering;
+}
+
+/// What filters look at; what a kind of thing is not filtered by is left at its default.
+#[derive(Default)]
+pub(crate) struct Facts<'f> {
+    /// Any of these may fit a name.
+    pub(crate) names: Vec<&'f str>,
+    pub(crate) labels: &'f [String],
+    pub(crate) favorite: bool,
+    /// When it was last changed or pushed, in seconds since 1970.
+    pub(crate) time: i64,
+    /// Whether a pull is on record.
+    pub(crate) pulled: bool,
+    pub(crate) size: i64,
+}
+
+/// What can be filtered by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum By {
+    Name,
+    /// The names of an image are those of its tags.
+    TagName,
+    Label,
+    Favorite,
+    Updated,
+    Pushed,
+    Size,
+    Pulls,
+}
+
+impl By {
+    /// As it is written, and for whom that does not say it, what it means.
+    fn written(self) -> &'static str {
+        match self {
+            Self::Name => "a name with `*` and `?`",
+            Self::TagName => "the name of a tag with `*` and `?`",
+            Self::Label => "label=NAME",
+            Self::Favorite => "favorite",
+            Self::Updated => "older=TIME, newer=TIME (since its last change)",
+            Self::Pushed => "older=TIME, newer=TIME (since its push)",
+            Self::Size => "larger=SIZE",
+            Self::Pulls => "never-pulled",
+        }
+    }
 }
 
 /// A condition.
@@ -38,48 +91,51 @@ enum Filter {
     NeverPulled,
 }
 
-/// What filters look at. `None` where a thing of that kind has no such fact.
-pub(crate) struct Facts<'f> {
-    /// Any of these may fit a name.
-    pub(crate) name: Vec<&'f str>,
-    pub(crate) labels: Option<&'f [String]>,
-    pub(crate) favorite: Option<bool>,
-    /// When it was last changed or pushed.
-    pub(crate) time: Timestamp,
-    /// Whether a pull is on record.
-    pub(crate) pulled: Option<bool>,
-    pub(crate) size: Option<i64>,
-}
-
-/// Something that lists are made of.
-pub(crate) trait Listed {
-    /// The fields that it can be sorted by.
-    const SORTS: &'static [&'static str];
-    fn facts(&self) -> Facts<'_>;
-    fn compare(&self, other: &Self, by: &str) -> Ordering;
-}
-
-impl FromStr for Filter {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
+impl Filter {
+    /// Reads a filter, and refuses what such a list cannot be filtered by.
+    fn parse<T: Listed>(text: &str) -> Result<Self, String> {
         let seconds = |text: &str| parse_duration(text).map(|time| time.as_secs().cast_signed());
-        match text.split_once('=') {
-            Some(("name", glob)) => Ok(Self::Name(glob.to_owned())),
-            Some(("label", label)) => Ok(Self::Label(label.to_owned())),
-            Some(("older", time)) => seconds(time).map(Self::Older),
-            Some(("newer", time)) => seconds(time).map(Self::Newer),
-            Some(("larger", size)) => parse_size(size).map(Self::Larger),
-            Some((name, _)) => Err(format!(
-                "there is no filter {name}; expected a name with * and ?, label=NAME, favorite, older=TIME, \
-                 newer=TIME, larger=SIZE or never-pulled"
-            )),
-            None if text == "favorite" => Ok(Self::Favorite),
-            None if text == "never-pulled" => Ok(Self::NeverPulled),
-            None if text.is_empty() => Err("expected a name, in which * and ? fit anything".into()),
-            None => Ok(Self::Name(text.to_owned())),
+        let (name, value) = text.split_once('=').map_or((text, None), |(name, value)| (name, Some(value)));
+        let (filter, by): (_, &[By]) = match (name, value) {
+            ("label", Some(label)) => (Self::Label(label.to_owned()), &[By::Label]),
+            ("older", Some(time)) => (Self::Older(seconds(time)?), &[By::Updated, By::Pushed]),
+            ("newer", Some(time)) => (Self::Newer(seconds(time)?), &[By::Updated, By::Pushed]),
+            ("larger", Some(size)) => (Self::Larger(parse_size(size)?), &[By::Size]),
+            ("favorite", None) => (Self::Favorite, &[By::Favorite]),
+            ("never-pulled", None) => (Self::NeverPulled, &[By::Pulls]),
+            ("name", Some(glob)) | (glob, None) if !glob.is_empty() => {
+                (Self::Name(glob.to_owned()), &[By::Name, By::TagName])
+            }
+            _ => return Err(format!("expected {}", expected::<T>())),
+        };
+        if by.iter().any(|by| T::FILTERS.contains(by)) {
+            return Ok(filter);
         }
+        Err(format!("this list cannot be filtered by {name}; expected {}", expected::<T>()))
     }
+}
+
+fn expected<T: Listed>() -> String {
+    any_of(&T::FILTERS.iter().map(|by| by.written()).collect::<Vec<_>>())
+}
+
+fn help<T: Listed>() -> String {
+    format!("Print only what fits: {}. Can be given several times; all must fit", expected::<T>())
+}
+
+/// `a, b or c`.
+fn any_of(words: &[&str]) -> String {
+    match words {
+        [all @ .., last] if !all.is_empty() => format!("{} or {last}", all.join(", ")),
+        _ => words.concat(),
+    }
+}
+
+fn parse_sort<T: Listed>(text: &str) -> Result<String, String> {
+    if T::SORTS.contains(&text.trim_start_matches('-')) {
+        return Ok(text.to_owned());
+    }
+    Err(format!("this list can be sorted by {}", any_of(T::SORTS)))
 }
 
 /// Reads `1500`, `10MB` or `1.5GiB`.
@@ -104,40 +160,23 @@ fn parse_size(text: &str) -> Result<i64, String> {
     if bytes < 9e18 { Ok(bytes as i64) } else { Err(wrong()) }
 }
 
-impl Listing {
-    /// Checks what depends on the kind of thing, before anything is sent.
-    pub(crate) fn check<T: Listed>(&self) -> Result<(), Failure> {
-        let Some(by) = self.sort.as_deref() else { return Ok(()) };
-        let by = by.trim_start_matches('-');
-        if T::SORTS.contains(&by) {
-            return Ok(());
-        }
-        let message = format!("this list cannot be sorted by {by}; it can by {}", T::SORTS.join(", "));
-        Err(Failure::usage(message))
-    }
-
-    pub(crate) fn fits<T: Listed>(&self, item: &T, now: i64) -> Result<bool, Failure> {
+impl<T: Listed> Listing<T> {
+    /// Whether an item fits all filters.
+    pub(crate) fn fits(&self, item: &T, now: i64) -> bool {
         if self.filters.is_empty() {
-            return Ok(true);
+            return true;
         }
         let facts = item.facts();
-        let missing = |what: &str| Failure::usage(format!("this list knows nothing of {what} to filter by"));
-        for filter in &self.filters {
-            let age = now - facts.time.unix_seconds();
-            let fits = match filter {
-                Filter::Name(glob) => facts.name.iter().any(|name| matches(glob, name)),
-                Filter::Label(label) => facts.labels.ok_or_else(|| missing("labels"))?.contains(label),
-                Filter::Favorite => facts.favorite.ok_or_else(|| missing("favourites"))?,
-                Filter::Older(seconds) => age > *seconds,
-                Filter::Newer(seconds) => age < *seconds,
-                Filter::Larger(bytes) => facts.size.ok_or_else(|| missing("sizes"))? > *bytes,
-                Filter::NeverPulled => !facts.pulled.ok_or_else(|| missing("pulls"))?,
-            };
-            if !fits {
-                return Ok(false);
-            }
-        }
-        Ok(true)
+        let age = now - facts.time;
+        self.filters.iter().all(|filter| match filter {
+            Filter::Name(glob) => facts.names.iter().any(|name| matches(glob, name)),
+            Filter::Label(label) => facts.labels.contains(label),
+            Filter::Favorite => facts.favorite,
+            Filter::Older(seconds) => age > *seconds,
+            Filter::Newer(seconds) => age < *seconds,
+            Filter::Larger(bytes) => facts.size > *bytes,
+            Filter::NeverPulled => !facts.pulled,
+        })
     }
 
     /// Whether all must be read before the first can be printed.
@@ -145,7 +184,7 @@ impl Listing {
         self.sort.is_some()
     }
 
-    pub(crate) fn sort<T: Listed>(&self, items: &mut [T]) {
+    pub(crate) fn sort(&self, items: &mut [T]) {
         let Some(by) = self.sort.as_deref() else { return };
         let field = by.trim_start_matches('-');
         if by.starts_with('-') {
@@ -210,20 +249,46 @@ mod tests {
         assert!(!matches(&"*a".repeat(200), &"a".repeat(199)));
     }
 
+    /// A thing with the facts of all kinds.
+    #[derive(Debug)]
+    struct Any<const N: usize>;
+
+    impl<const N: usize> Listed for Any<N> {
+        const FILTERS: &'static [By] =
+            [&[By::Name, By::Label, By::Updated, By::Favorite, By::Size, By::Pulls], &[By::TagName] as &[_]]
+                [N];
+        const SORTS: &'static [&'static str] = &["name", "size"];
+
+        fn facts(&self) -> Facts<'_> {
+            Facts::default()
+        }
+
+        fn compare(&self, _: &Self, _: &str) -> Ordering {
+            Ordering::Equal
+        }
+    }
+
     #[test]
     fn filters_are_read_or_refused_with_what_was_expected() {
         for (text, filter) in [
             ("base*", Filter::Name("base*".into())),
+            ("name=favorite", Filter::Name("favorite".into())),
             ("label=prod", Filter::Label("prod".into())),
             ("favorite", Filter::Favorite),
             ("older=1d", Filter::Older(86_400)),
             ("larger=1.5KiB", Filter::Larger(1536)),
             ("never-pulled", Filter::NeverPulled),
         ] {
-            assert_eq!(text.parse(), Ok(filter), "{text}");
+            assert_eq!(Filter::parse::<Any<0>>(text), Ok(filter), "{text}");
         }
-        for text in ["", "older=", "older=soon", "larger=big", "larger=-1", "colour=red"] {
-            assert!(text.parse::<Filter>().unwrap_err().contains("expected"), "{text}");
+        for text in ["", "name=", "older=", "older=soon", "larger=big", "larger=-1", "colour=red"] {
+            assert!(Filter::parse::<Any<0>>(text).unwrap_err().contains("expected"), "{text}");
         }
+        for text in ["label=prod", "favorite", "older=1d", "larger=1", "never-pulled"] {
+            let problem = Filter::parse::<Any<1>>(text).unwrap_err();
+            assert!(problem.ends_with("expected the name of a tag with `*` and `?`"), "{problem}");
+        }
+        assert_eq!(parse_sort::<Any<0>>("-size"), Ok("-size".into()));
+        assert_eq!(parse_sort::<Any<0>>("age"), Err("this list can be sorted by name or size".into()));
     }
 }

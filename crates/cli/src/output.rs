@@ -104,7 +104,18 @@ impl Sink {
         Ok(to.write_all(text.as_bytes())?)
     }
 
-    /// Ends the list; also after a failure, so that what was printed can be read.
+    /// Ends a list that was cut by a failure, so that what was printed can be read. Prints nothing where no
+    /// item came, and nothing where a program waits for the whole list.
+    pub(crate) fn cut<T: Record>(self, to: &mut dyn Write) -> Result<(), Failure> {
+        if self.items == 0 || self.look.jq.is_some() { Ok(()) } else { self.end::<T>(to) }
+    }
+
+    /// How many items came.
+    pub(crate) fn items(&self) -> u64 {
+        self.items
+    }
+
+    /// Ends the list.
     pub(crate) fn end<T: Record>(self, to: &mut dyn Write) -> Result<(), Failure> {
         if let Some(program) = &self.look.jq {
             return match (self.look.format, self.items) {

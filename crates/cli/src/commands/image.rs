@@ -9,7 +9,7 @@ use mlspace_registry as sdk;
 use crate::commands::rm::{Kind, Rm};
 use crate::context::Context;
 use crate::failure::{Exit, Failure};
-use crate::listing::{Facts, Listed, Listing};
+use crate::listing::{By, Facts, Listed, Listing};
 use crate::reference::{Lookup, Reference};
 
 /// Images.
@@ -25,7 +25,7 @@ pub(crate) enum Image {
         #[arg(value_name = "REPO")]
         repository: Reference,
         #[command(flatten)]
-        listing: Listing,
+        listing: Listing<sdk::Image>,
     },
     /// Show one image.
     #[command(after_help = "Example: mlcr image show train/base:latest")]
@@ -81,16 +81,16 @@ impl Image {
 }
 
 impl Listed for sdk::Image {
+    const FILTERS: &'static [By] = &[By::TagName, By::Pushed, By::Size, By::Pulls];
     const SORTS: &'static [&'static str] = &["pushed", "pulled", "size", "tags"];
 
     fn facts(&self) -> Facts<'_> {
         Facts {
-            name: self.tags.iter().map(|tag| tag.name.as_str()).collect(),
-            labels: None,
-            favorite: None,
-            time: self.push_time,
-            pulled: Some(self.pull_time.is_some() || self.tags.iter().any(|tag| tag.pull_time.is_some())),
-            size: Some(self.size),
+            names: self.tags.iter().map(|tag| tag.name.as_str()).collect(),
+            time: self.push_time.unix_seconds(),
+            pulled: self.pull_time.is_some() || self.tags.iter().any(|tag| tag.pull_time.is_some()),
+            size: self.size,
+            ..Facts::default()
         }
     }
 

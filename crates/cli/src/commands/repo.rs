@@ -8,7 +8,7 @@ use crate::commands::planned::Writer;
 use crate::commands::rm::{Kind, Rm};
 use crate::context::Context;
 use crate::failure::{Exit, Failure};
-use crate::listing::{Facts, Listed, Listing};
+use crate::listing::{By, Facts, Listed, Listing};
 use crate::reference::{Lookup, Reference};
 
 /// Repositories.
@@ -19,7 +19,7 @@ pub(crate) enum Repo {
         visible_alias = "list",
         after_help = "Example: mlcr repo ls --filter 'train/*' --filter label=prod --sort -updated"
     )]
-    Ls(Listing),
+    Ls(Listing<Repository>),
     /// Show one repository.
     #[command(after_help = "Example: mlcr repo show train/base")]
     Show(One),
@@ -135,16 +135,16 @@ async fn set_favorite(
 }
 
 impl Listed for Repository {
+    const FILTERS: &'static [By] = &[By::Name, By::Label, By::Updated, By::Favorite];
     const SORTS: &'static [&'static str] = &["name", "images", "tags", "created", "updated"];
 
     fn facts(&self) -> Facts<'_> {
         Facts {
-            name: vec![&self.name],
-            labels: Some(self.labels.as_deref().unwrap_or_default()),
-            favorite: Some(self.favorite),
-            time: self.updated_at,
-            pulled: None,
-            size: None,
+            names: vec![&self.name],
+            labels: self.labels.as_deref().unwrap_or_default(),
+            favorite: self.favorite,
+            time: self.updated_at.unix_seconds(),
+            ..Facts::default()
         }
     }
 

@@ -2,6 +2,7 @@
 
 mod plan;
 mod report;
+mod target;
 
 use clap::Args;
 use mlspace_registry::{BulkEvent, BulkReport, Client, DeleteMany, Uuid};
@@ -11,9 +12,10 @@ use crate::context::Context;
 use crate::failure::{Exit, Failure};
 use crate::output::progress::Progress;
 use crate::reference::{Lookup, Reference};
-pub(crate) use plan::Target;
+use plan::{Depth, Plan};
 pub(crate) use report::Report;
 use report::Tally;
+pub(crate) use target::Target;
 
 /// What to delete.
 #[derive(Args, Debug)]
@@ -66,24 +68,36 @@ impl Rm {
     pub(crate) async fn run(self, context: &mut Context<'_>, kind: Kind) -> Result<Exit, Failure> {
         let Writer { client, dry_run, .. } = context.writer(&format!("deleting {}", kind.word(2)))?;
         let references = self.references(context)?;
-        // Without a question nobody looks at the details, so they are not read; a whole id needs none.
-        let details = dry_run || !context.global.yes;
-        if details && !dry_run {
-            context.can_ask()?;
-        }
+        // With --yes a whole id needs no look at what it is: thousands of them come through a pipe. With -q as
+        // well nobody sees the details of the rest.
+        let unasked = context.global.yes && !dry_run;
+        let depth = Depth { ids: !unasked, details: !(unasked && context.global.quiet) };
         let mut lookup = Lookup::new(&client);
-        let targets = plan::targets(&mut lookup, &client, kind, &references, details).await?;
+        let plan = Plan::make(&mut lookup, kind, &references, depth).await?;
         context.looked_through(&lookup);
         if dry_run {
-            context.say(&format!("dry run: {}; nothing was deleted", plan::sentence(kind, &targets)));
-            return context.print_all(&targets);
+            plan.warn(context);
+            context.say(&format!("dry run: {}; nothing was deleted", plan.sentence()));
+            return context.print_all(&plan.targets);
         }
-        if details {
-            plan::show(context, kind, &targets);
-            context.confirm(&format!("Delete {}?", plan::sentence(kind, &targets)))?;
+        if plan.is_empty() {
+            let message = format!("there are no {} with these ids; nothing was deleted", kind.word(2));
+            return Err(Failure::new(Exit::NotFound, "not_found", message));
         }
-        let (tally, report) = delete(context, kind, &client, &targets).await;
-        let report = Report::new(targets, tally, report);
+        let asks = !unasked && context.io.terminals.stdin;
+        if asks || !context.global.quiet {
+            plan.show(context);
+        }
+        if !asks {
+            context.say(&format!(
+                "{} {}",
+                if unasked { "deleting" } else { "to be deleted:" },
+                plan.sentence()
+            ));
+        }
+        context.confirm(&format!("Delete {}?", plan.sentence()))?;
+        let (tally, report) = delete(context, kind, &client, &plan.targets).await;
+        let report = Report::new(plan.targets, tally, report);
         context.print_report(&report)?;
         report.verdict(kind, context.io.interrupt.has_come())
     }

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 use mlspace_registry_simulator::{
@@ -33,7 +33,7 @@ pub(crate) struct Sim {
     #[arg(long, value_name = "SEED", default_value = "demo")]
     seed: Seed,
 
-    /// Write the settings for clients to this file, readable for you alone.
+    /// Write the settings for clients to this file, readable for you alone. Its folder must exist.
     #[arg(long, value_name = "PATH")]
     env_file: Option<PathBuf>,
 
@@ -65,6 +65,9 @@ impl Switches {
 
 impl Sim {
     pub(crate) async fn run(self, context: &mut Context<'_>) -> Result<Exit, Failure> {
+        if let Some(path) = &self.env_file {
+            check_folder(path)?;
+        }
         let mut builder = Simulator::builder()
             .listen(self.listen)
             .registry_listen(self.registry_listen)
@@ -85,6 +88,17 @@ impl Sim {
         context.io.interrupt.clone().comes().await;
         simulator.stop().await;
         Ok(Exit::Done)
+    }
+}
+
+/// A folder that is not there is more likely misspelt than wanted.
+fn check_folder(path: &Path) -> Result<(), Failure> {
+    match path.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() && !folder.is_dir() => {
+            let message = format!("cannot write {}: there is no folder {}", path.display(), folder.display());
+            Err(Failure::usage(message).hint("make the folder first, or name another"))
+        }
+        _ => Ok(()),
     }
 }
 

@@ -4,12 +4,12 @@ use clap::Subcommand;
 use mlspace_registry as sdk;
 use serde_json::json;
 
-use crate::args::COLORS;
+use crate::args;
 use crate::commands::planned::Writer;
 use crate::commands::rm::{Kind, Rm};
 use crate::context::Context;
 use crate::failure::{Exit, Failure};
-use crate::listing::{Facts, Listed, Listing};
+use crate::listing::{By, Facts, Listed, Listing};
 use crate::reference::{Lookup, Reference};
 
 /// Tags.
@@ -22,9 +22,9 @@ pub(crate) enum Tag {
         #[arg(value_name = "IMAGE")]
         image: Reference,
         #[command(flatten)]
-        listing: Listing,
+        listing: Listing<sdk::Tag>,
     },
-    /// Give an image another tag.
+    /// Give an image another tag. A tag of this name moves from another image only after a question or with --yes.
     #[command(after_help = "Example: mlcr tag add train/base:latest v2 --color '#2f81f7'")]
     Add {
         /// Image: its id, the beginning of its id, NAME:TAG, NAME@DIGEST or a full name.
@@ -33,8 +33,8 @@ pub(crate) enum Tag {
         /// The new tag: up to 128 letters, digits, `_`, `.` and `-`.
         #[arg(value_name = "NAME")]
         name: String,
-        /// Its colour, such as #2f81f7.
-        #[arg(long, value_name = "COLOUR")]
+        /// Its colour, such as #2f81f7. The option of this name about the terminal goes before the command.
+        #[arg(long, value_name = "COLOUR", value_parser = args::parse_color_option)]
         color: Option<String>,
     },
     /// Set or clear the colour of a tag.
@@ -46,7 +46,7 @@ pub(crate) enum Tag {
         #[arg(value_name = "TAG")]
         tag: Reference,
         /// The colour, such as #2ea043, or `none`.
-        #[arg(value_name = "COLOUR", id = "new_color")]
+        #[arg(value_name = "COLOUR", id = "new_color", value_parser = args::parse_color)]
         color: String,
     },
     /// Delete tags; their images stay.
@@ -66,11 +66,7 @@ impl Tag {
                 context.print_list("tags", client.tags().list(id), &listing).await?;
                 Ok(Exit::Done)
             }
-            Self::Add { image, name, color } => {
-                // Given before the command, it is the option of the same name about the terminal.
-                let color = color.filter(|color| !COLORS.contains(&color.as_str()));
-                add(context, image, name, color).await
-            }
+            Self::Add { image, name, color } => add(context, image, name, args::tag_color(color)).await,
             Self::Color { tag, color } => {
                 let color = (color != "none").then_some(color);
                 let Writer { client, dry_run, .. } = context.writer("changing a tag")?;
@@ -80,11 +76,7 @@ impl Tag {
                     Reference::Name(_) => lookup.tag(&tag).await?.id,
                 };
                 context.looked_through(&lookup);
-                if dry_run {
-                    return context.planned("tag_update", id, json!({ "color": color }));
-                }
-                let tag = client.tags().set_color(id, color.as_deref()).await?;
-                context.print(&tag)
+                set_color(context, &client, dry_run, id, color).await
             }
             Self::Rm(rm) => rm.run(context, Kind::Tag).await,
         }
@@ -99,8 +91,22 @@ async fn add(
 ) -> Result<Exit, Failure> {
     let Writer { client, dry_run, .. } = context.writer("adding a tag")?;
     let mut lookup = Lookup::new(&client);
-    let id = lookup.image_id(&image).await?;
+    let (id, repository) = lookup.image_in_repository(&image).await?;
     context.looked_through(&lookup);
+    let full = format!("{}:{name}", repository.name);
+    let mut taken = repository.tags.iter().filter(|tag| tag.name == name);
+    if let Some(tag) = taken.clone().find(|tag| tag.image_id == id) {
+        context.say(&format!("{full} is a tag of this image already"));
+        return match color.filter(|color| tag.color.as_ref() != Some(color)) {
+            Some(color) => set_color(context, &client, dry_run, tag.id, Some(color)).await,
+            None => context.print(tag),
+        };
+    }
+    let moved = taken.next();
+    if let Some(tag) = moved {
+        let message = format!("{full} moves from {}", describe_move(&repository, tag, id));
+        context.warn("tag_moves", &message, json!({ "tag": full, "from": tag.image_id, "to": id }));
+    }
     if dry_run {
         let mut body = json!({ "image_id": id, "name": name });
         if let Some(color) = color {
@@ -108,25 +114,59 @@ async fn add(
         }
         return context.planned("tag_create", id, body);
     }
+    if moved.is_some() {
+        context.confirm(&format!("Move {full}?"))?;
+    }
     let mut creation = client.tags().create(id, name);
     if let Some(color) = color {
         creation = creation.color(color);
     }
-    let tag = creation.send().await?;
+    match creation.send().await {
+        Ok(tag) => context.print(&tag),
+        // Whether the service moves tags is not known.
+        Err(error) if moved.is_some() && error.status() == Some(409) => {
+            let hint = format!("the service does not move tags: `mlcr tag rm {full}`, then add it again");
+            Err(Failure::from(error).hint(hint))
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// `image ID, which keeps latest, to image ID`.
+fn describe_move(repository: &sdk::Repository, moved: &sdk::Tag, to: sdk::Uuid) -> String {
+    let others = repository.tags.iter().filter(|tag| tag.image_id == moved.image_id && tag.id != moved.id);
+    let others: Vec<_> = others.map(|tag| tag.name.as_str()).collect();
+    let left = match &others[..] {
+        [] => "which is left without a tag".to_owned(),
+        names => format!("which keeps {}", names.join(", ")),
+    };
+    format!("image {}, {left}, to image {to}", moved.image_id)
+}
+
+async fn set_color(
+    context: &mut Context<'_>,
+    client: &sdk::Client,
+    dry_run: bool,
+    id: sdk::Uuid,
+    color: Option<String>,
+) -> Result<Exit, Failure> {
+    if dry_run {
+        return context.planned("tag_update", id, json!({ "color": color }));
+    }
+    let tag = client.tags().set_color(id, color.as_deref()).await?;
     context.print(&tag)
 }
 
 impl Listed for sdk::Tag {
+    const FILTERS: &'static [By] = &[By::Name, By::Pushed, By::Pulls];
     const SORTS: &'static [&'static str] = &["name", "pushed", "pulled"];
 
     fn facts(&self) -> Facts<'_> {
         Facts {
-            name: vec![&self.name],
-            labels: None,
-            favorite: None,
-            time: self.push_time,
-            pulled: Some(self.pull_time.is_some()),
-            size: None,
+            names: vec![&self.name],
+            time: self.push_time.unix_seconds(),
+            pulled: self.pull_time.is_some(),
+            ..Facts::default()
         }
     }
 

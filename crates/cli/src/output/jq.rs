@@ -7,8 +7,11 @@ use jaq_core::load::{Arena, File, Loader};
 use jaq_core::{Compiler, Ctx, Vars, data, unwrap_valr};
 use jaq_json::{Val, read};
 
-use super::text::safe_json;
+use super::text::{printable, printable_lines, safe_json};
 use crate::failure::Failure;
+
+/// Longest piece of a message about a program that is shown: such messages quote the input.
+const SHOWN: usize = 80;
 
 /// A program that has been compiled.
 #[derive(Clone)]
@@ -33,12 +36,12 @@ impl Program {
 
     /// Runs it on one JSON value. Texts are printed without quotes, anything else as JSON, one a line.
     pub(crate) fn run(&self, json: &str, to: &mut dyn Write) -> Result<(), Failure> {
-        let failed = |problem: String| Failure::usage(format!("--jq: {problem}"));
+        let failed = |problem: String| Failure::usage(format!("--jq: {}", shorten(&problem)));
         let input = read::parse_single(json.as_bytes()).map_err(|error| failed(error.to_string()))?;
         let context = Ctx::<data::JustLut<Val>>::new(&self.0.lut, Vars::new([]));
         for output in self.0.id.run((context, input)).map(unwrap_valr) {
             let line = match output.map_err(|error| failed(error.to_string()))? {
-                Val::TStr(text) => super::text::printable_lines(&String::from_utf8_lossy(&text)),
+                Val::TStr(text) => printable_lines(&String::from_utf8_lossy(&text)),
                 other => safe_json(Ok(other.to_string())),
             };
             to.write_all(line.as_bytes())?;
@@ -46,6 +49,18 @@ impl Program {
         }
         Ok(())
     }
+}
+
+/// The text, or its two ends: what is wrong stands before and after what a message quotes.
+fn shorten(text: &str) -> String {
+    let text = printable(text);
+    let length = text.chars().count();
+    if length <= SHOWN {
+        return text;
+    }
+    let tail = SHOWN / 3;
+    let head: String = text.chars().take(SHOWN - 1 - tail).collect();
+    head + "…" + &text.chars().skip(length - tail).collect::<String>()
 }
 
 impl std::fmt::Debug for Program {
@@ -78,5 +93,14 @@ mod tests {
             assert_eq!(Program::new(code).unwrap_err().code, "usage", "{code}");
         }
         assert!(run(".a", "[1]").unwrap_err().message.starts_with("--jq: "));
+    }
+
+    #[test]
+    fn a_message_quotes_no_more_of_the_input_than_a_line_holds() {
+        let json = serde_json::to_string(&vec!["name\u{1b}[2J"; 1000]).unwrap();
+        let message = run(".name", &json).unwrap_err().message;
+        assert!(message.chars().count() <= SHOWN + "--jq: ".len(), "{message}");
+        assert!(message.starts_with("--jq: cannot index") && message.ends_with("\"name\""), "{message}");
+        assert!(!message.contains('\u{1b}'), "{message:?}");
     }
 }

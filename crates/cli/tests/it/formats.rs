@@ -61,12 +61,25 @@ async fn lists_are_filtered_sorted_and_limited() {
     ] {
         assert_eq!(names(line).await, expected, "{line}");
     }
-    for line in
-        ["repo ls --sort size", "repo ls -f larger=1", "tag ls notebook:latest -f label=x", "repo ls -f ''"]
-    {
+}
+
+#[tokio::test]
+async fn what_a_list_cannot_be_filtered_or_sorted_by_is_refused_before_anything_is_sent() {
+    let simulator = Simulator::start().await.unwrap();
+    for (line, expected) in [
+        ("repo ls --sort size", "name, images, tags, created or updated"),
+        ("repo ls -f larger=1", "label=NAME"),
+        ("repo ls -f never-pulled", "favorite"),
+        ("repo ls -f ''", "a name with"),
+        ("image ls train/resnet -f favorite", "larger=SIZE"),
+        ("tag ls notebook:latest -f label=x", "never-pulled"),
+        ("tag ls notebook:latest -f larger=1", "older=TIME"),
+    ] {
         let done = Mlcr::at(&simulator).run(line).await;
-        assert_eq!(done.code, 2, "{done}");
+        assert_eq!((done.code, done.stdout.as_str()), (2, ""), "{done}");
+        assert!(done.stderr.contains(expected), "{done}");
     }
+    assert!(simulator.journal().is_empty());
 }
 
 #[tokio::test]

@@ -12,6 +12,7 @@ mod help;
 mod keyring;
 mod matrix;
 mod moving;
+mod moving_matrix;
 mod reading;
 mod readme;
 mod references;

@@ -142,7 +142,7 @@ async fn what_is_pushed_is_in_the_management_api_and_comes_back_byte_for_byte() 
     let archive = person.home.path().join("app.tar");
     let done = person.run(&simulator, &format!("image pull team/app:v1 {}", archive.display())).await;
     assert_snapshot!("pull", shown(&done, person.home.path()));
-    let line = format!("image pull team/app:v1 {} --form oci-archive", archive.display());
+    let line = format!("image pull team/app:v1 {} --form oci-archive --yes", archive.display());
     assert_eq!(person.run(&simulator, &line).await.code, 0);
     let done = person.run(&simulator, &format!("image push {} again:v1 -o json", archive.display())).await;
     assert_eq!(
@@ -343,6 +343,70 @@ async fn one_name_that_cannot_be_pushed_does_not_keep_the_others() {
     let pushed =
         done.json()["images"].as_array().unwrap().iter().filter(|one| one["digest"].is_string()).count();
     assert_eq!((done.code, pushed), (5, 1), "{done}");
+}
+
+#[tokio::test]
+async fn a_refused_push_prints_no_table_and_a_partial_one_says_which_name_failed() {
+    let simulator = Simulator::start().await.unwrap();
+    let person = Person::new(&simulator).await;
+    let source = person.home.path().join("source");
+    layout(&source, b"x");
+    let line = format!("image push {} one:v1 two:v1", source.display());
+    simulator.fail("oci_manifest_put", Fault::status(400)).unwrap();
+    let done = person.run(&simulator, &line).await;
+    assert_eq!((done.code, done.stdout.as_str()), (1, ""), "{done}");
+    assert!(done.stderr.starts_with("error: none of 2 names is known to be pushed: "), "{done}");
+    simulator.clear_faults();
+    simulator.fail("oci_manifest_put", Fault::status(400).times(1)).unwrap();
+    let done = person.run(&simulator, &line).await;
+    assert_eq!(done.code, 5, "{done}");
+    assert_eq!(done.stdout.matches("not pushed").count(), 1, "{done}");
+    assert_eq!(done.stdout.matches("Error ").count(), 1, "{done}");
+}
+
+#[tokio::test]
+async fn a_pull_spoils_nothing_that_is_there() {
+    let simulator = Simulator::start().await.unwrap();
+    let person = Person::new(&simulator).await;
+    let home = person.home.path();
+    let source = home.join("source");
+    layout(&source, b"x");
+    assert_eq!(person.run(&simulator, &format!("image push {} app:v1", source.display())).await.code, 0);
+    let (file, other) = (home.join("file.tar"), home.join("other"));
+    std::fs::write(&file, "mine").unwrap();
+    std::fs::create_dir(&other).unwrap();
+    std::fs::write(other.join("notes.txt"), "mine").unwrap();
+    let (file_name, other_name) = (file.display().to_string(), other.display().to_string());
+    simulator.clear_journal();
+    for line in [
+        format!("image pull app:v1 {file_name}"),
+        format!("image pull app:v1 {other_name}"),
+        format!("image pull app:v1 {other_name} --yes"),
+        format!("image pull app:v1 {other_name} --form docker-archive --yes"),
+        format!("image pull app:v1 {file_name} --form oci --yes"),
+    ] {
+        let done = person.run(&simulator, &line).await;
+        assert_eq!((done.code, done.stdout.as_str()), (6, ""), "{done}");
+    }
+    let done = person.mlcr(&simulator).typing("n\n").run(&format!("image pull app:v1 {file_name}")).await;
+    assert_eq!(done.code, 6, "{done}");
+    assert!(simulator.journal().is_empty());
+    assert_eq!(std::fs::read_to_string(&file).unwrap(), "mine");
+    assert_eq!(std::fs::read_dir(&other).unwrap().count(), 1);
+    let done = person.run(&simulator, &format!("image pull app:v1 {file_name} --dry-run")).await;
+    assert!(done.code == 0 && done.stderr.contains("would be replaced"), "{done}");
+    assert_eq!(std::fs::read_to_string(&file).unwrap(), "mine");
+    let done = person.mlcr(&simulator).typing("y\n").run(&format!("image pull app:v1 {file_name}")).await;
+    assert_eq!(done.code, 0, "{done}");
+    let done = person.run(&simulator, &format!("image pull app:v1 {file_name} --yes")).await;
+    assert_eq!(done.code, 0, "{done}");
+    // A layout is added to, and an empty folder becomes one.
+    let empty = home.join("empty");
+    std::fs::create_dir(&empty).unwrap();
+    for target in [&source, &empty, &empty] {
+        let done = person.run(&simulator, &format!("image pull app:v1 {}", target.display())).await;
+        assert_eq!(done.code, 0, "{done}");
+    }
 }
 
 #[tokio::test]

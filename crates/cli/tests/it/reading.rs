@@ -1,7 +1,7 @@
 use std::io::Write;
 
 use insta::assert_snapshot;
-use mlspace_registry_simulator::{NewImage, Quirk, Seed, Simulator};
+use mlspace_registry_simulator::{FaultSpec, NewImage, Quirk, Seed, Simulator};
 
 use crate::support::Mlcr;
 
@@ -69,6 +69,43 @@ async fn a_list_that_is_not_complete_is_said_to_be_so() {
     let done = Mlcr::at(&simulator).run("repo ls -o json").await;
     assert_eq!(done.json().as_array().unwrap().len(), 100);
     assert_snapshot!(done.stderr, @r#"{"warning":{"code":"incomplete","message":"the list of repositories is not complete: the service counts 50 more","missing":50}}"#);
+}
+
+#[tokio::test]
+async fn a_list_that_fails_before_its_first_row_prints_nothing() {
+    for fault in ["500", "firewall", "403"] {
+        for format in ["table", "csv", "json", "ndjson", "yaml", "json --jq length"] {
+            let simulator = Simulator::start().await.unwrap();
+            let spec: FaultSpec = format!("image_list={fault}").parse().unwrap();
+            simulator.fail("image_list", spec.fault).unwrap();
+            let done = Mlcr::at(&simulator).run(&format!("image ls train/resnet -o {format}")).await;
+            assert!(done.code != 0 && done.stdout.is_empty(), "{done}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_list_that_fails_later_keeps_its_rows_and_is_said_to_be_cut() {
+    for (format, rows) in [("table", 101), ("csv", 101), ("ndjson", 100), ("yaml", 0), ("json", 0)] {
+        let seed = "repos=150,images=0,tags=0".parse().unwrap();
+        let simulator = Simulator::builder().seed(seed).start().await.unwrap();
+        let spec: FaultSpec = "repository_list=403;after=1".parse().unwrap();
+        simulator.fail("repository_list", spec.fault).unwrap();
+        let done = Mlcr::at(&simulator).run(&format!("repo ls -o {format}")).await;
+        assert_eq!(done.code, 3, "{done}");
+        assert!(done.stderr.contains("the list of repositories is cut after 100: "), "{done}");
+        match format {
+            "json" => assert_eq!(done.json().as_array().unwrap().len(), 100),
+            "yaml" => {
+                let value: serde_json::Value = serde_saphyr::from_str(&done.stdout).unwrap();
+                assert_eq!(value.as_array().unwrap().len(), 100);
+            }
+            _ => assert_eq!(done.stdout.lines().count(), rows, "{format}"),
+        }
+        // A program that wants the whole list is not run on a part of it.
+        let done = Mlcr::at(&simulator).run("repo ls --jq length").await;
+        assert_eq!((done.code, done.stdout.as_str()), (3, ""), "{done}");
+    }
 }
 
 #[tokio::test]

@@ -1,3 +1,4 @@
+use insta::assert_snapshot;
 use mlspace_registry_simulator::{Quirk, Simulator};
 
 use crate::support::Mlcr;
@@ -63,8 +64,56 @@ async fn finding_something_takes_as_few_requests_as_possible() {
         assert_eq!(simulator.requests("repository_get"), gets, "{line}");
         assert_eq!(simulator.requests("registry_get"), counts, "{line}");
     }
-    let done = Mlcr::at(&simulator).run("repo show repository-000100 -v").await;
-    assert!(done.stderr.contains("looked through"), "{done}");
+}
+
+#[tokio::test]
+async fn verbose_says_what_was_found_and_how_many_requests_it_took() {
+    let simulator = Simulator::start().await.unwrap();
+    let mut all = String::new();
+    for line in [
+        "repo show train/resnet -v",
+        "repo show f893a2ee -v",
+        "image show train/resnet:latest -v",
+        "tag ls train/resnet:latest -v --limit 1",
+        "image ls notebook -v -o csv",
+        "repo show missing -v",
+        "registry show -v -o json",
+    ] {
+        let done = Mlcr::at(&simulator).run(line).await;
+        all += &format!("$ mlcr {line}\n{}\n", done.stderr);
+    }
+    assert_snapshot!("verbose", all);
+}
+
+#[tokio::test]
+async fn nearest_names_are_near() {
+    let simulator = Simulator::start().await.unwrap();
+    let images = simulator.repositories().into_iter().find(|one| one.name == "train/resnet").unwrap();
+    let digest = simulator.images(images.id)[0].digest.clone();
+    let wrong = if digest.ends_with('0') { "1" } else { "0" };
+    let wrong = digest[..digest.len() - 1].to_owned() + wrong;
+    let near = format!("train/resnet@{}", &digest[..19]);
+    for (line, candidates) in [
+        ("repo show train/resnt", vec!["train/resnet"]),
+        ("repo show resnet-old", vec!["train/resnet"]),
+        ("repo show nonsense", vec![]),
+        ("image show train/resnet:lates", vec!["train/resnet:latest"]),
+        ("image pull train/resnet:lates out.tar", vec!["train/resnet:latest"]),
+        (
+            "tag rm train/resnet:v1.3 --yes",
+            vec!["train/resnet:v1.0", "train/resnet:v1.1", "train/resnet:v1.2"],
+        ),
+        (&format!("image show train/resnet@{wrong}"), vec![near.as_str()]),
+        (&format!("image show train/resnet@sha256:{}", "0123".repeat(16)), vec![]),
+    ] {
+        let done = Mlcr::at(&simulator).run(&format!("{line} -o json")).await;
+        let listed = done.error()["candidates"].clone();
+        let listed: Vec<_> =
+            listed.as_array().into_iter().flatten().map(|one| one.as_str().unwrap()).collect();
+        assert_eq!(listed, candidates, "{done}");
+    }
+    let done = Mlcr::at(&simulator).run("image show train/resnet:stable").await;
+    assert!(done.stderr.contains("mlcr image ls train/resnet"), "{done}");
 }
 
 #[tokio::test]
@@ -78,6 +127,7 @@ async fn what_fits_several_is_refused_with_the_candidates() {
     assert_eq!((done.code, error["code"].as_str()), (4, Some("ambiguous")), "{done}");
     let candidates = error["candidates"].to_string();
     assert!(twins.iter().all(|id| candidates.contains(id)), "{done}");
+    assert!(error["message"].as_str().unwrap().contains("is the beginning of 2 ids"), "{done}");
     assert_eq!(simulator.requests("repository_delete"), 0);
 }
 

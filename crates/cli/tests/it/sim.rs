@@ -40,6 +40,16 @@ async fn the_simulator_prints_one_ready_line_serves_and_ends_when_interrupted() 
 }
 
 #[tokio::test]
+async fn a_folder_that_is_not_there_is_not_made_for_the_settings() {
+    let folder = tempfile::tempdir().unwrap();
+    let missing = folder.path().join("a");
+    let done = Mlcr::bare().run(&format!("sim --env-file {}/b/c.env", missing.display())).await;
+    assert_eq!((done.code, done.stdout.as_str()), (2, ""), "{done}");
+    assert!(done.stderr.contains("there is no folder"), "{done}");
+    assert!(!missing.exists());
+}
+
+#[tokio::test]
 async fn the_help_lists_every_quirk_fault_and_operation() {
     let help = Mlcr::bare().run("sim --help").await.stdout;
     let quirks = mlspace_registry_simulator::QUIRKS.iter().map(|quirk| quirk.name);

@@ -1,7 +1,8 @@
 use std::os::unix::fs::PermissionsExt;
 
 use insta::assert_snapshot;
-use mlspace_registry_simulator::{Fault, Simulator};
+use mlspace_registry_cli::Terminals;
+use mlspace_registry_simulator::{ExistingTag, Fault, Quirk, Simulator};
 
 use crate::support::Mlcr;
 
@@ -34,6 +35,84 @@ async fn repositories_and_tags_can_be_changed() {
     let resnet = simulator.repositories().into_iter().find(|one| one.name == "train/resnet").unwrap();
     let color = |name: &str| resnet.tags.iter().find(|tag| tag.name == name).unwrap().color.clone();
     assert_eq!((color("v2"), color("v3")), (None, None));
+}
+
+#[tokio::test]
+async fn a_tag_moves_only_after_it_was_said_and_agreed_to() {
+    let mut all = String::new();
+    for (line, answer, code, sent) in [
+        ("tag add train/resnet:latest v1.0", None, 6, 0),
+        ("tag add train/resnet:latest v1.0", Some("n\n"), 6, 0),
+        ("tag add train/resnet:latest v1.0", Some("y\n"), 0, 1),
+        ("tag add train/resnet:v1.0 latest --yes -o json", None, 0, 1),
+        ("tag add train/resnet:latest v1.0 --dry-run -o json", None, 0, 0),
+        // It has the tag already.
+        ("tag add train/resnet:latest v1.2 --jq .name", None, 0, 0),
+        ("tag add train/resnet:latest v1.2 --color #123456 --dry-run", None, 0, 0),
+    ] {
+        let simulator = Simulator::start().await.unwrap();
+        let mlcr = Mlcr::at(&simulator);
+        let mlcr = match answer {
+            Some(answer) => mlcr.typing(answer),
+            None => mlcr,
+        };
+        let done = mlcr.run(line).await;
+        assert_eq!((done.code, simulator.requests("tag_create")), (code, sent), "{done}");
+        all += &format!("{done}\n");
+    }
+    assert_snapshot!("move", all);
+    let simulator = Simulator::start().await.unwrap();
+    let done = Mlcr::at(&simulator).run("tag add train/resnet:latest v1.2 --color #123456 -o json").await;
+    assert_eq!((done.code, done.json()["color"].as_str()), (0, Some("#123456")), "{done}");
+    assert_eq!(writes(&simulator), ["tag_update"]);
+}
+
+#[tokio::test]
+async fn a_tag_is_looked_for_also_where_the_image_is_named_by_its_id() {
+    let simulator = Simulator::start().await.unwrap();
+    let resnet = simulator.repositories().into_iter().find(|one| one.name == "train/resnet").unwrap();
+    let id = resnet.tags.iter().find(|tag| tag.name == "latest").unwrap().image_id;
+    let done = Mlcr::at(&simulator).run(&format!("tag add {id} v1.0")).await;
+    assert_eq!((done.code, simulator.requests("tag_create")), (6, 0), "{done}");
+    let reads = ["repository_list", "image_get", "repository_get"].map(|id| simulator.requests(id));
+    assert_eq!(reads, [0, 1, 1]);
+}
+
+#[tokio::test]
+async fn where_the_service_moves_no_tags_it_is_said_what_to_do() {
+    let simulator = Simulator::start().await.unwrap();
+    simulator.quirk(Quirk::ExistingTag(ExistingTag::Refused));
+    let done = Mlcr::at(&simulator).run("tag add train/resnet:latest v1.0 --yes").await;
+    assert_eq!(done.code, 1, "{done}");
+    assert!(done.stderr.contains("`mlcr tag rm train/resnet:v1.0`"), "{done}");
+}
+
+#[tokio::test]
+async fn what_is_no_colour_is_refused_before_anything_is_sent() {
+    let simulator = Simulator::start().await.unwrap();
+    for (line, expected) in [
+        ("tag add train/resnet:latest v2 --color never", "before the command"),
+        ("tag add train/resnet:latest v2 --color #12", "such as #2f81f7"),
+        ("tag add train/resnet:latest v2 --color ''", "such as #2f81f7"),
+        ("image push nowhere app:v1 --color always", "before the command"),
+        ("image push nowhere app:v1 --color #xyz", "such as #2f81f7"),
+        ("tag color train/resnet:latest #12", "such as #2f81f7"),
+        ("--color red repo ls", "auto, always, never"),
+    ] {
+        let done = Mlcr::at(&simulator).run(line).await;
+        assert_eq!(done.code, 2, "{done}");
+        assert!(done.stderr.contains(expected), "{done}");
+    }
+    assert!(simulator.journal().is_empty());
+    // Before the command it is about the terminal, and both can be said.
+    let terminals = Terminals { stdout: true, ..Terminals::default() };
+    for (choice, colored) in [("--color never", false), ("", true)] {
+        let mlcr = Mlcr { terminals, ..Mlcr::at(&simulator) };
+        let done =
+            mlcr.run(&format!("{choice} tag add train/resnet:latest v2{colored} --color #2ea043")).await;
+        assert_eq!((done.code, done.stdout.contains('\u{1b}')), (0, colored), "{done}");
+        assert!(done.stdout.contains("#2ea043"), "{done}");
+    }
 }
 
 #[tokio::test]

@@ -1,6 +1,6 @@
 //! `mlcr image pull`.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
 use mlspace_registry_transfer::{Reference, Target};
@@ -22,7 +22,8 @@ pub(crate) struct Pull {
     /// Image: its id, the beginning of its id, NAME:TAG, NAME@DIGEST or a full name.
     #[arg(value_name = "REF")]
     reference: String,
-    /// Where to: a folder, or a file that ends in `.tar`.
+    /// Where to: a folder, or a file that ends in `.tar`. A file that exists is replaced only after a question
+    /// or with --yes; a folder must be new, empty or an OCI layout, which is added to.
     #[arg(value_name = "DST")]
     target: PathBuf,
     /// What to write, if it should not follow from DST: a folder becomes an OCI layout, a file an archive for
@@ -67,6 +68,14 @@ pub(crate) struct Report {
 impl Pull {
     pub(super) async fn run(self, context: &mut Context<'_>) -> Result<Exit, Failure> {
         let settings = context.settings()?;
+        let dry_run = context.global.dry_run || settings.dry_run;
+        let form = self.form();
+        let replaces = check_target(&self.target, form)?;
+        if replaces && dry_run {
+            context.say(&format!("{} exists and would be replaced", self.target.display()));
+        } else if replaces {
+            replace(context, &self.target)?;
+        }
         let full = address::with_host(&self.reference);
         let client = match context.client() {
             Ok(client) => Some(client),
@@ -80,11 +89,9 @@ impl Pull {
             (None, None) => return Err(Failure::usage(format!("{} is not a full name", self.reference))),
         };
         let path = self.target.display().to_string();
-        if context.global.dry_run || settings.dry_run {
+        if dry_run {
             return context.planned("image_pull", &name, json!({ "target": path }));
         }
-        let is_file = self.target.extension().is_some_and(|extension| extension == "tar");
-        let form = self.form.unwrap_or(if is_file { Form::DockerArchive } else { Form::Oci });
         let target = match form {
             Form::Oci => Target::layout(self.target),
             Form::OciArchive => Target::layout_archive(self.target),
@@ -114,6 +121,52 @@ impl Pull {
             foreign: image.foreign.iter().map(ToString::to_string).collect(),
         })
     }
+
+    fn form(&self) -> Form {
+        let is_file = self.target.extension().is_some_and(|extension| extension == "tar");
+        self.form.unwrap_or(if is_file { Form::DockerArchive } else { Form::Oci })
+    }
+}
+
+/// Whether there is a file that the pull would replace. Refuses what it would spoil, before anything is sent.
+fn check_target(target: &Path, form: Form) -> Result<bool, Failure> {
+    match (form, target.symlink_metadata().is_ok(), target.is_dir()) {
+        (_, false, _) => Ok(false),
+        (Form::Oci, _, true) => check_layout(target).map(|()| false),
+        (Form::Oci, _, false) => {
+            let message = format!("{} is not a folder, and an OCI layout is one", target.display());
+            Err(Failure::safety(message).hint("name a folder, or a file that ends in `.tar`"))
+        }
+        (_, _, true) => {
+            let message = format!("{} is a folder, and an archive is a file", target.display());
+            Err(Failure::safety(message).hint("name a file"))
+        }
+        (_, _, false) => Ok(true),
+    }
+}
+
+/// A folder is added to if it is an OCI layout, or on the way to be one.
+fn check_layout(folder: &Path) -> Result<(), Failure> {
+    let cannot = |error| Failure::other(format!("cannot read {}: {error}", folder.display()));
+    for entry in folder.read_dir().map_err(cannot)? {
+        let name = entry.map_err(cannot)?.file_name();
+        if !["oci-layout", "index.json", "blobs"].iter().any(|own| name == *own) {
+            let message = format!("{} is no OCI layout: it has {}", folder.display(), name.to_string_lossy());
+            return Err(
+                Failure::safety(message).hint("name a new or empty folder, an OCI layout, or a `.tar` file")
+            );
+        }
+    }
+    Ok(())
+}
+
+fn replace(context: &mut Context<'_>, target: &Path) -> Result<(), Failure> {
+    let target = target.display();
+    if !context.global.yes && !context.io.terminals.stdin {
+        let message = format!("{target} exists already; nothing was pulled");
+        return Err(Failure::safety(message).hint("name another file, or add --yes to replace this one"));
+    }
+    context.confirm(&format!("Replace {target}?"))
 }
 
 impl Record for Report {

@@ -10,7 +10,7 @@ use serde::Serialize;
 use serde_json::json;
 
 use crate::address::{self, Service};
-use crate::args::COLORS;
+use crate::args;
 use crate::commands::planned::Writer;
 use crate::context::Context;
 use crate::failure::{Exit, Failure};
@@ -32,8 +32,8 @@ pub(crate) struct Push {
     /// Which image of the source, if it holds several: its name or tag there.
     #[arg(long, value_name = "NAME")]
     image: Option<String>,
-    /// Colour of the tags, such as #2f81f7.
-    #[arg(long, value_name = "COLOUR")]
+    /// Colour of the tags, such as #2f81f7. The option of this name about the terminal goes before the command.
+    #[arg(long, value_name = "COLOUR", value_parser = args::parse_color_option)]
     color: Option<String>,
     /// How layers of a `docker save` archive are compressed.
     #[arg(long, value_enum, value_name = "HOW", default_value = "gzip")]
@@ -83,8 +83,7 @@ struct Named {
 
 impl Push {
     pub(super) async fn run(self, context: &mut Context<'_>) -> Result<Exit, Failure> {
-        // Given before the command, it is the option of the same name about the terminal.
-        let color = self.color.filter(|color| !COLORS.contains(&color.as_str()));
+        let color = args::tag_color(self.color);
         let foreign = self.references.iter().all(|text| address::with_host(text).is_some());
         let (client, client_id, dry_run) = match context.writer("pushing an image") {
             Ok(Writer { client, client_id, dry_run }) => (Some(client), client_id, dry_run),
@@ -129,7 +128,10 @@ impl Push {
             bytes_mounted: tally.mounted,
             bytes_existing: tally.existing,
         };
-        context.print(&report)?;
+        // Where nothing was pushed there is nothing to show.
+        if pushed.images.iter().any(|one| one.result.is_ok()) {
+            context.print(&report)?;
+        }
         verdict(&pushed, problem)
     }
 }
@@ -201,7 +203,16 @@ fn verdict(pushed: &PushReport, problem: Option<Failure>) -> Result<Exit, Failur
             exit: Exit::Partly,
             ..problem
         }),
-        (Some(error), _) if failed.len() == pushed.images.len() => Err(Failure::from(*error)),
+        (Some(error), _) if pushed.images.len() == 1 => Err(Failure::from(*error)),
+        (Some(error), _) if failed.len() == pushed.images.len() => {
+            let failure = Failure::from(*error);
+            let mut messages: Vec<_> = failed.iter().map(|error| Failure::from(*error).message).collect();
+            messages.dedup();
+            // What was put may be there where the answer got lost.
+            let message =
+                format!("none of {} names is known to be pushed: {}", failed.len(), messages.join("; "));
+            Err(Failure { message, ..failure })
+        }
         (Some(error), _) => {
             let failure = Failure::from(*error);
             let (count, all) = (failed.len(), pushed.images.len());
@@ -227,6 +238,9 @@ impl Record for Report {
             card.push(("Name", Cell::new(&image.reference)));
             card.push(("Digest", Cell::new(image.digest.as_deref().unwrap_or("not pushed"))));
             card.push(("Id", Cell::new(image.id.as_deref().unwrap_or("-"))));
+            if let Some(error) = &image.error {
+                card.push(("Error", Cell::new(error)));
+            }
             if let Some(color) = &image.color {
                 card.push(("Colour", Cell::new(color)));
             }

@@ -1,179 +1,216 @@
 //! What will go.
 
-use mlspace_registry::{Client, Uuid};
-use schemars::JsonSchema;
-use serde::Serialize;
+use std::collections::{HashMap, HashSet};
 
-use super::Kind;
+use mlspace_registry::Uuid;
+use serde_json::json;
+
+use super::{Kind, Target};
 use crate::context::Context;
 use crate::failure::Failure;
-use crate::output::table::{self, Cell};
-use crate::output::text::{short_digest, size};
+use crate::output::table;
+use crate::output::text::size;
 use crate::output::{Look, Record};
-use crate::reference::{Lookup, Reference};
+use crate::reference::{Lookup, Name, Reference};
 
 /// How many of what will go are shown before the question; all are in `--dry-run`.
 const SHOWN: usize = 50;
+/// How many repositories have their images listed for their sizes.
+const SIZED: usize = 50;
 
-/// One thing to be deleted. What is null was not looked up.
-#[derive(Clone, Debug, Serialize, JsonSchema)]
-#[schemars(rename = "DeletionTarget")]
-pub(crate) struct Target {
-    /// Its id.
-    pub(crate) id: Uuid,
-    /// The repository's name, or `repository:tag`, or `repository@digest`.
-    pub(crate) name: Option<String>,
-    /// The tags that go with it.
-    pub(crate) tags: Option<Vec<String>>,
-    /// How many images go with it.
-    pub(crate) images: Option<u64>,
-    /// Bytes of its images; layers that other images share are counted too.
-    pub(crate) size: Option<i64>,
+/// How much is looked up.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Depth {
+    /// What the ids are about, too, and not only what has to be found by its name.
+    pub(super) ids: bool,
+    /// Digests and sizes of what has been found.
+    pub(super) details: bool,
 }
 
-impl Target {
-    fn bare(id: Uuid) -> Self {
-        Self { id, name: None, tags: None, images: None, size: None }
-    }
-}
-
-/// Finds what the references name. An id that does not exist stays in: the report says so.
-pub(super) async fn targets(
-    lookup: &mut Lookup<'_>,
-    client: &Client,
+/// All that will go.
+#[derive(Debug)]
+pub(super) struct Plan {
     kind: Kind,
-    references: &[Reference],
-    details: bool,
-) -> Result<Vec<Target>, Failure> {
-    let mut targets: Vec<Target> = Vec::new();
-    for reference in references {
-        let target = match reference {
-            Reference::Id(id) if !details => Target::bare(*id),
-            Reference::Id(id) => match target(lookup, client, kind, reference, true).await {
-                Err(failure) if failure.code == "not_found" => Target::bare(*id),
-                result => result?,
-            },
-            Reference::Name(_) => target(lookup, client, kind, reference, details).await?,
+    depth: Depth,
+    pub(super) targets: Vec<Target>,
+    /// Images that were named by some of their tags and have more.
+    more_tags: Vec<MoreTags>,
+}
+
+#[derive(Debug)]
+struct MoreTags {
+    named: Vec<String>,
+    others: Vec<String>,
+}
+
+impl Plan {
+    /// Finds what the references name. An id that does not exist stays in: the report says so.
+    pub(super) async fn make(
+        lookup: &mut Lookup<'_>,
+        kind: Kind,
+        references: &[Reference],
+        depth: Depth,
+    ) -> Result<Self, Failure> {
+        let (mut targets, mut known) = (Vec::new(), HashSet::new());
+        let mut named: HashMap<Uuid, Vec<&Name>> = HashMap::new();
+        let mut sized = 0;
+        for reference in references {
+            let target = match reference {
+                Reference::Id(id) if known.contains(id) => continue,
+                Reference::Id(id) if !depth.ids => Target::bare(*id),
+                Reference::Id(id) => match target(lookup, kind, reference, true, &mut sized).await {
+                    Err(failure) if failure.code == "not_found" => Target::bare(*id),
+                    result => result?,
+                },
+                Reference::Name(name) => {
+                    let target = target(lookup, kind, reference, depth.details, &mut sized).await?;
+                    named.entry(target.id).or_default().push(name);
+                    target
+                }
+            };
+            if known.insert(target.id) {
+                targets.push(target);
+            }
+        }
+        remember(lookup, kind, &mut targets);
+        let more_tags = match kind {
+            Kind::Image => {
+                targets.iter().filter_map(|target| more_tags(target, named.get(&target.id)?)).collect()
+            }
+            Kind::Repository | Kind::Tag => Vec::new(),
         };
-        if targets.iter().all(|known| known.id != target.id) {
-            targets.push(target);
+        Ok(Self { kind, depth, targets, more_tags })
+    }
+
+    /// `2 images with 5 tags, 1.2 GiB`, as far as it was looked up.
+    pub(super) fn sentence(&self) -> String {
+        let plural = |number: usize, kind: Kind| format!("{number} {}", kind.word(number));
+        let found: Vec<_> = self.targets.iter().filter(|target| target.tags.is_some()).collect();
+        // Ids that were looked up and not found are nothing to delete.
+        let number = if self.depth.ids { found.len() } else { self.targets.len() };
+        let mut text = plural(number, self.kind);
+        if found.is_empty() || self.kind == Kind::Tag {
+            return text;
+        }
+        let least = |all: bool| if all { "" } else { "at least " };
+        text += " with ";
+        text += least(found.len() == number);
+        if self.kind == Kind::Repository {
+            let images: u64 = found.iter().filter_map(|target| target.images).sum();
+            text += &plural(usize::try_from(images).unwrap_or(usize::MAX), Kind::Image);
+            text += " and ";
+        }
+        text +=
+            &plural(found.iter().filter_map(|target| target.tags.as_ref()).map(Vec::len).sum(), Kind::Tag);
+        let bytes: Vec<i64> = found.iter().filter_map(|target| target.size).collect();
+        if !bytes.is_empty() {
+            text += &format!(", {}{}", least(bytes.len() == found.len()), size(bytes.iter().sum()));
+        }
+        text
+    }
+
+    /// Whether everything was looked up and nothing was found.
+    pub(super) fn is_empty(&self) -> bool {
+        self.depth.ids && self.targets.iter().all(|target| target.name.is_none())
+    }
+
+    /// Shows on stderr what will go, as far as it was looked up.
+    pub(super) fn show(&self, context: &Context<'_>) {
+        let look = Look { color: false, ..context.look() };
+        let found: Vec<_> = self.targets.iter().filter(|target| target.name.is_some()).collect();
+        if !found.is_empty() {
+            let rows: Vec<_> = found.iter().take(SHOWN).map(|target| target.row(&look)).collect();
+            context.io.stderr.text(&table::draw(Target::HEADER, &rows, None, false));
+        }
+        let more = found.len().saturating_sub(SHOWN);
+        if more > 0 {
+            context.say(&format!("… and {more} more {}; --dry-run lists all", self.kind.word(more)));
+        }
+        match self.targets.len() - found.len() {
+            0 => {}
+            1 if self.depth.ids => context.say("one of these ids does not exist"),
+            ids if self.depth.ids => context.say(&format!("{ids} of these ids do not exist")),
+            _ if found.is_empty() => {}
+            ids => context.say(&format!("and {ids} {} by id, not looked up", self.kind.word(ids))),
+        }
+        self.warn(context);
+    }
+
+    /// Says which tags nobody named and go all the same.
+    pub(super) fn warn(&self, context: &Context<'_>) {
+        for MoreTags { named, others } in self.more_tags.iter().take(SHOWN) {
+            let (is, names) = (if named.len() == 1 { "is" } else { "are" }, named.join(" and "));
+            let all = match named.len() + others.len() {
+                2 => "both tags go".to_owned(),
+                all => format!("all {all} tags go"),
+            };
+            let message = format!("{names} {is} also tagged {}; {all}", others.join(", "));
+            context.warn("more_tags", &message, json!({ "named": named, "others": others }));
         }
     }
-    Ok(targets)
 }
 
+/// The tags that an image has beside those that it was named by, if it was named by tags alone.
+fn more_tags(target: &Target, names: &[&Name]) -> Option<MoreTags> {
+    let mut tags = Vec::new();
+    for name in names {
+        tags.push(name.tag.as_ref().filter(|_| name.digest.is_none())?);
+    }
+    let others = target.tags.iter().flatten().filter(|tag| !tags.contains(tag)).cloned();
+    let others: Vec<_> = others.collect();
+    let named = names.iter().map(|name| Reference::Name((*name).clone()).to_string()).collect();
+    (!others.is_empty()).then_some(MoreTags { named, others })
+}
+
+/// Looks one thing up. Without details no more is read than finds it.
 async fn target(
     lookup: &mut Lookup<'_>,
-    client: &Client,
     kind: Kind,
     reference: &Reference,
     details: bool,
+    sized: &mut usize,
 ) -> Result<Target, Failure> {
-    match kind {
+    Ok(match kind {
         Kind::Repository => {
             let repository = lookup.repository(reference).await?;
-            let size = if details {
-                let images = client.images().list(repository.id).collect_all().await?.items;
-                Some(images.iter().map(|image| image.size).sum())
-            } else {
-                None
-            };
-            Ok(Target {
-                id: repository.id,
-                tags: Some(repository.tags.into_iter().map(|tag| tag.name).collect()),
-                name: Some(repository.name),
-                images: u64::try_from(repository.images_count).ok(),
-                size,
-            })
-        }
-        Kind::Image => {
-            if !details {
-                return Ok(Target {
-                    name: Some(reference.to_string()),
-                    ..Target::bare(lookup.image_id(reference).await?)
-                });
+            let mut target = Target::of_repository(&repository);
+            if details && target.size.is_none() && *sized < SIZED {
+                *sized += 1;
+                let images = lookup.images_of(repository.id).await?;
+                target.size = Some(images.iter().map(|image| image.size).sum());
             }
-            let image = lookup.image(reference).await?;
-            let name = format!("{}@{}", short_name(&image.full_name), short_digest(&image.digest));
-            Ok(Target {
-                id: image.id,
-                name: Some(name),
-                tags: Some(image.tags.into_iter().map(|tag| tag.name).collect()),
-                images: Some(1),
-                size: Some(image.size),
-            })
+            target
         }
-        Kind::Tag => {
-            let tag = lookup.tag(reference).await?;
-            Ok(Target {
-                name: Some(short_name(&tag.full_name).to_owned()),
-                tags: Some(vec![tag.name]),
-                ..Target::bare(tag.id)
-            })
+        Kind::Image if details => Target::of_image(lookup.image(reference).await?),
+        Kind::Image => {
+            Target { name: Some(reference.to_string()), ..Target::bare(lookup.image_id(reference).await?) }
         }
-    }
+        Kind::Tag => Target::of_tag(&lookup.tag(reference).await?),
+    })
 }
 
-/// The name without the host and the registry before it.
-fn short_name(full_name: &str) -> &str {
-    let mut parts = full_name.splitn(3, '/').skip(1);
-    match (parts.next(), parts.next()) {
-        (Some(registry), Some(name)) if registry.parse::<Uuid>().is_ok() => name,
-        _ => full_name,
+/// Fills in what the repositories that were read say of targets that were not looked up themselves.
+fn remember(lookup: &Lookup<'_>, kind: Kind, targets: &mut [Target]) {
+    let unknown = targets.iter_mut().filter(|target| target.tags.is_none());
+    let mut unknown: HashMap<Uuid, &mut Target> = unknown.map(|target| (target.id, target)).collect();
+    if unknown.is_empty() {
+        return;
     }
-}
-
-/// `2 images with 5 tags, 1.2 GiB`.
-pub(super) fn sentence(kind: Kind, targets: &[Target]) -> String {
-    let mut text = format!("{} {}", targets.len(), kind.word(targets.len()));
-    let images: u64 = targets.iter().filter_map(|target| target.images).sum();
-    let tags: usize = targets.iter().filter_map(|target| target.tags.as_ref()).map(Vec::len).sum();
-    let plural = |number: usize, kind: Kind| format!("{number} {}", kind.word(number));
-    match kind {
-        Kind::Repository => {
-            let images = usize::try_from(images).unwrap_or(usize::MAX);
-            text += &format!(" with {} and {}", plural(images, Kind::Image), plural(tags, Kind::Tag));
+    for repository in lookup.known() {
+        if let (Kind::Repository, Some(target)) = (kind, unknown.get_mut(&repository.id)) {
+            **target = Target::of_repository(repository);
         }
-        Kind::Image => text += &format!(" with {}", plural(tags, Kind::Tag)),
-        Kind::Tag => return text,
-    }
-    let bytes: Vec<i64> = targets.iter().filter_map(|target| target.size).collect();
-    if !bytes.is_empty() {
-        text += &format!(", {}", size(bytes.iter().sum()));
-    }
-    text
-}
-
-/// Shows on stderr what will go.
-pub(super) fn show(context: &Context<'_>, kind: Kind, targets: &[Target]) {
-    let look = Look { color: false, ..context.look() };
-    let rows: Vec<_> = targets.iter().take(SHOWN).map(|target| target.row(&look)).collect();
-    context.io.stderr.text(&table::draw(Target::HEADER, &rows, None, false));
-    if targets.len() > SHOWN {
-        let more = targets.len() - SHOWN;
-        context.say(&format!("… and {more} more {}; --dry-run lists all", kind.word(more)));
-    }
-    let unknown = targets.iter().filter(|target| target.name.is_none()).count();
-    if unknown > 0 {
-        context.say(&format!("{unknown} of these ids do not exist"));
-    }
-}
-
-impl Record for Target {
-    const HEADER: &'static [&'static str] = &["NAME", "IMAGES", "TAGS", "SIZE", "ID"];
-    const FIELDS: &'static [&'static str] = &["id", "name", "tags", "images", "size"];
-
-    fn row(&self, _: &Look) -> Vec<Cell> {
-        vec![
-            Cell::new(self.name.as_deref().unwrap_or("-")),
-            Cell::new(self.images.map_or("-".into(), |images| images.to_string())).right(),
-            Cell::new(self.tags.as_ref().map_or("-".into(), |tags| tags.join(", "))),
-            Cell::new(self.size.map_or("-".into(), size)).right(),
-            Cell::new(self.id.to_string()),
-        ]
-    }
-
-    fn card(&self, look: &Look) -> Vec<(&'static str, Cell)> {
-        Self::HEADER.iter().copied().zip(self.row(look)).collect()
+        for tag in &repository.tags {
+            match (kind, unknown.get_mut(&tag.id)) {
+                (Kind::Tag, Some(target)) => **target = Target::of_tag(tag),
+                (Kind::Image, _) => {
+                    let Some(target) = unknown.get_mut(&tag.image_id) else { continue };
+                    target.name.get_or_insert_with(|| format!("{}:{}", repository.name, tag.name));
+                    target.tags.get_or_insert_default().push(tag.name.clone());
+                    target.images = Some(1);
+                }
+                _ => {}
+            }
+        }
     }
 }

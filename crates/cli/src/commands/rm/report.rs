@@ -7,8 +7,7 @@ use mlspace_registry::{ApiError, BulkReport, Error, Outcome, Uuid};
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::Kind;
-use super::plan::Target;
+use super::{Kind, Target};
 use crate::args::Format;
 use crate::context::Context;
 use crate::failure::{Exit, Failure, causes};
@@ -44,8 +43,10 @@ pub(crate) struct Report {
 pub(crate) struct Item {
     /// The id.
     id: Uuid,
-    /// Its name, if it was looked up.
+    /// Its name, if it is known.
     name: Option<String>,
+    /// The tags that belong to it, if they are known.
+    tags: Option<Vec<String>>,
     /// deleted, not_found, kept, rejected, unknown or not_attempted.
     outcome: &'static str,
     /// Why, where something was said.
@@ -59,13 +60,13 @@ impl Report {
         let mut failure = stopped_by.map(Failure::from);
         let stopped_by = stopped_by.map(|error| causes(error));
         let mut items = Vec::with_capacity(targets.len());
-        for Target { id, name, .. } in targets {
+        for Target { id, name, tags, .. } in targets {
             let outcome = tally.remove(&id).unwrap_or(Outcome::NotAttempted);
             if let (Outcome::Rejected(error), None) = (&outcome, &failure) {
                 failure = Some(rejection(error));
             }
             let (outcome, reason) = describe(&outcome);
-            items.push(Item { id, name, outcome, reason });
+            items.push(Item { id, name, tags, outcome, reason });
         }
         let count = |outcome: &str| items.iter().filter(|item| item.outcome == outcome).count();
         let (deleted, not_found) = (count("deleted"), count("not_found"));
@@ -135,8 +136,8 @@ impl Context<'_> {
 }
 
 impl Record for Item {
-    const HEADER: &'static [&'static str] = &["OUTCOME", "NAME", "ID", "REASON"];
-    const FIELDS: &'static [&'static str] = &["id", "name", "outcome", "reason"];
+    const HEADER: &'static [&'static str] = &["OUTCOME", "NAME", "TAGS", "ID", "REASON"];
+    const FIELDS: &'static [&'static str] = &["id", "name", "tags", "outcome", "reason"];
 
     fn row(&self, _: &Look) -> Vec<Cell> {
         let color = match self.outcome {
@@ -147,6 +148,7 @@ impl Record for Item {
         vec![
             Cell::new(self.outcome.replace('_', " ")).style(Style::new().fg_color(Some(color.into()))),
             Cell::new(self.name.as_deref().unwrap_or("-")),
+            Cell::new(self.tags.as_ref().map_or("-".into(), |tags| tags.join(", "))),
             Cell::new(self.id.to_string()),
             Cell::new(self.reason.as_deref().unwrap_or_default()),
         ]

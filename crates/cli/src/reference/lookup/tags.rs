@@ -1,0 +1,67 @@
+//! Tags by their references, out of the list of repositories: the service has no way to read a single one.
+
+use mlspace_registry::Tag;
+
+use super::Lookup;
+use crate::failure::Failure;
+use crate::reference::candidates::{ambiguous, nearest};
+use crate::reference::{Name, Reference};
+
+impl Lookup<'_> {
+    /// The tag. As many pages of repositories as it takes to find it.
+    pub(crate) async fn tag(&mut self, reference: &Reference) -> Result<Tag, Failure> {
+        let tag = self.find_tag(reference).await?;
+        if let Reference::Name(_) = reference {
+            self.note(reference, "tag", tag.id);
+        }
+        Ok(tag)
+    }
+
+    pub(super) async fn find_tag(&mut self, reference: &Reference) -> Result<Tag, Failure> {
+        let name = match reference {
+            Reference::Id(id) => {
+                let found =
+                    self.search(|repository| repository.tags.iter().position(|tag| tag.id == *id)).await?;
+                return match found {
+                    Some((place, tag)) => Ok(self.read[place].tags[tag].clone()),
+                    None => Err(self.not_found("tag", reference, Vec::new())),
+                };
+            }
+            Reference::Name(name) => name,
+        };
+        if name.digest.is_some() {
+            let message = format!("{reference} names an image, and a tag is expected");
+            return Err(Failure::usage(message).hint("write NAME:TAG"));
+        }
+        let Some(wanted) = &name.tag else { return self.tag_by_prefix(reference, name).await };
+        let place = self.named_repository(name).await?;
+        let repository = &self.read[place];
+        if let Some(tag) = repository.tags.iter().find(|tag| tag.name == *wanted) {
+            return Ok(tag.clone());
+        }
+        let near = nearest(wanted, repository.tags.iter().map(|tag| tag.name.as_str()));
+        if near.is_empty() && !repository.tags.is_empty() {
+            let hint = format!("`mlcr image ls {}` shows the tags that there are", repository.name);
+            return Err(self.not_found("tag", reference, near).hint(hint));
+        }
+        let near = near.into_iter().map(|tag| format!("{}:{tag}", repository.name)).collect();
+        Err(self.not_found("tag", reference, near))
+    }
+
+    async fn tag_by_prefix(&mut self, reference: &Reference, name: &Name) -> Result<Tag, Failure> {
+        let Some(prefix) = name.as_prefix() else {
+            return Err(Failure::usage(format!("{reference} does not name a tag")).hint("write NAME:TAG"));
+        };
+        while self.next_page().await? {}
+        let all = self.read.iter().flat_map(|one| one.tags.iter().map(move |tag| (&one.name, tag)));
+        let found: Vec<_> = all.filter(|(_, tag)| tag.id.to_string().starts_with(&prefix)).collect();
+        match found[..] {
+            [] => Err(self.not_found("tag", reference, Vec::new())),
+            [(_, tag)] => self.certain(reference).map(|()| tag.clone()),
+            _ => {
+                let candidates = found.iter().map(|(name, tag)| format!("{}  {name}:{}", tag.id, tag.name));
+                Err(ambiguous(reference, "is the beginning of", "ids", candidates.collect()))
+            }
+        }
+    }
+}
