@@ -104,6 +104,9 @@ impl From<&Error> for Failure {
 /// The one place that maps errors of a transfer to exit codes and advice.
 fn kind(error: &Error) -> (Exit, &'static str, Option<&'static str>) {
     const AGAIN: &str = "run it again: what is there already is not moved twice";
+    if error.is_outcome_unknown() {
+        return (Exit::Unknown, "outcome_unknown", Some(AGAIN));
+    }
     if error.is_sign_in() {
         let hint = "`mlcr password rotate` makes a new registry password and keeps it, `mlcr docker login` says whose \
                     it is; or sign in with `docker login`";

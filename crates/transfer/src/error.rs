@@ -87,6 +87,17 @@ pub enum Error {
         found: String,
     },
 
+    /// A manifest was put, no answer says whether it is there, and reading did not tell. Putting the same again
+    /// does no harm.
+    #[error("{what}: whether it was put is not known")]
+    #[non_exhaustive]
+    Unknown {
+        /// What was being done.
+        what: String,
+        /// What became of the last attempt.
+        source: Box<Error>,
+    },
+
     /// Several attempts, and every one failed. Predicates look through to the last.
     #[error("gave up after {attempts} attempts")]
     #[non_exhaustive]
@@ -204,6 +215,20 @@ impl Error {
             Self::SignIn { .. } => true,
             Self::Exhausted { source, .. } => source.is_sign_in(),
             _ => matches!(self.status(), Some(401 | 403)),
+        }
+    }
+
+    /// Whether the image has its name now is not known.
+    pub fn is_outcome_unknown(&self) -> bool {
+        matches!(self, Self::Unknown { .. })
+    }
+
+    /// Whether the registry may have done what was asked all the same.
+    pub(crate) fn may_have_worked(&self) -> bool {
+        match self {
+            Self::Transport { kind, .. } => *kind != TransportKind::Connect,
+            Self::Exhausted { source, .. } => source.may_have_worked(),
+            _ => self.status().is_some_and(|status| status >= 500),
         }
     }
 

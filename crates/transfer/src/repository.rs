@@ -1,11 +1,11 @@
 //! The registry's requests, one method each.
 
 use bytes::Bytes;
-use reqwest::header::{CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, HeaderName, RANGE};
+use reqwest::header::{ACCEPT, CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, HeaderName, RANGE};
 use reqwest::{Method, Response};
 use url::Url;
 
-use crate::answer::failure;
+use crate::answer::{failure, read_capped};
 use crate::auth::Scope;
 use crate::digest::Digest;
 use crate::error::{Error, Result};
@@ -155,17 +155,55 @@ impl Repository<'_> {
         Ok(received(response.headers()).map(|offset| (Session { url, ..session.clone() }, offset)))
     }
 
-    /// Puts a manifest, its bytes as they are.
+    /// Puts a manifest, its bytes as they are. Where the answer got lost, or is no clear yes, the registry is read.
     pub(crate) async fn put_manifest(&self, target: &str, manifest: &Manifest) -> Result<()> {
-        let url = self.registry.url(&format!("{}/manifests/{target}", self.name));
-        let request = Request::new(self.what("put the manifest", target), Method::PUT, url)
-            .header(CONTENT_TYPE, &manifest.media_type)
-            .body(manifest.bytes.clone());
+        let request =
+            Request::new(self.what("put the manifest", target), Method::PUT, self.manifest_url(target))
+                .header(CONTENT_TYPE, &manifest.media_type)
+                .body(manifest.bytes.clone());
+        let doubt = match self.registry.send(&self.scope(), &request).await {
+            Ok(response) => match response.status().as_u16() {
+                201 => return check_digest(&request.what, &response, &manifest.digest),
+                // Whatever stands before a registry may answer with a page of its own.
+                status @ 200..=299 => {
+                    let detail = format!("{status} instead of 201, and the manifest is not there");
+                    Error::protocol(&request.what, detail)
+                }
+                _ => return Err(self.fail(request.what, response).await),
+            },
+            Err(error) if error.may_have_worked() => error,
+            Err(error) => return Err(error),
+        };
+        match self.holds(target, manifest).await {
+            Ok(true) => Ok(()),
+            Ok(false) => Err(doubt),
+            Err(_) => Err(Error::Unknown { what: request.what, source: Box::new(doubt) }),
+        }
+    }
+
+    /// Whether these are the bytes of the manifest under that name.
+    async fn holds(&self, target: &str, manifest: &Manifest) -> Result<bool> {
+        let request =
+            Request::new(self.what("read the manifest", target), Method::GET, self.manifest_url(target))
+                .header(ACCEPT, &manifest.media_type);
         let response = self.registry.send(&self.scope(), &request).await?;
         match response.status().as_u16() {
-            200..=202 => check_digest(&request.what, &response, &manifest.digest),
+            200 => {
+                let patience = &self.registry.patience;
+                match read_capped(patience, request.what, response, manifest.bytes.len()).await {
+                    Ok(bytes) => Ok(manifest.bytes == bytes),
+                    // Another manifest is longer.
+                    Err(Error::Protocol { .. }) => Ok(false),
+                    Err(error) => Err(error),
+                }
+            }
+            404 => Ok(false),
             _ => Err(self.fail(request.what, response).await),
         }
+    }
+
+    fn manifest_url(&self, target: &str) -> Url {
+        self.registry.url(&format!("{}/manifests/{target}", self.name))
     }
 }
 

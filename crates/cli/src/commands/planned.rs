@@ -5,7 +5,6 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::connect;
 use crate::context::Context;
 use crate::failure::{Exit, Failure};
 use crate::output::table::Cell;
@@ -41,7 +40,7 @@ impl Context<'_> {
         let dry_run = self.global.dry_run || settings.dry_run;
         self.writes.set(!dry_run);
         let client_id = settings.client_id.clone().unwrap_or_default();
-        Ok(Writer { client: connect::client(settings, self.io, &self.global)?, client_id, dry_run })
+        Ok(Writer { client: self.connect(settings)?, client_id, dry_run })
     }
 
     /// Prints what is not sent.

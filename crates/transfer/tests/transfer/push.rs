@@ -199,6 +199,50 @@ async fn a_failure_that_stays_is_given_up_and_leaves_no_tag() {
 }
 
 #[tokio::test]
+async fn a_manifest_whose_answers_got_lost_is_settled_by_reading() {
+    let folder = tempfile::tempdir().unwrap();
+    let source = image(&[bytes(1, MIB)]).write(folder.path());
+    let registry = Registry::start(Quirks::default()).await;
+    let client = client().0.build().unwrap();
+    let lose = |method: Method| (0..5).for_each(|_| registry.fault(method.clone(), "/manifests/", 504));
+    let to = reference(registry.address, "app:v1");
+
+    lose(Method::PUT);
+    let error = try_push(&client, &source, &to).await.unwrap_err();
+    assert!(!error.is_outcome_unknown() && error.status() == Some(504), "{error:?}");
+
+    lose(Method::PUT);
+    lose(Method::GET);
+    let error = try_push(&client, &source, &to).await.unwrap_err();
+    assert!(error.is_outcome_unknown(), "{error:?}");
+
+    let digest = push(&client, &source, &to).await;
+    lose(Method::PUT);
+    assert_eq!(push(&client, &source, &to).await, digest);
+    // Another image under that name is another one.
+    let other = image(&[bytes(2, 2 * MIB)]).write(&folder.path().join("other"));
+    lose(Method::PUT);
+    assert_eq!(try_push(&client, &other, &to).await.unwrap_err().status(), Some(504));
+}
+
+#[tokio::test]
+async fn a_page_that_is_no_registrys_is_not_taken_for_a_yes() {
+    let folder = tempfile::tempdir().unwrap();
+    let source = image(&[bytes(1, MIB)]).write(folder.path());
+    let registry = Registry::start(Quirks::default()).await;
+    let client = client().0.build().unwrap();
+    let to = reference(registry.address, "app:v1");
+    let page = || registry.fault_with(Method::PUT, "/manifests/", 200, vec![], "<html>".into());
+    page();
+    let error = try_push(&client, &source, &to).await.unwrap_err();
+    assert!(matches!(*error, Error::Protocol { .. }), "{error:?}");
+    push(&client, &source, &to).await;
+    // A registry that says 200 where it did put the manifest is believed after a look.
+    page();
+    push(&client, &source, &to).await;
+}
+
+#[tokio::test]
 async fn one_bad_image_does_not_stop_the_others() {
     let folder = tempfile::tempdir().unwrap();
     let mut layout = layout();
