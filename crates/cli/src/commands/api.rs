@@ -129,27 +129,37 @@ impl Api {
             let exit = if writes { Exit::Unknown } else { Exit::Other };
             Failure::new(exit, "not_reached", format!("the answer broke off: {}", error.without_url()))
         })?;
+        let program = context.look().jq;
         let shown = match serde_json::from_str::<Value>(&text) {
-            Ok(value) if context.look().jq.is_some() => {
-                let look = context.look();
-                if let Some(program) = look.jq {
+            Ok(value) => match program {
+                Some(program) if status.is_success() => {
                     program.run(&value.to_string(), &mut context.io.stdout)?;
+                    String::new()
                 }
-                String::new()
+                // A program for what was asked for makes nothing of an error.
+                Some(_) => String::new(),
+                None => json_pretty(&value) + "\n",
+            },
+            Err(_) if status.is_success() && context.format.is_json() => {
+                let exit = if writes { Exit::Unknown } else { Exit::Other };
+                return Err(Failure::new(exit, "unexpected_answer", "the answer is no JSON")
+                    .hint("without -o and --jq it is printed as it is"));
             }
-            Ok(value) => json_pretty(&value) + "\n",
+            Err(_) if context.format.is_json() => String::new(),
             Err(_) => printable_lines(&text) + "\n",
         };
         context.io.stdout.write_all(shown.as_bytes())?;
-        let exit = match status.as_u16() {
+        let (exit, code) = match status.as_u16() {
             200..=299 => return Ok(Exit::Done),
-            401 | 403 => Exit::SignIn,
-            404 => Exit::NotFound,
-            429 => Exit::Limit,
-            445 => Exit::Firewall,
-            _ => Exit::Other,
+            401 => (Exit::SignIn, "sign_in_refused"),
+            403 => (Exit::SignIn, "forbidden"),
+            404 => (Exit::NotFound, "not_found"),
+            429 => (Exit::Limit, "rate_limited"),
+            445 => (Exit::Firewall, "blocked_by_firewall"),
+            _ => (Exit::Other, "failed"),
         };
-        Err(Failure::new(exit, "answered_with_an_error", format!("the service answered {status}")))
+        let reason = status.canonical_reason().map_or(String::new(), |reason| format!(" {reason}"));
+        Err(Failure::new(exit, code, format!("the service answered {}{reason}", status.as_u16())))
     }
 }
 

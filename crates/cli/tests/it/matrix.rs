@@ -9,6 +9,7 @@ const MISSING: &str = "ffffffff-ffff-4fff-8fff-ffffffffffff";
 /// The operation, the command, whether it writes. `[repo]`, `[plain]`, `[image]` and `[tag]` stand for ids.
 const COMMANDS: &[(&str, &str, bool)] = &[
     ("registry_get", "registry show", false),
+    ("registry_get", "doctor", false),
     ("repository_list", "repo ls", false),
     ("repository_get", "repo show [repo]", false),
     ("repository_update", "repo edit [repo] --description x", true),
