@@ -16,7 +16,7 @@ impl Context<'_> {
         observer: Observer,
     ) -> Result<Client, Failure> {
         let settings = self.settings()?;
-        let mut builder = Client::builder().observer(observer);
+        let mut builder = Client::builder().clock(self.io.clock.clone()).observer(observer);
         for (host, credentials) in credentials {
             builder = builder.credentials(host, credentials);
         }
