@@ -1,10 +1,8 @@
 //! From settings to a client that moves images, and from its errors to exit codes.
 
-use std::pin::Pin;
 use std::sync::Arc;
-use std::time::{Duration, Instant, SystemTime};
 
-use mlspace_registry_transfer::{Client, Clock, Credentials, Error, Observer};
+use mlspace_registry_transfer::{Client, Credentials, Error, Observer};
 
 use crate::context::Context;
 use crate::failure::{Exit, Failure, causes};
@@ -18,7 +16,7 @@ impl Context<'_> {
         observer: Observer,
     ) -> Result<Client, Failure> {
         let settings = self.settings()?;
-        let mut builder = Client::builder().observer(observer).clock(Arc::new(Time(self.io.clock.clone())));
+        let mut builder = Client::builder().clock(self.io.clock.clone()).observer(observer);
         for (host, credentials) in credentials {
             builder = builder.credentials(host, credentials);
         }
@@ -62,23 +60,6 @@ impl Context<'_> {
                 Err(Failure::new(Exit::Limit, "deadline", message).hint("give it more time with --deadline"))
             }
         }
-    }
-}
-
-/// The time of the command, as a transfer sees it.
-struct Time(Arc<dyn mlspace_registry::Clock>);
-
-impl Clock for Time {
-    fn now(&self) -> Instant {
-        self.0.now()
-    }
-
-    fn wall(&self) -> SystemTime {
-        self.0.wall()
-    }
-
-    fn sleep(&self, duration: Duration) -> Pin<Box<dyn Future<Output = ()> + Send>> {
-        self.0.sleep(duration)
     }
 }
 

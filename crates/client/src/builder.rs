@@ -6,14 +6,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use mlspace_registry_api::{Network, Secret, Transport};
-use url::{Host, Url};
+use mlspace_registry_net::{Clock, RetryPolicy, SystemClock, check_scheme, is_loopback, trust};
+use url::Url;
 
 use crate::call::{Observer, Wait};
 use crate::client::{Client, Settings};
-use crate::clock::{Clock, SystemClock};
 use crate::error::{Error, Result};
 use crate::limiter::Limiter;
-use crate::retry::RetryPolicy;
 use crate::verify::Verify;
 
 /// The service's address.
@@ -99,7 +98,10 @@ impl ClientBuilder {
         self
     }
 
-    /// How calls are repeated. Default [`RetryPolicy::default`].
+    /// How often and how patiently calls are repeated. Default [`RetryPolicy::default`].
+    ///
+    /// What is repeated at all: failures to connect and 429 for every operation but the password's; 502,
+    /// 503, 504, timeouts and broken connections only where doing it twice is the same as doing it once.
     pub fn retry(mut self, policy: RetryPolicy) -> Self {
         self.retry = policy;
         self
@@ -206,7 +208,9 @@ impl ClientBuilder {
         if loopback {
             http = http.no_proxy();
         }
-        let http = crate::tls::prepare(http, url.scheme() == "https", &self.certificates)?
+        let http = check_scheme(&url)
+            .and_then(|()| trust(http, &self.certificates))
+            .map_err(|error| Error::Invalid(error.to_string()))?
             .build()
             .map_err(|error| Error::Invalid(format!("the HTTP client cannot be made: {error}")))?;
         let settings = Settings {
@@ -256,15 +260,6 @@ fn parse_base_url(text: &str) -> Result<Url> {
     let path = path.strip_suffix(PREFIX).unwrap_or(path).trim_end_matches('/').to_owned();
     url.set_path(&path);
     Ok(url)
-}
-
-fn is_loopback(url: &Url) -> bool {
-    match url.host() {
-        Some(Host::Domain(name)) => name == "localhost",
-        Some(Host::Ipv4(address)) => address.is_loopback(),
-        Some(Host::Ipv6(address)) => address.is_loopback(),
-        None => false,
-    }
 }
 
 #[cfg(test)]

@@ -12,7 +12,8 @@ use std::future::Future;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
-use crate::clock::Clock;
+use mlspace_registry_net::Clock;
+
 use crate::error::{Error, Result};
 
 /// How soon a failed refresh is tried again while the old value serves on.
@@ -138,9 +139,9 @@ mod tests {
     use std::sync::atomic::{AtomicUsize, Ordering};
 
     use futures_util::future::join_all;
+    use mlspace_registry_net::ManualClock;
 
     use super::*;
-    use crate::clock::ManualClock;
 
     const HOUR: Option<Duration> = Some(Duration::from_secs(3600));
 

@@ -13,13 +13,14 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use mlspace_registry_api as api;
+use mlspace_registry_net::parse_retry_after;
 use tracing::Instrument;
 
 use crate::api_error::{ApiError, BODY_CAP};
 use crate::client::Client;
 use crate::error::{Error, Result, Sent, TransportKind};
 use crate::operation::{Operation, Repeat};
-use crate::retry::parse_retry_after;
+use crate::retry::decide;
 use crate::sign_in::Signature;
 
 /// What the generated client answers with.
@@ -128,8 +129,7 @@ impl Client {
             if error.is_deadline() {
                 return Err(error);
             }
-            let jitter = fastrand::f64();
-            let Some(wait) = self.settings().retry.decide(call.repeat, attempts, &error, jitter) else {
+            let Some(wait) = decide(&self.settings().retry, call.repeat, attempts, &error) else {
                 let repeated = attempts - u32::from(replayed) > 1;
                 return Err(if repeated { exhausted(attempts, error) } else { error });
             };
@@ -168,7 +168,7 @@ impl Client {
 
     /// Waits as before another attempt, for work that repeats calls by rules of its own.
     pub(crate) async fn back_off(&self, operation: &'static str, attempt: u32) {
-        let duration = self.settings().retry.backoff(attempt, fastrand::f64());
+        let duration = self.settings().retry.backoff(attempt);
         self.announce(Wait { operation, reason: WaitReason::Backoff, duration });
         self.clock().sleep(duration).await;
     }

@@ -5,19 +5,18 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use mlspace_registry_api::{self as api, Secret, Transport, types};
+use mlspace_registry_net::{Clock, RetryPolicy};
 use uuid::Uuid;
 
 use crate::builder::ClientBuilder;
 use crate::cache::Cache;
 use crate::call::{Call, Observer};
-use crate::clock::Clock;
 use crate::error::Result;
 use crate::images::Images;
 use crate::limiter::Limiter;
 use crate::operation::REGISTRY_GET;
 use crate::password::Password;
 use crate::repositories::Repositories;
-use crate::retry::RetryPolicy;
 use crate::sign_in::{Signature, WorkspaceKey};
 use crate::tags::Tags;
 use crate::verify::Verify;

@@ -6,7 +6,6 @@ mod bulk;
 mod cache;
 mod call;
 mod client;
-mod clock;
 mod environment;
 mod error;
 mod images;
@@ -18,7 +17,6 @@ mod repositories;
 mod retry;
 mod sign_in;
 mod tags;
-mod tls;
 mod verify;
 mod workspaces;
 
@@ -26,6 +24,8 @@ mod workspaces;
 pub use mlspace_registry_api as api;
 pub use mlspace_registry_api::types::{Image, Registry, Repository, Tag, Workspace};
 pub use mlspace_registry_api::{Secret, Timestamp};
+#[doc(inline)]
+pub use mlspace_registry_net::{Clock, ManualClock, RetryPolicy, SystemClock};
 pub use uuid::Uuid;
 
 pub use api_error::{ApiError, FieldError};
@@ -36,14 +36,12 @@ pub use bulk::{
 };
 pub use call::{Wait, WaitReason};
 pub use client::Client;
-pub use clock::{Clock, ManualClock, SystemClock};
 pub use error::{Error, Result, Sent, TransportKind};
 pub use images::Images;
 pub use operation::{OPERATIONS, Operation, Repeat};
 pub use pager::{Completeness, DEFAULT_PAGE_SIZE, List, Page, Pager, Pages};
 pub use password::{Password, RotationConsent};
 pub use repositories::{Repositories, RepositoryUpdate};
-pub use retry::RetryPolicy;
 pub use tags::{TagCreation, Tags};
 pub use verify::Verify;
 pub use workspaces::Workspaces;

@@ -1,5 +1,6 @@
 //! What registries answer with: bodies that must not be long, and errors.
 
+use mlspace_registry_net::parse_retry_after;
 use reqwest::Response;
 use reqwest::header::RETRY_AFTER;
 use serde::Deserialize;
@@ -7,7 +8,6 @@ use serde::Deserialize;
 use crate::digest::shown;
 use crate::error::{Error, RegistryError, Result};
 use crate::http::Patience;
-use crate::retry::parse_retry_after;
 
 /// Most of an error's body that is read.
 const ERROR_CAP: usize = 16 * 1024;

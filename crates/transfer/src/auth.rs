@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use mlspace_registry_net::is_loopback;
 use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderValue};
 use serde::Deserialize;
 use tokio::sync::Mutex as AsyncMutex;
@@ -277,16 +278,6 @@ impl Auth {
             .ok_or_else(|| Error::protocol(what(), "there is no token in it"))?;
         let header = secret(&Zeroizing::new(format!("Bearer {}", token.as_str())))?;
         Ok((header, answer.expires_in.map_or(DEFAULT_LIFETIME, Duration::from_secs)))
-    }
-}
-
-/// Whether an address is on this machine.
-pub(crate) fn is_loopback(url: &Url) -> bool {
-    match url.host() {
-        Some(url::Host::Domain(name)) => name == "localhost",
-        Some(url::Host::Ipv4(address)) => address.is_loopback(),
-        Some(url::Host::Ipv6(address)) => address.is_loopback(),
-        None => false,
     }
 }
 

@@ -6,17 +6,16 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use mlspace_registry_net::{Clock, RetryPolicy, SystemClock, check_scheme, is_loopback, trust};
 use url::Url;
 
-use crate::auth::{Auth, is_loopback};
+use crate::auth::Auth;
 use crate::cache::Cache;
-use crate::clock::{Clock, SystemClock};
 use crate::credentials::Credentials;
 use crate::error::{Error, Result};
 use crate::http::{Learned, Patience, Registry};
 use crate::progress::Observer;
-use crate::retry::RetryPolicy;
-use crate::tls;
+use crate::retry::default_policy;
 
 /// Blobs that are moved at the same time, unless set otherwise.
 pub const DEFAULT_CONCURRENCY: usize = 4;
@@ -65,7 +64,7 @@ impl Client {
             cache: None,
             concurrency: DEFAULT_CONCURRENCY,
             idle: DEFAULT_IDLE,
-            policy: RetryPolicy::default(),
+            policy: default_policy(),
             clock: Arc::new(SystemClock),
             observer: Arc::new(|_| {}),
         }
@@ -86,9 +85,7 @@ impl Client {
         if !is_loopback(&base) && !inner.plain_http.contains(name) {
             base = parse("https")?;
         }
-        if base.scheme() == "https" && cfg!(not(feature = "rustls")) {
-            return Err(Error::Invalid("this build has no HTTPS: enable the feature `rustls`".into()));
-        }
+        check_scheme(&base).map_err(|error| Error::Invalid(error.to_string()))?;
         let credentials = inner.credentials.get(name).cloned().unwrap_or_default();
         let (http, patience) = (inner.http.clone(), inner.patience.clone());
         let auth = Auth::new(base.clone(), name.to_owned(), credentials, http.clone(), patience.clone());
@@ -138,7 +135,11 @@ impl ClientBuilder {
         self
     }
 
-    /// How often and how patiently to repeat.
+    /// How often and how patiently a request is repeated, and how often one blob is taken up again. Unless
+    /// set, 5 attempts and waits of at most 10 s, otherwise [`RetryPolicy::default`].
+    ///
+    /// Only what is safe twice is repeated: reading, opening an upload, putting a manifest. The bytes of an
+    /// upload are not: there the registry is asked how far it got.
     pub fn retry(mut self, policy: RetryPolicy) -> Self {
         self.policy = policy;
         self
@@ -167,7 +168,8 @@ impl ClientBuilder {
             .referer(false)
             .connect_timeout(CONNECT)
             .user_agent(concat!(env!("CARGO_PKG_NAME"), "/", env!("CARGO_PKG_VERSION")));
-        let http = tls::prepare(http, &self.certificates)?
+        let http = trust(http, &self.certificates)
+            .map_err(|error| Error::Invalid(error.to_string()))?
             .build()
             .map_err(|error| Error::Invalid(format!("the HTTP client cannot be set up: {error}")))?;
         let patience =

@@ -5,16 +5,16 @@ use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
 use bytes::Bytes;
+use mlspace_registry_net::{Clock, RetryPolicy, is_loopback};
 use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderName, LOCATION};
 use reqwest::{Method, Response, StatusCode};
 use url::Url;
 
 use crate::answer::failure;
-use crate::auth::{Auth, Scope, is_loopback};
-use crate::clock::Clock;
+use crate::auth::{Auth, Scope};
 use crate::error::{Error, Result, TransportKind};
 use crate::progress::{Event, Observer};
-use crate::retry::{RetryPolicy, is_passing};
+use crate::retry::{decide, is_passing};
 
 /// Redirects that a download may take.
 const REDIRECTS: usize = 5;
@@ -32,7 +32,7 @@ pub(crate) struct Patience {
 impl Patience {
     /// Waits before the next attempt, or says that there should be none.
     pub(crate) async fn again(&self, attempt: u32, error: &Error) -> bool {
-        let Some(wait) = self.policy.decide(attempt, error, fastrand::f64()) else { return false };
+        let Some(wait) = decide(&self.policy, attempt, error) else { return false };
         (self.observer)(&Event::Retry { cause: error.to_string(), wait });
         tracing::debug!(%error, ?wait, "trying again");
         self.clock.sleep(wait).await;

@@ -5,7 +5,6 @@ mod auth;
 mod cache;
 mod challenge;
 mod client;
-mod clock;
 mod credentials;
 mod digest;
 mod download;
@@ -25,12 +24,13 @@ mod resolve;
 mod retry;
 mod source;
 mod target;
-mod tls;
 mod upload;
 mod write_manifest;
 
+#[doc(inline)]
+pub use mlspace_registry_net::{Clock, ManualClock, RetryPolicy, SystemClock};
+
 pub use client::{Client, ClientBuilder, DEFAULT_CONCURRENCY, DEFAULT_IDLE};
-pub use clock::{Clock, ManualClock, SystemClock};
 pub use credentials::Credentials;
 pub use digest::Digest;
 pub use error::{Error, RegistryError, Result, TransportKind};
@@ -40,6 +40,5 @@ pub use progress::{Event, Moved, Observer, PlannedBlob};
 pub use pull::{Pull, PullReport, Pulled};
 pub use push::{Push, PushReport, Pushed};
 pub use reference::Reference;
-pub use retry::RetryPolicy;
 pub use source::{Image, Source};
 pub use target::Target;

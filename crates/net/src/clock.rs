@@ -6,11 +6,11 @@ use std::pin::Pin;
 use std::sync::Mutex;
 use std::time::{Duration, Instant, SystemTime};
 
-/// Time, as the client sees it. Tests hand in a [`ManualClock`], and nothing in them waits for real.
+/// Time, as the clients see it. Tests hand in a [`ManualClock`], and nothing in them waits for real.
 pub trait Clock: Send + Sync {
     /// A moment that only moves forward; for measuring.
     fn now(&self) -> Instant;
-    /// The wall clock; for dates that the service writes.
+    /// The wall clock; for dates that servers write.
     fn wall(&self) -> SystemTime;
     /// Completes when the time is over.
     fn sleep(&self, duration: Duration) -> Pin<Box<dyn Future<Output = ()> + Send>>;
@@ -82,5 +82,25 @@ impl Clock for ManualClock {
 impl fmt::Debug for ManualClock {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ManualClock").field("elapsed", &self.elapsed()).finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn time_that_stands_still_moves_by_what_is_slept_and_advanced() {
+        let clock = ManualClock::new();
+        let start = (clock.now(), clock.wall());
+        assert_eq!((clock.now(), clock.wall()), start);
+        let hour = Duration::from_secs(3600);
+        clock.sleep(hour).await;
+        clock.advance(hour);
+        assert_eq!(
+            (clock.now() - start.0, clock.wall().duration_since(start.1).unwrap()),
+            (2 * hour, 2 * hour)
+        );
+        assert_eq!(clock.sleeps(), [hour]);
     }
 }

@@ -1,0 +1,9 @@
+#![doc = include_str!("../README.md")]
+
+mod clock;
+mod retry;
+mod tls;
+
+pub use clock::{Clock, ManualClock, SystemClock};
+pub use retry::{RetryPolicy, parse_retry_after};
+pub use tls::{TlsError, check_scheme, is_loopback, trust};

@@ -1,0 +1,98 @@
+//! Which connections are safe.
+
+use reqwest::ClientBuilder;
+use url::{Host, Url};
+
+/// Why there is no HTTPS as it was asked for. Nothing was sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum TlsError {
+    /// Turn on the feature `rustls`.
+    #[error("this build has no HTTPS: enable the feature `rustls`")]
+    NoHttps,
+    /// One of the certificates to be added is not PEM, or is empty.
+    #[error("the extra certificates are not PEM")]
+    NotPem,
+}
+
+/// Refuses an address that needs HTTPS where this build has none.
+///
+/// # Errors
+/// [`TlsError::NoHttps`] for `https` without the feature `rustls`.
+pub fn check_scheme(url: &Url) -> Result<(), TlsError> {
+    let refused = url.scheme() == "https" && cfg!(not(feature = "rustls"));
+    if refused { Err(TlsError::NoHttps) } else { Ok(()) }
+}
+
+/// Trusts certificate authorities besides those of the operating system. Each item is one or more
+/// certificates in PEM.
+///
+/// # Errors
+/// [`TlsError`] if an item holds no certificate, or if this build has no HTTPS to use it for.
+pub fn trust(http: ClientBuilder, certificates: &[Vec<u8>]) -> Result<ClientBuilder, TlsError> {
+    certificates.iter().try_fold(http, |http, pem| add(http, pem))
+}
+
+#[cfg(feature = "rustls")]
+fn add(http: ClientBuilder, pem: &[u8]) -> Result<ClientBuilder, TlsError> {
+    let bundle = reqwest::Certificate::from_pem_bundle(pem).map_err(|_| TlsError::NotPem)?;
+    if bundle.is_empty() {
+        return Err(TlsError::NotPem);
+    }
+    Ok(http.tls_certs_merge(bundle))
+}
+
+#[cfg(not(feature = "rustls"))]
+fn add(_: ClientBuilder, _: &[u8]) -> Result<ClientBuilder, TlsError> {
+    Err(TlsError::NoHttps)
+}
+
+/// Whether the address is this machine's own, so that nobody can listen on the way.
+pub fn is_loopback(url: &Url) -> bool {
+    match url.host() {
+        Some(Host::Domain(name)) => name == "localhost",
+        Some(Host::Ipv4(address)) => address.is_loopback(),
+        Some(Host::Ipv6(address)) => address.is_loopback(),
+        None => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn certificates_that_are_none_are_refused() {
+        let problem = if cfg!(feature = "rustls") { TlsError::NotPem } else { TlsError::NoHttps };
+        for pem in ["", "no certificate"] {
+            let refused = trust(ClientBuilder::new(), &[pem.into()]).unwrap_err();
+            assert_eq!(refused, problem, "{pem:?}");
+        }
+        assert!(trust(ClientBuilder::new(), &[]).is_ok());
+    }
+
+    #[test]
+    fn an_address_with_https_needs_a_build_that_has_it() {
+        let check = |url: &str| check_scheme(&url.parse().unwrap());
+        assert_eq!(check("https://example.com/").is_ok(), cfg!(feature = "rustls"));
+        assert_eq!(check("http://example.com/"), Ok(()));
+    }
+
+    #[test]
+    fn only_this_machines_own_addresses_are_loopback() {
+        let loopback = |url: &str| is_loopback(&url.parse().unwrap());
+        for url in ["http://localhost:1/", "http://127.0.0.1/", "http://127.8.9.10/", "http://[::1]:5000/"] {
+            assert!(loopback(url), "{url}");
+        }
+        for url in [
+            "http://localhost.example.com/",
+            "http://127.0.0.1.example.com/",
+            "http://0.0.0.0/",
+            "http://10.0.0.1/",
+            "http://[::2]/",
+            "file:///etc/hosts",
+        ] {
+            assert!(!loopback(url), "{url}");
+        }
+    }
+}
