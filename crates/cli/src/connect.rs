@@ -19,6 +19,7 @@ pub(crate) fn client_through(
     global: &Global,
     adjust: impl FnOnce(ClientBuilder) -> ClientBuilder,
 ) -> Result<Client, Failure> {
+    let certificates = settings.certificates()?;
     let mut builder = Client::builder()
         .clock(io.clock.clone())
         .read_only(settings.read_only)
@@ -38,10 +39,7 @@ pub(crate) fn client_through(
     if let Some(url) = settings.base_url {
         builder = builder.base_url(url);
     }
-    if let Some(path) = settings.ca_file {
-        let pem = std::fs::read(&path).map_err(|error| {
-            Failure::usage(format!("cannot read the certificates in {}: {error}", path.display()))
-        })?;
+    if let Some(pem) = certificates {
         builder = builder.extra_certificates(pem);
     }
     if let Some(timeout) = settings.timeout {

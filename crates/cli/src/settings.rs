@@ -54,6 +54,16 @@ impl Settings {
         Ok(settings)
     }
 
+    /// The certificates to be trusted besides the system's, as PEM.
+    pub(crate) fn certificates(&self) -> Result<Option<Vec<u8>>, Failure> {
+        let read = |path: &PathBuf| {
+            std::fs::read(path).map_err(|error| {
+                Failure::usage(format!("cannot read the certificates in {}: {error}", path.display()))
+            })
+        };
+        self.ca_file.as_ref().map(read).transpose()
+    }
+
     /// The highest layer wins, for each setting or unit of settings.
     fn merge(layers: &[Layer], global: &Global) -> Result<Self, Failure> {
         let mut settings = Self::default();

@@ -20,10 +20,7 @@ impl Context<'_> {
         for (host, credentials) in credentials {
             builder = builder.credentials(host, credentials);
         }
-        if let Some(path) = settings.ca_file {
-            let pem = std::fs::read(&path).map_err(|error| {
-                Failure::usage(format!("cannot read the certificates in {}: {error}", path.display()))
-            })?;
+        if let Some(pem) = settings.certificates()? {
             builder = builder.certificates(pem);
         }
         if let Some(timeout) = settings.timeout {

@@ -4,6 +4,7 @@ use std::sync::Mutex;
 use std::time::{Duration, UNIX_EPOCH};
 
 use mlspace_registry::api::{Network, Sending, Transport};
+use mlspace_registry_net::trust;
 
 use crate::context::Context;
 
@@ -63,7 +64,10 @@ impl Transport for Probe {
 pub(super) async fn registry_answers(host: &str, context: &Context<'_>) -> Result<(), String> {
     let local = ["127.0.0.1", "[::1]", "localhost"].iter().any(|name| host.starts_with(name));
     let scheme = if local { "http" } else { "https" };
+    let certificates = context.settings().and_then(|settings| settings.certificates());
+    let certificates: Vec<_> = certificates.map_err(|failure| failure.message)?.into_iter().collect();
     let http = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none());
+    let http = trust(http, &certificates).map_err(|error| error.to_string())?;
     let http = http.timeout(context.global.timeout.unwrap_or(PATIENCE)).build();
     let http = http.map_err(|error| error.to_string())?;
     let answer = http.get(format!("{scheme}://{host}/v2/")).send().await;
