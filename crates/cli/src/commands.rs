@@ -17,9 +17,53 @@ pub(crate) mod schema;
 pub(crate) mod sim;
 pub(crate) mod tag;
 
-use crate::args::Command;
+use clap::Subcommand;
+
 use crate::context::Context;
 use crate::failure::{Exit, Failure};
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// The workspace's registry.
+    #[command(subcommand)]
+    Registry(registry::Registry),
+    /// Repositories: the images of one name.
+    #[command(subcommand)]
+    Repo(repo::Repo),
+    /// Images of a repository.
+    #[command(subcommand)]
+    Image(image::Image),
+    /// Tags: names that point to an image.
+    #[command(subcommand)]
+    Tag(tag::Tag),
+    /// Your registry password, which docker signs in with.
+    #[command(subcommand)]
+    Password(password::Password),
+    /// Let docker, podman and skopeo sign in to the registry.
+    #[command(subcommand)]
+    Docker(docker::Docker),
+    /// Sign in, sign out, and see which settings are used.
+    #[command(subcommand)]
+    Auth(auth::Auth),
+    /// Check everything between this machine and the registry.
+    Doctor(doctor::Doctor),
+    /// Send a request of your own, signed in.
+    Api(api::Api),
+    /// Print completions for a shell.
+    Completions(generate::Completions),
+    /// Write the manual pages.
+    Man(generate::Man),
+    /// Names for completions.
+    #[command(name = "__complete", hide = true)]
+    Complete(complete::Complete),
+    /// Do the vendor's walk-through of 14 steps against a simulator. Needs no account.
+    Demo(demo::Demo),
+    /// Run a simulator of the service until interrupted.
+    Sim(sim::Sim),
+    /// Print the JSON Schema of an output.
+    Schema(schema::Schema),
+}
 
 /// Runs one command.
 pub(crate) async fn run(context: &mut Context<'_>, command: Command) -> Result<Exit, Failure> {

@@ -2,9 +2,9 @@
 
 use mlspace_registry::{Client, ClientBuilder, Wait, WaitReason};
 
-use crate::args::Global;
 use crate::failure::Failure;
 use crate::io::Io;
+use crate::options::Global;
 use crate::settings::Settings;
 
 /// Makes the client. Sends nothing.

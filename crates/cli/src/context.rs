@@ -7,11 +7,11 @@ use std::time::{Duration, Instant, UNIX_EPOCH};
 use mlspace_registry::{Client, Completeness, Pager};
 use serde_json::json;
 
-use crate::args::{Format, Global};
 use crate::connect;
 use crate::failure::{Exit, Failure};
 use crate::io::Io;
 use crate::listing::{Listed, Listing};
+use crate::options::{Format, Global};
 use crate::output::progress::Progress;
 use crate::output::text::{json_line, printable};
 use crate::output::{self, Look, Program, Record, Sink};

@@ -12,6 +12,7 @@ mod io;
 mod keyring;
 mod listing;
 mod logins;
+mod options;
 mod output;
 mod password_store;
 mod records;
@@ -23,7 +24,7 @@ mod transfer;
 use std::ffi::OsString;
 use std::time::Duration;
 
-use args::{Cli, Format};
+use args::Cli;
 use context::Context;
 use failure::{Exit, Failure};
 
@@ -115,11 +116,4 @@ fn wants_json(arguments: &[OsString]) -> bool {
         || words.iter().any(|word| {
             ["--output=", "-o=", "-o"].iter().any(|flag| word.strip_prefix(flag).is_some_and(is_json))
         })
-}
-
-impl Format {
-    /// Whether programs read it, so that they get errors in JSON too.
-    pub(crate) fn is_json(self) -> bool {
-        matches!(self, Self::Json | Self::Ndjson)
-    }
 }

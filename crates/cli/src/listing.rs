@@ -5,7 +5,7 @@ use std::marker::PhantomData;
 
 use clap::Args;
 
-use crate::args::parse_duration;
+use crate::options::parse_duration;
 
 /// Filters, order and limit of a list of `T`.
 #[derive(Args, Debug)]

@@ -11,8 +11,8 @@ use std::io::Write;
 
 use serde::Serialize;
 
-use crate::args::Format;
 use crate::failure::Failure;
+use crate::options::Format;
 pub(crate) use jq::Program;
 use table::Cell;
 

@@ -15,9 +15,9 @@ use std::time::Duration;
 
 use mlspace_registry::Secret;
 
-use crate::args::{Global, parse_duration};
 use crate::failure::Failure;
 use crate::io::Io;
+use crate::options::{Global, parse_duration};
 pub(crate) use sources::Layer;
 
 /// What a client is made of.

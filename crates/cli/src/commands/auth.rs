@@ -5,11 +5,11 @@ use mlspace_registry::{Client, Secret, Uuid, Workspace};
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use crate::args::Global;
 use crate::connect;
 use crate::context::Context;
 use crate::failure::{Exit, Failure};
 use crate::logins::Account;
+use crate::options::Global;
 use crate::output::table::Cell;
 use crate::output::{Look, Record};
 use crate::settings::Settings;

@@ -13,10 +13,10 @@ use mlspace_registry_simulator::Simulator;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use crate::args::Format;
 use crate::commands::sim::Switches;
 use crate::context::Context;
 use crate::failure::{Exit, Failure, causes};
+use crate::options::Format;
 use crate::output::table::{self, Cell};
 use crate::output::{Look, Record};
 use recorder::Recorder;

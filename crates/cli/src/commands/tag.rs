@@ -4,12 +4,12 @@ use clap::Subcommand;
 use mlspace_registry as sdk;
 use serde_json::json;
 
-use crate::args;
 use crate::commands::planned::Writer;
 use crate::commands::rm::{Kind, Rm};
 use crate::context::Context;
 use crate::failure::{Exit, Failure};
 use crate::listing::{By, Facts, Listed, Listing};
+use crate::options;
 use crate::reference::{Lookup, Reference};
 
 /// Tags.
@@ -34,7 +34,7 @@ pub(crate) enum Tag {
         #[arg(value_name = "NAME")]
         name: String,
         /// Its colour, such as #2f81f7. The option of this name about the terminal goes before the command.
-        #[arg(long, value_name = "COLOUR", value_parser = args::parse_color_option)]
+        #[arg(long, value_name = "COLOUR", value_parser = options::parse_color_option)]
         color: Option<String>,
     },
     /// Set or clear the colour of a tag.
@@ -46,7 +46,7 @@ pub(crate) enum Tag {
         #[arg(value_name = "TAG")]
         tag: Reference,
         /// The colour, such as #2ea043, or `none`.
-        #[arg(value_name = "COLOUR", id = "new_color", value_parser = args::parse_color)]
+        #[arg(value_name = "COLOUR", id = "new_color", value_parser = options::parse_color)]
         color: String,
     },
     /// Delete tags; their images stay.
@@ -66,7 +66,7 @@ impl Tag {
                 context.print_list("tags", client.tags().list(id), &listing).await?;
                 Ok(Exit::Done)
             }
-            Self::Add { image, name, color } => add(context, image, name, args::tag_color(color)).await,
+            Self::Add { image, name, color } => add(context, image, name, options::tag_color(color)).await,
             Self::Color { tag, color } => {
                 let color = (color != "none").then_some(color);
                 let Writer { client, dry_run, .. } = context.writer("changing a tag")?;

@@ -2,8 +2,8 @@
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-use crate::args::Format;
 use crate::context::Context;
+use crate::options::Format;
 
 /// A bar or a counter; nothing at all where nobody watches.
 pub(crate) struct Progress(ProgressBar);

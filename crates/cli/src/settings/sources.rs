@@ -7,9 +7,9 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 
 use super::{Workspace, dotenv, files, mls, profile};
-use crate::args::Global;
 use crate::failure::Failure;
 use crate::io::Io;
+use crate::options::Global;
 
 /// The variables of the plug-in, without their prefix; every source is brought into these names.
 const NAMES: [&str; 10] = [

@@ -10,10 +10,10 @@ use serde::Serialize;
 use serde_json::json;
 
 use crate::address::{self, Service};
-use crate::args;
 use crate::commands::planned::Writer;
 use crate::context::Context;
 use crate::failure::{Exit, Failure};
+use crate::options;
 use crate::output::moving::Moving;
 use crate::output::table::Cell;
 use crate::output::text::size;
@@ -33,7 +33,7 @@ pub(crate) struct Push {
     #[arg(long, value_name = "NAME")]
     image: Option<String>,
     /// Colour of the tags, such as #2f81f7. The option of this name about the terminal goes before the command.
-    #[arg(long, value_name = "COLOUR", value_parser = args::parse_color_option)]
+    #[arg(long, value_name = "COLOUR", value_parser = options::parse_color_option)]
     color: Option<String>,
     /// How layers of a `docker save` archive are compressed.
     #[arg(long, value_enum, value_name = "HOW", default_value = "gzip")]
@@ -83,7 +83,7 @@ struct Named {
 
 impl Push {
     pub(super) async fn run(self, context: &mut Context<'_>) -> Result<Exit, Failure> {
-        let color = args::tag_color(self.color);
+        let color = options::tag_color(self.color);
         let foreign = self.references.iter().all(|text| address::with_host(text).is_some());
         let (client, client_id, dry_run) = match context.writer("pushing an image") {
             Ok(Writer { client, client_id, dry_run }) => (Some(client), client_id, dry_run),

@@ -8,9 +8,9 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::{Kind, Target};
-use crate::args::Format;
 use crate::context::Context;
 use crate::failure::{Exit, Failure, causes};
+use crate::options::Format;
 use crate::output::table::Cell;
 use crate::output::{Look, Record};
 
