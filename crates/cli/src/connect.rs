@@ -60,8 +60,12 @@ pub(crate) fn client_through(
         let failure = Failure::from(error);
         let origin = origins.iter().find(|(what, _)| *what == "address");
         match (address, origin) {
-            (Some(address), Some((_, source))) if failure.message.contains(&address) => {
-                failure.hint(format!("this address, MLSPACE_BASE_URL, comes from {source}"))
+            (Some(address), Some((_, source)))
+                if failure.message.contains(&address) || failure.message.contains("base URL") =>
+            {
+                failure.hint(format!(
+                    "the address, MLSPACE_BASE_URL, comes from {source}; addresses begin with https://"
+                ))
             }
             _ => failure,
         }

@@ -143,6 +143,9 @@ impl<'a> Context<'a> {
             sink.item(&mut self.io.stdout, item)?;
         }
         let Some(failure) = failure else {
+            if sink.items() == 0 && read > 0 && listing.filters() {
+                self.say(&format!("none of {read} {what} fits the filter"));
+            }
             sink.end::<T>(&mut self.io.stdout)?;
             return Ok(pager.completeness());
         };

@@ -194,6 +194,10 @@ fn kind(error: &Error) -> (Exit, &'static str, Option<&'static str>) {
                     or set MLSPACE_API_KEY; `mlcr doctor` says more";
         return (Exit::SignIn, "sign_in_refused", Some(hint));
     }
+    if error.is_sign_in() && matches!(error.status(), Some(404 | 405)) {
+        let hint = "nobody signs in at this address: check MLSPACE_BASE_URL; `mlcr auth status` shows where it comes from";
+        return (Exit::SignIn, "sign_in_refused", Some(hint));
+    }
     if error.is_unauthenticated() || error.is_sign_in() && matches!(error.status(), Some(400..=499)) {
         let hint =
             "check the key id, the key secret and the api key; `mlcr auth status` shows where they come from";

@@ -94,8 +94,8 @@ impl Kind {
             Self::Store(store) => Ok(store),
             Self::None => Err(NONE.into()),
             Self::System => {
-                let status = keyring::Entry::store_status();
-                status.as_ref().map_err(|error| format!("{NONE}: {}", describe(error)))?;
+                // What is missing is of no use to somebody who has none.
+                keyring::Entry::store_status().as_ref().map_err(|_| NONE)?;
                 keyring_core::get_default_store().ok_or_else(|| NONE.into())
             }
         }

@@ -94,7 +94,11 @@ enum Filter {
 impl Filter {
     /// Reads a filter, and refuses what such a list cannot be filtered by.
     fn parse<T: Listed>(text: &str) -> Result<Self, String> {
-        let seconds = |text: &str| parse_duration(text).map(|time| time.as_secs().cast_signed());
+        // A number alone would mean seconds, and somebody who deletes what is older meant days.
+        let seconds = |text: &str| match text.ends_with(|c: char| c.is_ascii_alphabetic()) {
+            true => parse_duration(text).map(|time| time.as_secs().cast_signed()),
+            false => Err("expected a time with its unit, such as 30m, 12h, 90d or 2w".into()),
+        };
         let (name, value) = text.split_once('=').map_or((text, None), |(name, value)| (name, Some(value)));
         let (filter, by): (_, &[By]) = match (name, value) {
             ("label", Some(label)) => (Self::Label(label.to_owned()), &[By::Label]),
@@ -177,6 +181,11 @@ impl<T: Listed> Listing<T> {
             Filter::Larger(bytes) => facts.size > *bytes,
             Filter::NeverPulled => !facts.pulled,
         })
+    }
+
+    /// Whether anything may be left out.
+    pub(crate) fn filters(&self) -> bool {
+        !self.filters.is_empty()
     }
 
     /// Whether all must be read before the first can be printed.
@@ -281,7 +290,8 @@ mod tests {
         ] {
             assert_eq!(Filter::parse::<Any<0>>(text), Ok(filter), "{text}");
         }
-        for text in ["", "name=", "older=", "older=soon", "larger=big", "larger=-1", "colour=red"] {
+        for text in ["", "name=", "older=", "older=soon", "older=90", "larger=big", "larger=-1", "colour=red"]
+        {
             assert!(Filter::parse::<Any<0>>(text).unwrap_err().contains("expected"), "{text}");
         }
         for text in ["label=prod", "favorite", "older=1d", "larger=1", "never-pulled"] {

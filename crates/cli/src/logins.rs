@@ -28,6 +28,13 @@ pub(crate) struct Login {
     pub(crate) account: String,
 }
 
+impl Login {
+    /// Whose password it is.
+    pub(crate) fn account(&self) -> Account {
+        Account { service: self.service.clone(), id: self.account.clone() }
+    }
+}
+
 /// The logins of `mlcr docker login` and `docker login`, in a file of their own.
 #[derive(Default, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]

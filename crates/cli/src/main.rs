@@ -1,6 +1,7 @@
 //! `mlcr`: the ML Space Docker registry at the command line.
 
 use std::process::ExitCode;
+use std::time::Duration;
 
 use mlspace_registry_cli::{Io, run};
 
@@ -18,7 +19,8 @@ fn main() -> ExitCode {
         io.interrupt = mlspace_registry_cli::Interrupt::from_signals();
         run(std::env::args_os(), &mut io).await
     });
-    // A read from the terminal cannot be cancelled; it must not keep the process.
-    runtime.shutdown_background();
+    // What still runs lets go of its temporary files. A read from the terminal cannot be cancelled; it must not
+    // keep the process.
+    runtime.shutdown_timeout(Duration::from_millis(300));
     ExitCode::from(code)
 }

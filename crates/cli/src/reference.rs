@@ -46,6 +46,14 @@ impl Name {
     }
 }
 
+impl Reference {
+    /// Whether it could begin an id if it were longer.
+    fn is_short_of_a_prefix(&self) -> bool {
+        let short = |base: &str| base.len() < SHORTEST_PREFIX && base.chars().all(|c| c.is_ascii_hexdigit());
+        matches!(self, Self::Name(Name { base, tag: None, digest: None }) if short(base))
+    }
+}
+
 impl FromStr for Reference {
     type Err = String;
 

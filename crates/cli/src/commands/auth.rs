@@ -189,8 +189,9 @@ fn status(context: &mut Context<'_>) -> Result<Exit, Failure> {
         && let Ok(place) = Account::with_password(context.io, &client, client_id)
             .and_then(|account| account.place(context.io))
     {
+        let value = place.as_ref().map(|_| "stored".to_owned());
         let source = place.unwrap_or_else(|| "none is stored; pushing and pulling needs one".to_owned());
-        rows.push(Setting { setting: "registry password".to_owned(), value: None, source });
+        rows.push(Setting { setting: "registry password".to_owned(), value, source });
     }
     context.print_all(&rows)?;
     if settings.client_id.is_none() {

@@ -99,7 +99,7 @@ pub(crate) struct Signed {
     config: String,
     /// The credential helper that docker runs; null if it was removed or is not there.
     helper: Option<String>,
-    /// Whether a password is stored for the user.
+    /// Whether a password is stored; a logout leaves it.
     password_stored: bool,
 }
 
@@ -201,8 +201,8 @@ impl LogOut {
             return context.planned("docker_logout", &host, body);
         }
         let ours = config.helper(&host).as_deref() == Some(HELPER);
-        let known = logins.by_host.remove(&host).is_some();
-        if !ours && !known {
+        let login = logins.by_host.remove(&host);
+        if !ours && login.is_none() {
             let message = format!("there is no login of mlcr at {host}");
             let candidates = logins.by_host.into_keys().collect();
             return Err(Failure { candidates, ..Failure::new(Exit::NotFound, "not_found", message) });
@@ -210,6 +210,10 @@ impl LogOut {
         if ours {
             config.set_helper(&host, None)?;
         }
+        let password_stored = match &login {
+            Some(login) => login.account().place(context.io)?.is_some(),
+            None => false,
+        };
         // What another account's login made stays: its docker runs it too.
         let unused = if config.uses(HELPER) { None } else { logins.helper.take() };
         logins.write()?;
@@ -218,7 +222,7 @@ impl LogOut {
             context.say(&format!("{} is removed", helper.display()));
         }
         let config = config.path().display().to_string();
-        context.print(&Signed { registry: host, user: None, config, helper: None, password_stored: false })
+        context.print(&Signed { registry: host, user: None, config, helper: None, password_stored })
     }
 }
 

@@ -79,8 +79,9 @@ async fn examine(context: &Context<'_>, findings: &mut Findings) {
     let client = match client {
         Ok(client) => client,
         Err(failure) => {
-            findings.fail("address", failure);
-            return findings.skip(&REST);
+            let key = failure.code == "no_credentials";
+            findings.fail(if key { "key" } else { "address" }, failure);
+            return findings.skip(if key { &REST[1..] } else { &REST });
         }
     };
     findings.ok("address", client.base_url());

@@ -33,11 +33,11 @@ impl Context<'_> {
     /// The client for a command that writes. Refused before anything is sent if the settings forbid it.
     pub(crate) fn writer(&self, what: &str) -> Result<Writer, Failure> {
         let settings = self.settings()?;
-        if settings.read_only {
+        let dry_run = self.global.dry_run || settings.dry_run;
+        if settings.read_only && !dry_run {
             return Err(Failure::safety(format!("MLSPACE_READONLY forbids {what}; nothing was sent"))
                 .hint("unset MLSPACE_READONLY, or set it to false"));
         }
-        let dry_run = self.global.dry_run || settings.dry_run;
         self.writes.set(!dry_run);
         let client_id = settings.client_id.clone().unwrap_or_default();
         Ok(Writer { client: self.connect(settings)?, client_id, dry_run })

@@ -68,6 +68,15 @@ impl Rm {
     pub(crate) async fn run(self, context: &mut Context<'_>, kind: Kind) -> Result<Exit, Failure> {
         let Writer { client, dry_run, .. } = context.writer(&format!("deleting {}", kind.word(2)))?;
         let references = self.references(context)?;
+        if references.is_empty() {
+            // What a list with a filter pipes in on a day on which nothing fits.
+            context.say("stdin names nothing; nothing was deleted");
+            return if dry_run {
+                context.print_all::<Target>(&[])
+            } else {
+                context.print_report(&Report::new(Vec::new(), Tally::default(), None)).map(|()| Exit::Done)
+            };
+        }
         // With --yes a whole id needs no look at what it is: thousands of them come through a pipe. With -q as
         // well nobody sees the details of the rest.
         let unasked = context.global.yes && !dry_run;
@@ -75,14 +84,14 @@ impl Rm {
         let mut lookup = Lookup::new(&client);
         let plan = Plan::make(&mut lookup, kind, &references, depth).await?;
         context.looked_through(&lookup);
+        if plan.is_empty() {
+            let message = format!("there are no {} with these ids; nothing was deleted", kind.word(2));
+            return Err(Failure::new(Exit::NotFound, "not_found", message));
+        }
         if dry_run {
             plan.warn(context);
             context.say(&format!("dry run: {}; nothing was deleted", plan.sentence()));
             return context.print_all(&plan.targets);
-        }
-        if plan.is_empty() {
-            let message = format!("there are no {} with these ids; nothing was deleted", kind.word(2));
-            return Err(Failure::new(Exit::NotFound, "not_found", message));
         }
         let asks = !unasked && context.io.terminals.stdin;
         if asks || !context.global.quiet {
@@ -110,9 +119,6 @@ impl Rm {
                 Given::Reference(reference) => all.push(reference.clone()),
                 Given::Stdin => read_references(context, &mut all)?,
             }
-        }
-        if all.is_empty() {
-            return Err(Failure::usage("there is nothing to delete: stdin held no reference"));
         }
         Ok(all)
     }

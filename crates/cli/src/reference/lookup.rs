@@ -8,7 +8,7 @@ use std::collections::HashMap;
 use mlspace_registry::{Client, Completeness, Image, Pages, Repository, Uuid};
 
 use super::candidates::{ambiguous, nearest};
-use super::{Name, Reference};
+use super::{Name, Reference, SHORTEST_PREFIX};
 use crate::failure::{Exit, Failure};
 
 /// Looks things up, and remembers what it has read: many references cost one list.
@@ -205,6 +205,9 @@ impl<'a> Lookup<'a> {
                 failure.hint(format!("the list lacks {missing} repositories; give the whole id"))
             }
             _ if !failure.candidates.is_empty() => failure.hint("these come nearest"),
+            _ if reference.is_short_of_a_prefix() => {
+                failure.hint(format!("of an id, at least {SHORTEST_PREFIX} characters are needed"))
+            }
             _ => failure,
         }
     }

@@ -147,8 +147,10 @@ async fn many_ids_come_through_stdin_in_few_requests() {
     assert_eq!(simulator.requests("repository_list") + simulator.requests("repository_get"), 0);
     let done = Mlcr::at(&simulator).piped("a?b\n").run("repo rm - --yes").await;
     assert_eq!(done.code, 2, "{done}");
-    let done = Mlcr::at(&simulator).piped("").run("repo rm - --yes").await;
-    assert_eq!(done.code, 2, "{done}");
+    // A pipe in which nothing came is a day on which there was nothing to do.
+    let done = Mlcr::at(&simulator).piped("").run("repo rm - --yes -o json").await;
+    assert_eq!((done.code, done.json()["deleted"].as_u64()), (0, Some(0)), "{done}");
+    assert!(done.stderr.contains("nothing was deleted"), "{done}");
 }
 
 #[tokio::test]

@@ -332,6 +332,22 @@ async fn what_goes_wrong_has_its_exit_code() {
 }
 
 #[tokio::test]
+async fn a_push_says_which_tag_it_moves() {
+    let simulator = Simulator::start().await.unwrap();
+    let person = Person::new(&simulator).await;
+    let (one, other) = (person.home.path().join("one"), person.home.path().join("other"));
+    layout(&one, b"one");
+    layout(&other, b"other");
+    let push = |source: &Path| format!("image push {} app:v1 -o json", source.display());
+    for (source, moves) in [(&one, false), (&one, false), (&other, true)] {
+        let done = person.run(&simulator, &push(source)).await;
+        assert_eq!((done.code, done.stderr.contains("tag_moves")), (0, moves), "{done}");
+    }
+    let done = person.run(&simulator, &format!("{} --dry-run", push(&one))).await;
+    assert!(done.stderr.contains("tag_moves"), "{done}");
+}
+
+#[tokio::test]
 async fn one_name_that_cannot_be_pushed_does_not_keep_the_others() {
     let simulator = Simulator::start().await.unwrap();
     let person = Person::new(&simulator).await;

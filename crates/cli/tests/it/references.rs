@@ -117,6 +117,15 @@ async fn nearest_names_are_near() {
 }
 
 #[tokio::test]
+async fn too_little_of_an_id_is_said_to_be_too_little() {
+    let simulator = Simulator::start().await.unwrap();
+    let id = simulator.repositories()[0].id.to_string();
+    let done = Mlcr::at(&simulator).run_line(format!("repo show {} -o json", &id[..3])).await;
+    assert_eq!(done.code, 4, "{done}");
+    assert!(done.error()["hint"].as_str().unwrap().contains("at least 4 characters"), "{done}");
+}
+
+#[tokio::test]
 async fn what_fits_several_is_refused_with_the_candidates() {
     let simulator = of_many(600).await;
     let mut ids: Vec<String> = simulator.repositories().iter().map(|one| one.id.to_string()).collect();

@@ -158,6 +158,10 @@ async fn read_only_refuses_every_write_before_anything_is_sent() {
         assert_eq!((done.code, done.error()["code"].as_str()), (6, Some("refused")), "{done}");
     }
     assert!(simulator.journal().is_empty());
+    // What sends no write is not forbidden.
+    let read_only = Mlcr::at(&simulator).variable("MLSPACE_READONLY", "1");
+    let done = read_only.run("repo rm scratch --dry-run").await;
+    assert_eq!((done.code, simulator.requests("repository_delete")), (0, 0), "{done}");
 }
 
 #[tokio::test]

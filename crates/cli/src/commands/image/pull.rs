@@ -69,6 +69,11 @@ impl Pull {
     pub(super) async fn run(self, context: &mut Context<'_>) -> Result<Exit, Failure> {
         let settings = context.settings()?;
         let dry_run = context.global.dry_run || settings.dry_run;
+        if self.target.as_os_str() == "-" {
+            return Err(Failure::usage(
+                "an image is not pulled to stdout: name a folder, or a file that ends in `.tar`",
+            ));
+        }
         let form = self.form();
         let replaces = check_target(&self.target, form)?;
         if replaces && dry_run {

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 use mlspace_registry::{Client, Image};
-use mlspace_registry_transfer::{Compression, PushReport, Pushed, Source};
+use mlspace_registry_transfer::{self as transfer, Compression, PushReport, Pushed, Source};
 use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::json;
@@ -18,7 +18,7 @@ use crate::output::moving::Moving;
 use crate::output::table::Cell;
 use crate::output::text::size;
 use crate::output::{Look, Record};
-use crate::reference::Lookup;
+use crate::reference::{Lookup, Reference};
 
 /// A push.
 #[derive(Args, Debug)]
@@ -97,6 +97,9 @@ impl Push {
         let image = source.image(self.image.as_deref())?.clone();
         let mut service = Service::new(client.as_ref(), client_id);
         let names = service.push_names(&self.references, context.io).await?;
+        if let Some(client) = client.as_ref().filter(|_| !context.global.quiet) {
+            say_what_moves(context, client, &names, image.digest()).await;
+        }
         if dry_run {
             let names: Vec<_> = names.iter().map(ToString::to_string).collect();
             let digest = image.digest().map(ToString::to_string);
@@ -111,8 +114,8 @@ impl Push {
             keys.push(service.credentials(context.io, &host).await?);
         }
         let moving = Moving::new(context, "pushing");
-        let transfer = context.transfer_client(keys, moving.observer())?;
-        let push = transfer.push(names.into_iter().map(|name| (image.clone(), name)));
+        let mover = context.transfer_client(keys, moving.observer())?;
+        let push = mover.push(names.into_iter().map(|name| (image.clone(), name)));
         let push = push.verify(self.verify).compression(match self.compression {
             How::Gzip => Compression::Gzip,
             How::Zstd => Compression::Zstd,
@@ -133,6 +136,25 @@ impl Push {
             context.print(&report)?;
         }
         verdict(&pushed, problem)
+    }
+}
+
+/// Says which tags are on another image now. A push moves them, as docker's does; a problem with looking is none of
+/// the push.
+async fn say_what_moves(
+    context: &Context<'_>,
+    client: &Client,
+    names: &[transfer::Reference],
+    digest: Option<&transfer::Digest>,
+) {
+    let mut lookup = Lookup::new(client);
+    for name in names {
+        let Ok(reference) = name.to_string().parse::<Reference>() else { continue };
+        let Ok(old) = lookup.image(&reference).await else { continue };
+        if digest.is_none_or(|digest| digest.as_str() != old.digest) {
+            let message = format!("{name} is on image {} now; the push moves it", old.id);
+            context.warn("tag_moves", &message, json!({ "tag": name.to_string(), "from": old.id }));
+        }
     }
 }
 

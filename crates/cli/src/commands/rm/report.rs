@@ -89,7 +89,8 @@ impl Report {
             None => parts.join(", "),
         };
         if interrupted {
-            return Err(Failure::new(Exit::Interrupted, "interrupted", message));
+            return Err(Failure::new(Exit::Interrupted, "interrupted", message)
+                .hint("run the same again: what is gone by then is reported as not found"));
         }
         if count("unknown") > 0 {
             return Err(Failure::new(Exit::Unknown, "outcome_unknown", message)
