@@ -1,5 +1,6 @@
 //! `mlcr completions` and `mlcr man`: made by the binary itself.
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use clap::Args;
@@ -38,13 +39,27 @@ impl Completions {
             text = text.replacen(REGISTRATION, "$mlcrCommands = {", 1);
         }
         context.io.stdout.write_all(text.as_bytes())?;
-        context.io.stdout.write_all(live_names(self.shell).as_bytes())?;
+        let options: Vec<_> = value_options(&crate::command()).into_iter().collect();
+        let quoted = options.iter().map(|option| format!("'{option}'")).collect::<Vec<_>>().join(", ");
+        let names =
+            live_names(self.shell).replace("'OPTIONS'", &quoted).replace("OPTIONS", &options.join("|"));
+        context.io.stdout.write_all(names.as_bytes())?;
         Ok(Exit::Done)
     }
 }
 
 /// How the completer that is made from the commands begins in PowerShell.
 const REGISTRATION: &str = "Register-ArgumentCompleter -Native -CommandName 'mlcr' -ScriptBlock {";
+
+/// The options after which a value of their own comes, and no name of a repository.
+fn value_options(command: &clap::Command) -> BTreeSet<String> {
+    let own = command.get_arguments().filter(|one| one.get_action().takes_values());
+    let own = own.flat_map(|one| {
+        let short = one.get_short().map(|short| format!("-{short}"));
+        short.into_iter().chain(one.get_long().map(|long| format!("--{long}")))
+    });
+    own.chain(command.get_subcommands().flat_map(value_options)).collect()
+}
 
 /// What asks the binary for names where a reference is expected. Shells without it complete the rest.
 fn live_names(shell: Shell) -> &'static str {
@@ -56,6 +71,7 @@ _mlcr_with_names() {
     local noun="${COMP_WORDS[1]}" word="${COMP_WORDS[COMP_CWORD]}" name
     case "$noun" in repo|image|tag) ;; *) return ;; esac
     [[ $COMP_CWORD -ge 3 && "$word" != -* ]] || return
+    case "${COMP_WORDS[COMP_CWORD-1]}" in OPTIONS) return ;; esac
     # A colon splits words for bash: put what stands before it in front again.
     local start=$((COMP_CWORD)) whole="$word" cut=""
     while [[ $start -gt 3 && ( "${COMP_WORDS[start]}" == ":" || "${COMP_WORDS[start-1]}" == ":" ) ]]; do
@@ -72,7 +88,7 @@ complete -F _mlcr_with_names -o nosort -o bashdefault -o default mlcr
         Shell::Zsh => {
             r#"
 _mlcr_with_names() {
-    if (( CURRENT >= 4 )) && [[ "$words[CURRENT]" != -* ]]; then
+    if (( CURRENT >= 4 )) && [[ "$words[CURRENT]" != -* && "$words[CURRENT-1]" != (OPTIONS) ]]; then
         case "$words[2]" in
             repo|image|tag)
                 local -a names
@@ -98,7 +114,8 @@ Register-ArgumentCompleter -Native -CommandName 'mlcr' -ScriptBlock {
     $words = @($commandAst.CommandElements | ForEach-Object { $_.Extent.Text })
     # The word that is being typed is one of them, unless it is empty.
     $before = if ($wordToComplete) { $words.Count - 1 } else { $words.Count }
-    if ($before -ge 3 -and $words[1] -in 'repo', 'image', 'tag' -and -not $wordToComplete.StartsWith('-')) {
+    if ($before -ge 3 -and $words[1] -in 'repo', 'image', 'tag' -and -not $wordToComplete.StartsWith('-') -and
+        $words[$before - 1] -cnotin 'OPTIONS') {
         mlcr __complete $words[1] $wordToComplete 2>$null | ForEach-Object {
             [System.Management.Automation.CompletionResult]::new($_, $_, 'ParameterValue', $_)
         }
