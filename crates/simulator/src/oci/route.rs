@@ -171,9 +171,12 @@ fn reference(method: &Method, text: &str) -> Result<Reference, Refusal> {
     if text.contains(':') {
         return digest(text).map(Reference::Digest);
     }
+    // What has the letters of a tag, and is none, nothing can be pushed as: it is not there. Whatever could mean
+    // something in a path is refused.
+    let letters = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '.' | '-');
+    let harmless = text.chars().all(letters) && text.contains(|c: char| c.is_ascii_alphanumeric());
     match tag(text) {
-        // What nothing can be pushed as is not there.
-        Err(_) if method != Method::PUT => Err(Refusal::manifest_unknown()),
+        Err(_) if method != Method::PUT && harmless => Err(Refusal::manifest_unknown()),
         tag => tag.map(Reference::Tag),
     }
 }

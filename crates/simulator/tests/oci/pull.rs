@@ -99,12 +99,17 @@ async fn what_is_not_there_is_404_in_the_form_of_the_specification() {
 async fn what_no_tag_can_be_called_is_not_there() {
     let (_simulator, client) = open(&[]).await;
     client.push_image("a", "v1", 1).await;
-    for reference in [".INVALID", "-x", "a%20b", &"x".repeat(129)] {
+    for reference in [".INVALID", "-x", &"x".repeat(129)] {
         let path = format!("/v2/a/manifests/{reference}");
         client.call("GET", &path).await.refused(404, "MANIFEST_UNKNOWN");
         client.call("DELETE", &path).await.refused(404, "MANIFEST_UNKNOWN");
         assert_eq!(client.status("HEAD", &path).await, 404, "{reference}");
         client.with_body("PUT", &path, b"{}").await.refused(400, "MANIFEST_INVALID");
+    }
+    // What could climb out of a folder is refused as such.
+    for reference in ["..%2F..", "%00", "a%20b", "%2Fetc"] {
+        let path = format!("/v2/a/manifests/{reference}");
+        client.call("GET", &path).await.refused(400, "MANIFEST_INVALID");
     }
 }
 
