@@ -2,7 +2,7 @@
 
 use mlspace_registry::{Client, ClientBuilder, Wait, WaitReason};
 
-use crate::failure::Failure;
+use crate::failure::{Exit, Failure};
 use crate::io::Io;
 use crate::options::Global;
 use crate::settings::Settings;
@@ -25,7 +25,7 @@ pub(crate) fn client_through(
         .read_only(settings.read_only)
         .user_agent(concat!("mlcr/", env!("CARGO_PKG_VERSION")));
     let (Some(id), Some(secret)) = (settings.client_id, settings.client_secret) else {
-        return Err(Failure::new(crate::failure::Exit::SignIn, "no_credentials", "there are no credentials")
+        return Err(Failure::new(Exit::SignIn, "no_credentials", "there are no credentials")
             .hint("run `mlcr auth login`, or set MLSPACE_CLIENT_ID and MLSPACE_CLIENT_SECRET"));
     };
     builder = builder.credentials(id, secret);
@@ -35,7 +35,6 @@ pub(crate) fn client_through(
             builder = builder.api_key(key);
         }
     }
-    let (address, origins) = (settings.base_url.clone(), settings.origins);
     if let Some(url) = settings.base_url {
         builder = builder.base_url(url);
     }
@@ -56,19 +55,12 @@ pub(crate) fn client_through(
             }
         });
     }
+    // What the settings hold was checked but for these two.
     adjust(builder).build().map_err(|error| {
-        let failure = Failure::from(error);
-        let origin = origins.iter().find(|(what, _)| *what == "address");
-        match (address, origin) {
-            (Some(address), Some((_, source)))
-                if failure.message.contains(&address) || failure.message.contains("base URL") =>
-            {
-                failure.hint(format!(
-                    "the address, MLSPACE_BASE_URL, comes from {source}; addresses begin with https://"
-                ))
-            }
-            _ => failure,
-        }
+        Failure::from(error).hint(
+            "check MLSPACE_BASE_URL, which begins with https://, and MLSPACE_CA_FILE; `mlcr auth status` shows \
+             where they come from",
+        )
     })
 }
 

@@ -162,6 +162,7 @@ impl LogIn {
         }
         let account = Account::with_password(context.io, &client, &client_id)?;
         let login = Login { user: user.clone(), service: account.service, account: account.id };
+        let password_stored = login.account().place(context.io)?.is_some();
         let (helper, new) = install::install(context.io)?;
         if new {
             logins.helper = Some(helper.clone());
@@ -169,7 +170,6 @@ impl LogIn {
         logins.by_host.insert(host.clone(), login);
         logins.write()?;
         config.set_helper(&host, Some(HELPER))?;
-        let password_stored = stored(context.io, None, &host)?.is_some();
         if !install::is_on_path(context.io, &helper) {
             let folder = helper.parent().unwrap_or(&helper).display();
             let message = format!("docker does not find the helper: {folder} is not in PATH");
