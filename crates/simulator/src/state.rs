@@ -1,111 +1,21 @@
 //! The contents of the registry. Knows nothing of HTTP, of keys or of how things are written on the wire.
 
+mod contents;
+mod deleting;
 mod lookup;
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use mlspace_registry_api::Timestamp;
-use serde_json::{Map, Value};
 use uuid::Uuid;
 
 use crate::clock::Clock;
 use crate::ids::Ids;
 use crate::ordered::Ordered;
-use crate::quirks::TaggedImages;
 
-/// Who acts: favourites belong to one of them.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Person {
-    ServiceAccount,
-    Personal,
-}
-
-#[derive(Debug)]
-pub(crate) struct Repository {
-    pub(crate) id: Uuid,
-    sequence: u64,
-    pub(crate) name: String,
-    pub(crate) description: Option<String>,
-    pub(crate) labels: Vec<String>,
-    pub(crate) favorite_of: BTreeSet<Person>,
-    pub(crate) created_at: Timestamp,
-    pub(crate) updated_at: Timestamp,
-    /// By time of push, so that the last one is the recent image.
-    pub(crate) images: Ordered,
-    /// Every tag of the repository, also one that points to an image that is gone.
-    pub(crate) tags: Ordered,
-    by_digest: HashMap<String, Uuid>,
-    by_tag: HashMap<String, Uuid>,
-}
-
-#[derive(Debug)]
-pub(crate) struct Image {
-    pub(crate) id: Uuid,
-    sequence: u64,
-    pub(crate) repository: Uuid,
-    pub(crate) digest: String,
-    pub(crate) size: i64,
-    pub(crate) push_time: Timestamp,
-    pub(crate) pull_time: Option<Timestamp>,
-    pub(crate) extra_attrs: Map<String, Value>,
-    pub(crate) tags: Ordered,
-}
-
-#[derive(Debug)]
-pub(crate) struct Tag {
-    pub(crate) id: Uuid,
-    sequence: u64,
-    pub(crate) name: String,
-    pub(crate) image: Uuid,
-    pub(crate) repository: Uuid,
-    pub(crate) color: Option<String>,
-    pub(crate) push_time: Timestamp,
-    pub(crate) pull_time: Option<Timestamp>,
-    pub(crate) signed: bool,
-}
-
-/// An image to be pushed, with the tags that shall point to it.
-///
-/// ```
-/// use mlspace_registry_simulator::NewImage;
-///
-/// let image = NewImage { size: 1_048_576, ..NewImage::new("train/base", ["v1", "latest"]) };
-/// assert_eq!(image.tags.len(), 2);
-/// ```
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct NewImage {
-    /// The repository's name; a repository that does not exist is made. The name is taken as it is.
-    pub repository: String,
-    /// Names of tags. A tag that exists in the repository is moved here and keeps its id and colour.
-    pub tags: Vec<String>,
-    /// The manifest's digest; made up when `None`. An image that the repository has already is pushed again.
-    pub digest: Option<String>,
-    /// Bytes.
-    pub size: i64,
-    /// The image's docker configuration.
-    pub extra_attrs: Map<String, Value>,
-}
-
-impl NewImage {
-    /// An image of no size with a made-up digest.
-    pub fn new<T: Into<String>>(repository: impl Into<String>, tags: impl IntoIterator<Item = T>) -> Self {
-        Self {
-            repository: repository.into(),
-            tags: tags.into_iter().map(Into::into).collect(),
-            ..Self::default()
-        }
-    }
-}
-
-/// What became of a tag that was asked for.
-#[derive(Debug, PartialEq, Eq)]
-pub(crate) enum Tagged {
-    Done(Uuid),
-    NoImage,
-    /// The name is taken by another image and may not be moved.
-    Taken,
-}
+pub use contents::NewImage;
+pub(crate) use contents::{Image, Person, Repository, Tag, Tagged};
 
 /// The registry of one workspace.
 #[derive(Debug)]
@@ -321,66 +231,6 @@ impl World {
         repository.labels.retain(|label| !remove.contains(label));
         self.touch(id);
         true
-    }
-
-    pub(crate) fn delete_repository(&mut self, id: Uuid) -> bool {
-        let Some(repository) = self.repositories.remove(&id) else { return false };
-        for tag in repository.tags.iter().filter_map(|tag| self.tags.remove(&tag)) {
-            self.orphans.remove(&tag.image);
-        }
-        for image in repository.images.iter() {
-            self.images.remove(&image);
-        }
-        self.order.remove(repository.sequence);
-        self.by_name.remove(&repository.name);
-        self.updated_at = self.clock.stamp();
-        true
-    }
-
-    pub(crate) fn delete_image(&mut self, id: Uuid, tagged: TaggedImages) -> bool {
-        let Some(image) = self.images.get(&id) else { return false };
-        if tagged == TaggedImages::Refused && !image.tags.is_empty() {
-            return false;
-        }
-        let Some(image) = self.images.remove(&id) else { return false };
-        if let Some(owner) = self.repositories.get_mut(&image.repository) {
-            owner.images.remove(image.sequence);
-            owner.by_digest.remove(&image.digest);
-        }
-        if tagged == TaggedImages::KeepTags {
-            if !image.tags.is_empty() {
-                self.orphans.insert(id, image.tags);
-            }
-        } else {
-            for tag in image.tags.iter() {
-                self.unlink_tag(tag);
-            }
-        }
-        self.touch(image.repository);
-        true
-    }
-
-    pub(crate) fn delete_tag(&mut self, id: Uuid) -> bool {
-        let Some(repository) = self.unlink_tag(id) else { return false };
-        self.touch(repository);
-        true
-    }
-
-    /// Takes a tag out of every list and returns its repository.
-    fn unlink_tag(&mut self, id: Uuid) -> Option<Uuid> {
-        let tag = self.tags.remove(&id)?;
-        self.edit_image(tag.image, |image| image.tags.remove(tag.sequence));
-        if let Some(orphans) = self.orphans.get_mut(&tag.image) {
-            orphans.remove(tag.sequence);
-            if orphans.is_empty() {
-                self.orphans.remove(&tag.image);
-            }
-        }
-        if let Some(owner) = self.repositories.get_mut(&tag.repository) {
-            owner.tags.remove(tag.sequence);
-            owner.by_tag.remove(&tag.name);
-        }
-        Some(tag.repository)
     }
 
     fn touch(&mut self, repository: Uuid) {

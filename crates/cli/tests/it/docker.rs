@@ -8,7 +8,7 @@ use insta::assert_snapshot;
 use mlspace_registry_simulator::Simulator;
 use serde_json::json;
 
-use crate::moving::{Person, base64, digest, layout, shown};
+use crate::fixture::{Person, base64, digest, layout, shown};
 use crate::support::Mlcr;
 
 /// What docker writes, with things in it that are none of ours.

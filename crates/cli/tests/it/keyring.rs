@@ -10,7 +10,7 @@ use mlspace_registry_cli::Keyring;
 use mlspace_registry_simulator::Simulator;
 
 use crate::docker::{helper, tool};
-use crate::moving::Person;
+use crate::fixture::Person;
 use crate::support::Mlcr;
 
 /// A keyring that is there and opens to nobody.

@@ -3,10 +3,12 @@
 #![allow(clippy::unwrap_used, clippy::panic)] // A test that cannot go on has failed.
 
 mod coverage;
+mod credentials;
 mod deleting;
 mod demo;
 mod docker;
 mod failures;
+mod fixture;
 mod formats;
 mod help;
 mod keyring;

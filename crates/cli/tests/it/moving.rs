@@ -3,103 +3,13 @@
 use std::io::Write;
 use std::path::Path;
 
-use base64::Engine as _;
 use insta::assert_snapshot;
-use mlspace_registry::Secret;
 use mlspace_registry_cli::Interrupt;
 use mlspace_registry_simulator::{Fault, Seed, Simulator};
 use serde_json::json;
-use sha2::{Digest, Sha256};
 
-use crate::support::{Done, Mlcr};
-
-pub(crate) fn digest(bytes: &[u8]) -> String {
-    Sha256::digest(bytes).iter().fold("sha256:".to_owned(), |text, byte| format!("{text}{byte:02x}"))
-}
-
-/// Writes an OCI layout with one image of a layer with this content, and answers the manifest's digest.
-pub(crate) fn layout(folder: &Path, content: &[u8]) -> String {
-    let blobs = folder.join("blobs/sha256");
-    std::fs::create_dir_all(&blobs).unwrap();
-    let put = |bytes: &[u8]| {
-        let digest = digest(bytes);
-        std::fs::write(blobs.join(digest.strip_prefix("sha256:").unwrap()), bytes).unwrap();
-        (digest, bytes.len())
-    };
-    // A tar file with one member, so that real tools can unpack it.
-    let mut tar = vec![0_u8; 512];
-    tar[..5].copy_from_slice(b"hello");
-    tar[100..108].copy_from_slice(b"0000644\0");
-    let size = format!("{:011o}\0", content.len());
-    tar[124..136].copy_from_slice(size.as_bytes());
-    tar[136..148].copy_from_slice(b"00000000000\0");
-    tar[148..156].fill(b' ');
-    tar[156] = b'0';
-    tar[257..263].copy_from_slice(b"ustar\0");
-    let sum: u32 = tar.iter().map(|byte| u32::from(*byte)).sum();
-    tar[148..156].copy_from_slice(format!("{sum:06o}\0 ").as_bytes());
-    tar.extend_from_slice(content);
-    tar.resize(tar.len().next_multiple_of(512) + 1024, 0);
-    let (layer, layer_size) = put(&tar);
-    let config = json!({
-        "architecture": "amd64", "os": "linux", "config": {},
-        "rootfs": { "type": "layers", "diff_ids": [layer] },
-    });
-    let (config, config_size) = put(config.to_string().as_bytes());
-    let manifest = json!({
-        "schemaVersion": 2,
-        "mediaType": "application/vnd.oci.image.manifest.v1+json",
-        "config": {
-            "mediaType": "application/vnd.oci.image.config.v1+json", "digest": config, "size": config_size,
-        },
-        "layers": [{
-            "mediaType": "application/vnd.oci.image.layer.v1.tar", "digest": layer, "size": layer_size,
-        }],
-    });
-    let (manifest, manifest_size) = put(manifest.to_string().as_bytes());
-    let index = json!({
-        "schemaVersion": 2,
-        "manifests": [{
-            "mediaType": "application/vnd.oci.image.manifest.v1+json",
-            "digest": manifest, "size": manifest_size,
-        }],
-    });
-    std::fs::write(folder.join("index.json"), index.to_string()).unwrap();
-    std::fs::write(folder.join("oci-layout"), r#"{"imageLayoutVersion":"1.0.0"}"#).unwrap();
-    manifest
-}
-
-/// Somebody whose registry password is stored, with a home of their own.
-pub(crate) struct Person {
-    pub(crate) home: tempfile::TempDir,
-    pub(crate) password: Secret,
-}
-
-impl Person {
-    pub(crate) async fn new(simulator: &Simulator) -> Self {
-        let home = tempfile::tempdir().unwrap();
-        let done = Self::at(simulator, home.path()).run("password rotate --yes").await;
-        assert_eq!(done.code, 0, "{done}");
-        Self { home, password: simulator.registry_password().unwrap() }
-    }
-
-    pub(crate) fn at(simulator: &Simulator, home: &Path) -> Mlcr {
-        Mlcr::at(simulator).of_person(simulator).variable("HOME", home.to_str().unwrap())
-    }
-
-    pub(crate) fn mlcr(&self, simulator: &Simulator) -> Mlcr {
-        Self::at(simulator, self.home.path())
-    }
-
-    pub(crate) async fn run(&self, simulator: &Simulator, line: &str) -> Done {
-        self.mlcr(simulator).run(line).await
-    }
-}
-
-/// What differs from run to run, by what it stands for.
-pub(crate) fn shown(done: &Done, home: &Path) -> String {
-    done.to_string().replace(home.to_str().unwrap(), "[home]")
-}
+use crate::fixture::{Person, digest, layout, shown};
+use crate::support::Mlcr;
 
 #[tokio::test]
 async fn what_is_pushed_is_in_the_management_api_and_comes_back_byte_for_byte() {
@@ -212,66 +122,6 @@ async fn an_empty_registry_tells_its_address_too() {
             "{done}"
         );
     }
-}
-
-#[tokio::test]
-async fn whoever_cannot_sign_in_is_told_how_and_nothing_is_pushed() {
-    let simulator = Simulator::start().await.unwrap();
-    let home = tempfile::tempdir().unwrap();
-    let source = home.path().join("source");
-    layout(&source, b"x");
-    let line = format!("image push {} app:v1", source.display());
-    // No password, an old one, and one of nobody knows whom.
-    let done = Person::at(&simulator, home.path()).run(&line).await;
-    assert_eq!(done.code, 3, "{done}");
-    assert!(done.stderr.contains("mlcr password rotate") && done.stderr.contains("docker login"), "{done}");
-    let person = Person::new(&simulator).await;
-    simulator.rotate_registry_password();
-    assert_eq!(person.run(&simulator, &line).await.code, 3);
-    let mut mlcr = person.mlcr(&simulator);
-    mlcr.variables.remove("MLCR_PERSONAL_EMAIL");
-    assert_eq!(mlcr.run(&line).await.code, 3);
-    assert!(simulator.repositories().iter().all(|one| one.name != "app"));
-}
-
-#[tokio::test]
-async fn what_docker_login_left_is_used() {
-    let simulator = Simulator::start().await.unwrap();
-    let person = Person::new(&simulator).await;
-    let home = tempfile::tempdir().unwrap();
-    let source = home.path().join("source");
-    layout(&source, b"x");
-    let auth = base64(&format!("{}:{}", simulator.personal_email(), person.password.expose()));
-    let config = json!({ "auths": { simulator.registry_address(): { "auth": auth } } });
-    std::fs::write(home.path().join("config.json"), config.to_string()).unwrap();
-    let mlcr = Mlcr::at(&simulator).variable("DOCKER_CONFIG", home.path().to_str().unwrap());
-    let mlcr = mlcr.variable("HOME", home.path().to_str().unwrap());
-    let done = mlcr.run(&format!("image push {} app:v1", source.display())).await;
-    assert_eq!(done.code, 0, "{done}");
-    // Without any key a full name can still be pulled.
-    let name = format!("{}/{}/app:v1", simulator.registry_address(), simulator.registry().id);
-    let mlcr = Mlcr::bare().variable("DOCKER_CONFIG", home.path().to_str().unwrap());
-    let mlcr = mlcr.variable("HOME", home.path().to_str().unwrap());
-    let done = mlcr.run(&format!("image pull {name} {}/target", home.path().display())).await;
-    assert_eq!(done.code, 0, "{done}");
-}
-
-pub(crate) fn base64(text: &str) -> String {
-    base64::engine::general_purpose::STANDARD.encode(text)
-}
-
-/// A registry of somebody else must not learn the password.
-#[tokio::test]
-async fn the_password_goes_to_no_other_registry() {
-    let (simulator, other) = (Simulator::start().await.unwrap(), Simulator::start().await.unwrap());
-    let person = Person::new(&simulator).await;
-    let source = person.home.path().join("source");
-    layout(&source, b"x");
-    let line = format!("image push {} {}/app:v1", source.display(), other.registry_address());
-    let done = person.run(&simulator, &line).await;
-    assert_eq!(done.code, 3, "{done}");
-    assert!(!other.journal().is_empty());
-    assert!(other.journal().iter().all(|request| !request.headers.contains_key("authorization")));
 }
 
 #[tokio::test]

@@ -3,7 +3,7 @@
 use insta::assert_snapshot;
 use mlspace_registry_simulator::{FaultSpec, Simulator};
 
-use crate::moving::{Person, layout, shown};
+use crate::fixture::{Person, layout, shown};
 
 const FAULTS: [&str; 8] = [
     "404;body=errors",

@@ -4,7 +4,7 @@ use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
-use crate::moving::layout;
+use crate::fixture::layout;
 
 const ENGLISH: &str = include_str!("../../../../README.md");
 const RUSSIAN: &str = include_str!("../../../../README.ru.md");
