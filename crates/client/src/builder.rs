@@ -10,7 +10,8 @@ use mlspace_registry_net::{Clock, RetryPolicy, SystemClock, check_scheme, is_loo
 use url::Url;
 
 use crate::call::{Observer, Wait};
-use crate::client::{Client, Settings};
+use crate::client::Client;
+use crate::core::{Core, Settings};
 use crate::error::{Error, Result};
 use crate::limiter::Limiter;
 use crate::verify::Verify;
@@ -231,7 +232,7 @@ impl ClientBuilder {
             transport: self.transport,
             on_wait: self.on_wait,
         };
-        Ok(Client::from_parts(settings, http, Limiter::new(self.rate)))
+        Ok(Client { core: Arc::new(Core::new(settings, http, Limiter::new(self.rate))) })
     }
 }
 

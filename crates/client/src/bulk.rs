@@ -147,7 +147,7 @@ impl DeleteMany {
     pub(crate) fn new(client: Client, target: Target, ids: impl IntoIterator<Item = Uuid>) -> Self {
         let ids = ids.into_iter().collect();
         let (chunk_size, concurrency) = (DEFAULT_CHUNK_SIZE, DEFAULT_CONCURRENCY);
-        let verify = client.settings().verify == Verify::Always;
+        let verify = client.core.settings.verify == Verify::Always;
         Self { client, target, ids, chunk_size, concurrency, verify, events: None }
     }
 
@@ -201,7 +201,7 @@ impl DeleteMany {
             }
             let (suspect, innocent): (Vec<_>, Vec<_>) = there.iter().partition(|doubt| doubt.is_suspect());
             if there.iter().any(|doubt| doubt.lost.is_some()) {
-                self.client.back_off(self.target.operation(), round).await;
+                self.client.core.back_off(self.target.operation(), round).await;
             }
             size = (size / SHRINK).max(1);
             chunks = in_chunks(&innocent, self.chunk_size).chain(in_chunks(&suspect, size)).collect();

@@ -9,7 +9,7 @@
 //! A caller that is dropped while it fetches leaves the lock to the next.
 
 use std::future::Future;
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use mlspace_registry_net::Clock;
@@ -55,7 +55,7 @@ impl<T: Clone> Cache<T> {
     }
 
     fn state(&self) -> MutexGuard<'_, State<T>> {
-        self.state.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The value; `fetch` gets a new one and how long it lives.

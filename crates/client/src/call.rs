@@ -17,7 +17,7 @@ use mlspace_registry_net::parse_retry_after;
 use tracing::Instrument;
 
 use crate::api_error::{ApiError, BODY_CAP};
-use crate::client::Client;
+use crate::core::Core;
 use crate::error::{Error, Result, Sent, TransportKind};
 use crate::operation::{Operation, Repeat};
 use crate::retry::decide;
@@ -78,9 +78,9 @@ pub struct Wait {
 /// Is told of waits.
 pub(crate) type Observer = Arc<dyn Fn(&Wait) + Send + Sync>;
 
-impl Client {
+impl Core {
     /// Runs one call to its end. `request` makes the request anew for each attempt.
-    pub(crate) async fn call<T, F, Fut>(&self, call: Call, request: F) -> Result<T>
+    pub(crate) async fn call<T, F, Fut>(self: &Arc<Self>, call: Call, request: F) -> Result<T>
     where
         F: Fn(api::Client) -> Fut + Send + Sync,
         Fut: Future<Output = Answer<T>> + Send,
@@ -90,21 +90,21 @@ impl Client {
         self.run(call, request).instrument(span).await
     }
 
-    async fn run<T, F, Fut>(&self, call: Call, request: F) -> Result<T>
+    async fn run<T, F, Fut>(self: &Arc<Self>, call: Call, request: F) -> Result<T>
     where
         F: Fn(api::Client) -> Fut + Send + Sync,
         Fut: Future<Output = Answer<T>> + Send,
         T: Send,
     {
         let operation = call.operation;
-        if operation.writes && self.settings().read_only {
+        if operation.writes && self.settings.read_only {
             return Err(Error::Invalid(format!(
                 "{}: this client is read-only; nothing was sent",
                 operation.id
             )));
         }
         let clock = self.clock();
-        let timer = Timer { operation: operation.id, start: clock.now(), deadline: self.settings().deadline };
+        let timer = Timer { operation: operation.id, start: clock.now(), deadline: self.settings.deadline };
         let (mut attempts, mut replayed) = (0_u32, false);
         let mut last = None;
         loop {
@@ -129,13 +129,13 @@ impl Client {
             if error.is_deadline() {
                 return Err(error);
             }
-            let Some(wait) = decide(&self.settings().retry, call.repeat, attempts, &error) else {
+            let Some(wait) = decide(&self.settings.retry, call.repeat, attempts, &error) else {
                 let repeated = attempts - u32::from(replayed) > 1;
                 return Err(if repeated { exhausted(attempts, error) } else { error });
             };
             let asked = error.api().is_some_and(|error| error.retry_after().is_some());
             if asked && error.is_rate_limited() {
-                self.limiter().pause(clock.now() + wait);
+                self.limiter.pause(clock.now() + wait);
             }
             let reason = if asked { WaitReason::RetryAfter } else { WaitReason::Backoff };
             last = Some(error);
@@ -144,7 +144,7 @@ impl Client {
     }
 
     async fn keep_under_the_rate(&self, timer: &Timer, last: &mut Option<Error>) -> Result<()> {
-        while let Err(wait) = self.limiter().pass(self.clock().now()) {
+        while let Err(wait) = self.limiter.pass(self.clock().now()) {
             self.wait(timer, WaitReason::RateLimit, wait, last).await?;
         }
         Ok(())
@@ -168,14 +168,14 @@ impl Client {
 
     /// Waits as before another attempt, for work that repeats calls by rules of its own.
     pub(crate) async fn back_off(&self, operation: &'static str, attempt: u32) {
-        let duration = self.settings().retry.backoff(attempt);
+        let duration = self.settings.retry.backoff(attempt);
         self.announce(Wait { operation, reason: WaitReason::Backoff, duration });
         self.clock().sleep(duration).await;
     }
 
     fn announce(&self, wait: Wait) {
         tracing::debug!(reason = ?wait.reason, ms = wait.duration.as_millis() as u64, "waiting");
-        if let Some(observer) = &self.settings().on_wait {
+        if let Some(observer) = &self.settings.on_wait {
             observer(&wait);
         }
     }
@@ -195,7 +195,7 @@ impl Client {
     {
         let start = self.clock().now();
         let left = timer.left(start);
-        let limit = self.settings().timeout.min(left);
+        let limit = self.settings.timeout.min(left);
         let sending = request(signature.api.clone());
         let answer = tokio::time::timeout(limit, async {
             match sending.await {

@@ -91,7 +91,7 @@ mod tests {
     fn a_key_from_one_source_never_meets_a_workspace_from_another() {
         let one = r#"[{"id": "w", "name": "n", "api_key": "theirs"}]"#;
         let client = built(&[("MLSPACE_API_KEY", "mine"), ("MLSPACE_WORKSPACES", one)]).unwrap();
-        assert_eq!(client.settings().workspace_key.as_ref().unwrap().expose(), "theirs");
+        assert_eq!(client.core.settings.workspace_key.as_ref().unwrap().expose(), "theirs");
     }
 
     #[test]

@@ -36,7 +36,7 @@ impl Images<'_> {
     /// [`is_not_found`](crate::Error::is_not_found) when there is none with this id.
     pub async fn get(self, id: Uuid) -> Result<Image> {
         let call = Call::new(&IMAGE_GET).fields(&["image_id"]);
-        self.client.call(call, |api| async move { api.image_get(&id).await }).await
+        self.client.core.call(call, |api| async move { api.image_get(&id).await }).await
     }
 
     /// Reads one image, or `None` when there is none with this id. One request.
@@ -62,7 +62,7 @@ impl ImagesOf {
     async fn rows(&self, page: Option<NonZeroU32>) -> Result<Vec<Image>> {
         let fields: &[_] = if page.is_some() { &["repository_id", "page"] } else { &["repository_id"] };
         let (call, id) = (Call::new(&IMAGE_LIST).fields(fields), self.repository_id);
-        self.client.call(call, |api| async move { api.image_list(page, None, &id).await }).await
+        self.client.core.call(call, |api| async move { api.image_list(page, None, &id).await }).await
     }
 
     /// The whole list: an image is only whole when all rows about it have been seen.

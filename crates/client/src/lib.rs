@@ -6,6 +6,7 @@ mod bulk;
 mod cache;
 mod call;
 mod client;
+mod core;
 mod environment;
 mod error;
 mod images;

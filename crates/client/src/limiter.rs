@@ -5,7 +5,7 @@
 
 use std::collections::VecDeque;
 use std::num::NonZeroU32;
-use std::sync::Mutex;
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 /// The service counts by the minute: "1000 per 1 minute" in its own example of a 429.
@@ -33,7 +33,7 @@ impl Limiter {
 
     /// Lets a request through now, or says how long to wait before asking again.
     pub(crate) fn pass(&self, now: Instant) -> Result<(), Duration> {
-        let mut state = self.state.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(until) = state.paused_until {
             if now < until {
                 return Err(until - now);
@@ -54,7 +54,7 @@ impl Limiter {
 
     /// Holds everybody back: the service has said for how long.
     pub(crate) fn pause(&self, until: Instant) {
-        let mut state = self.state.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         state.paused_until = Some(state.paused_until.map_or(until, |earlier| earlier.max(until)));
     }
 }

@@ -33,7 +33,7 @@ impl Repositories<'_> {
     /// [`is_not_found`](Error::is_not_found) when there is none with this id.
     pub async fn get(self, id: Uuid) -> Result<Repository> {
         let call = Call::new(&REPOSITORY_GET).fields(&["repository_id"]);
-        self.client.call(call, |api| async move { api.repository_get(&id).await }).await
+        self.client.core.call(call, |api| async move { api.repository_get(&id).await }).await
     }
 
     /// Reads one repository, or `None` when there is none with this id. One request.
@@ -64,13 +64,13 @@ impl Repositories<'_> {
     pub async fn set_favorite(self, id: Uuid, favorite: bool) -> Result<Repository> {
         let call = Call::new(&REPOSITORY_FAVORITE).fields(&["repository_id", "favorite"]);
         let body = types::FavoriteInput { favorite };
-        let answer = self.client.call(call, |api| {
+        let answer = self.client.core.call(call, |api| {
             let body = body.clone();
             async move { api.repository_favorite(&id, &body).await }
         });
         let what = if favorite { "the favourite mark" } else { "taking the favourite mark away" };
         let shows = |repository: &Repository| repository.favorite == favorite;
-        let verify = self.client.settings().verify == Verify::Always;
+        let verify = self.client.core.settings.verify == Verify::Always;
         confirm("repository_favorite", what, answer.await, shows, verify, || self.get_opt(id)).await
     }
 
@@ -136,12 +136,12 @@ impl RepositoryUpdate {
             labels: list(&self.add),
             labels_to_delete: list(&self.remove),
         });
-        let answer = self.client.call(Call::new(&REPOSITORY_UPDATE).fields(&fields), |api| {
+        let answer = self.client.core.call(Call::new(&REPOSITORY_UPDATE).fields(&fields), |api| {
             let body = body.clone();
             async move { api.repository_update(&id, &body).await }
         });
         let labels = !self.add.is_empty() || !self.remove.is_empty();
-        let by_default = match self.client.settings().verify {
+        let by_default = match self.client.core.settings.verify {
             Verify::Labels => labels,
             Verify::Always => true,
             Verify::Never => false,
@@ -182,7 +182,8 @@ impl Source<Repository> for AllRepositories {
         let call = Call::new(&REPOSITORY_LIST).fields(&["page", "page_size"]);
         let page = NonZeroU32::new(number);
         Box::pin(async move {
-            let rows = self.0.call(call, |api| async move { api.repository_list(page, Some(size)).await });
+            let rows =
+                self.0.core.call(call, |api| async move { api.repository_list(page, Some(size)).await });
             Ok(Batch { items: rows.await?, end: None })
         })
     }

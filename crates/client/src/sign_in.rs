@@ -1,6 +1,6 @@
 //! Signing calls: the token, the workspace and its api key.
 
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use mlspace_registry_api::{self as api, Secret, types};
@@ -8,7 +8,7 @@ use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderValue};
 
 use crate::cache::Cached;
 use crate::call::Call;
-use crate::client::Client;
+use crate::core::Core;
 use crate::error::{Error, Result};
 use crate::operation::{Needs, SERVICE_AUTH, WORKSPACE_API_KEY, WORKSPACE_LIST};
 use crate::pager::Boxed;
@@ -39,20 +39,20 @@ impl Signature {
     }
 }
 
-impl Client {
+impl Core {
     /// The last full signature, if nothing that it was made from has changed or needs to be replaced.
     pub(crate) fn signed_already(&self, call: &Call) -> Option<Arc<Signature>> {
         if call.operation.needs != Needs::Everything || call.workspace.is_some() {
             return None;
         }
-        let token = self.tokens().fresh_generation(self.clock())?;
-        let workspace = self.workspaces_cache().fresh_generation(self.clock())?;
-        let last = self.last_signature().lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+        let token = self.tokens.fresh_generation(self.clock())?;
+        let workspace = self.workspaces.fresh_generation(self.clock())?;
+        let last = self.signature.lock().unwrap_or_else(PoisonError::into_inner);
         last.as_ref().filter(|signature| signature.is_from(token, workspace)).cloned()
     }
 
     /// Makes the headers that a call needs; fetches what there is not yet.
-    pub(crate) async fn sign(&self, call: &Call) -> Result<Arc<Signature>> {
+    pub(crate) async fn sign(self: &Arc<Self>, call: &Call) -> Result<Arc<Signature>> {
         let needs = call.operation.needs;
         let (mut headers, mut token, mut workspace) = (HeaderMap::new(), None, None);
         if needs != Needs::Nothing {
@@ -68,11 +68,11 @@ impl Client {
             headers.insert("x-api-key", secret_header(cached.value.api_key.expose())?);
             workspace = Some(cached);
         }
-        let api = self.unsigned().with_session(api::Session::new(headers, self.transport()));
+        let api = self.unsigned.with_session(api::Session::new(headers, self.settings.transport.clone()));
         let signature = Signature { api, token, workspace };
         let signature = Arc::new(signature);
         if signature.workspace.is_some() {
-            let mut last = self.last_signature().lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+            let mut last = self.signature.lock().unwrap_or_else(PoisonError::into_inner);
             *last = Some(signature.clone());
         }
         Ok(signature)
@@ -84,37 +84,37 @@ impl Client {
         if let (Some(workspace), Some(code)) = (&signature.workspace, code)
             && API_KEY_CODES.contains(&code)
         {
-            self.workspaces_cache().invalidate(workspace.generation);
-            return self.settings().workspace_key.is_none();
+            self.workspaces.invalidate(workspace.generation);
+            return self.settings.workspace_key.is_none();
         }
         if let Some(token) = &signature.token {
-            self.tokens().invalidate(token.generation);
+            self.tokens.invalidate(token.generation);
         }
         signature.token.is_some()
     }
 
     /// All secrets that an answer could repeat.
     pub(crate) fn secrets(&self, signature: &Signature) -> Vec<Secret> {
-        let mut secrets = vec![self.settings().client_secret.clone()];
+        let mut secrets = vec![self.settings.client_secret.clone()];
         secrets.extend(signature.token.as_ref().map(|token| token.value.clone()));
         secrets.extend(signature.workspace.as_ref().map(|workspace| workspace.value.api_key.clone()));
         secrets
     }
 
     /// The token, fetched if need be. Boxed: fetching is itself a call.
-    fn token(&self) -> Boxed<'_, Result<Cached<Secret>>> {
+    fn token(self: &Arc<Self>) -> Boxed<'_, Result<Cached<Secret>>> {
         Box::pin(async move {
             let fetch = async {
                 let answer = self.service_auth().await?;
                 let lifetime = Duration::from_secs(answer.token.expires_in.max(0).unsigned_abs());
                 Ok((answer.token.access_token, Some(lifetime)))
             };
-            self.tokens().get(self.clock(), fetch).await.map_err(|source| Error::SignIn { source })
+            self.tokens.get(self.clock(), fetch).await.map_err(|source| Error::SignIn { source })
         })
     }
 
-    pub(crate) async fn service_auth(&self) -> Result<types::ServiceAuthResponse> {
-        let settings = self.settings();
+    pub(crate) async fn service_auth(self: &Arc<Self>) -> Result<types::ServiceAuthResponse> {
+        let settings = &self.settings;
         let body = Arc::new(types::ServiceAccount {
             client_id: settings.client_id.clone(),
             client_secret: settings.client_secret.clone(),
@@ -128,10 +128,10 @@ impl Client {
     }
 
     /// The workspace and its key, found if not given. Boxed for the same reason as the token.
-    pub(crate) fn workspace_key(&self) -> Boxed<'_, Result<Cached<Arc<WorkspaceKey>>>> {
+    pub(crate) fn workspace_key(self: &Arc<Self>) -> Boxed<'_, Result<Cached<Arc<WorkspaceKey>>>> {
         Box::pin(async move {
             let fetch = async {
-                let settings = self.settings();
+                let settings = &self.settings;
                 let id = match (settings.workspace_id(), &settings.workspace) {
                     (Some(id), _) => id.to_owned(),
                     (None, Some(name)) => named(name, self.workspace_list(None).await?)?,
@@ -143,11 +143,14 @@ impl Client {
                 };
                 Ok((Arc::new(WorkspaceKey { id, api_key }), None))
             };
-            self.workspaces_cache().get(self.clock(), fetch).await.map_err(|source| Error::SignIn { source })
+            self.workspaces.get(self.clock(), fetch).await.map_err(|source| Error::SignIn { source })
         })
     }
 
-    pub(crate) async fn workspace_list(&self, customer_id: Option<&str>) -> Result<Vec<types::Workspace>> {
+    pub(crate) async fn workspace_list(
+        self: &Arc<Self>,
+        customer_id: Option<&str>,
+    ) -> Result<Vec<types::Workspace>> {
         let call =
             Call::new(&WORKSPACE_LIST).fields(if customer_id.is_some() { &["customer_id"] } else { &[] });
         let customer_id = customer_id.map(str::to_owned);
@@ -158,7 +161,7 @@ impl Client {
         Ok(answer.await?.workspaces)
     }
 
-    pub(crate) async fn workspace_api_key(&self, workspace: &str) -> Result<Secret> {
+    pub(crate) async fn workspace_api_key(self: &Arc<Self>, workspace: &str) -> Result<Secret> {
         let call = Call { workspace: Some(workspace.to_owned()), ..Call::new(&WORKSPACE_API_KEY) };
         let answer = self.call(call, |api| async move { api.workspace_api_key().await });
         Ok(answer.await?.x_api_key)

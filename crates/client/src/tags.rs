@@ -43,7 +43,7 @@ impl Tags<'_> {
         let color = color.map(check_color).transpose()?;
         let call = Call::new(&TAG_UPDATE).fields(&["tag_id", "color"]);
         let body = Arc::new(types::UpdateTag { color: color.clone() });
-        let answer = self.client.call(call, |api| {
+        let answer = self.client.core.call(call, |api| {
             let body = body.clone();
             async move { api.tag_update(&tag_id, &body).await }
         });
@@ -63,7 +63,7 @@ impl Tags<'_> {
     }
 
     fn verifies(self) -> bool {
-        self.client.settings().verify == Verify::Always
+        self.client.core.settings.verify == Verify::Always
     }
 
     /// Starts to delete tags. Where an answer leaves doubt, all repositories are listed to see which tags
@@ -102,7 +102,7 @@ impl TagCreation {
         let fields: &[_] =
             if color.is_some() { &["image_id", "name", "color"] } else { &["image_id", "name"] };
         let body = Arc::new(types::CreateTag { image_id: self.image_id, name: self.name.clone(), color });
-        let answer = self.client.call(Call::new(&TAG_CREATE).fields(fields), |api| {
+        let answer = self.client.core.call(Call::new(&TAG_CREATE).fields(fields), |api| {
             let body = body.clone();
             async move { api.tag_create(&body).await }
         });
@@ -157,7 +157,7 @@ impl Source<Tag> for TagsOf {
     fn page(&self, _number: u32, _size: NonZeroU32) -> Boxed<'_, Result<Batch<Tag>>> {
         let (call, id) = (Call::new(&TAG_LIST).fields(&["image_id"]), self.image_id);
         Box::pin(async move {
-            let items = self.client.call(call, |api| async move { api.tag_list(&id).await }).await?;
+            let items = self.client.core.call(call, |api| async move { api.tag_list(&id).await }).await?;
             Ok(Batch { items, end: Some(Completeness::Unknown) })
         })
     }

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::Mutex;
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
 /// Time, as the clients see it. Tests hand in a [`ManualClock`], and nothing in them waits for real.
@@ -49,16 +49,16 @@ impl ManualClock {
 
     /// Lets time pass.
     pub fn advance(&self, duration: Duration) {
-        self.state.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).0 += duration;
+        self.state.lock().unwrap_or_else(PoisonError::into_inner).0 += duration;
     }
 
     /// Every sleep asked for so far, in order.
     pub fn sleeps(&self) -> Vec<Duration> {
-        self.state.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).1.clone()
+        self.state.lock().unwrap_or_else(PoisonError::into_inner).1.clone()
     }
 
     fn elapsed(&self) -> Duration {
-        self.state.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).0
+        self.state.lock().unwrap_or_else(PoisonError::into_inner).0
     }
 }
 
@@ -72,7 +72,7 @@ impl Clock for ManualClock {
     }
 
     fn sleep(&self, duration: Duration) -> Pin<Box<dyn Future<Output = ()> + Send>> {
-        let mut state = self.state.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         state.0 += duration;
         state.1.push(duration);
         Box::pin(tokio::task::yield_now())

@@ -39,6 +39,7 @@ impl Target {
                 let body = Arc::new(types::DeleteRepositories { repository_ids: ids });
                 let call = once(&REPOSITORY_DELETE, "repository_ids");
                 client
+                    .core
                     .call(call, |api| {
                         let body = body.clone();
                         async move { api.repository_delete(&body).await }
@@ -48,6 +49,7 @@ impl Target {
             Self::Images => {
                 let body = Arc::new(types::DeleteImages { image_ids: ids });
                 client
+                    .core
                     .call(once(&IMAGE_DELETE, "image_ids"), |api| {
                         let body = body.clone();
                         async move { api.image_delete(&body).await }
@@ -57,6 +59,7 @@ impl Target {
             Self::Tags => {
                 let body = Arc::new(types::DeleteTags { tag_ids: ids });
                 client
+                    .core
                     .call(once(&TAG_DELETE, "tag_ids"), |api| {
                         let body = body.clone();
                         async move { api.tag_delete(&body).await }

@@ -1,0 +1,68 @@
+//! The core: settings, caches and rate, which every call needs. Calling and signing are its methods.
+
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use mlspace_registry_api::{self as api, Secret, Transport};
+use mlspace_registry_net::{Clock, RetryPolicy};
+use uuid::Uuid;
+
+use crate::cache::Cache;
+use crate::call::Observer;
+use crate::limiter::Limiter;
+use crate::sign_in::{Signature, WorkspaceKey};
+use crate::verify::Verify;
+
+/// Shared by all clones of a client.
+pub(crate) struct Core {
+    pub(crate) settings: Settings,
+    pub(crate) unsigned: api::Client,
+    pub(crate) limiter: Limiter,
+    pub(crate) tokens: Cache<Secret>,
+    pub(crate) workspaces: Cache<Arc<WorkspaceKey>>,
+    /// The last full signature, so that a call which needs nothing new makes no headers.
+    pub(crate) signature: Mutex<Option<Arc<Signature>>>,
+}
+
+/// The builder's settings, checked.
+pub(crate) struct Settings {
+    pub(crate) base_url: String,
+    pub(crate) client_id: String,
+    pub(crate) client_secret: Secret,
+    pub(crate) workspace: Option<String>,
+    pub(crate) workspace_key: Option<Secret>,
+    pub(crate) retry: RetryPolicy,
+    pub(crate) timeout: Duration,
+    pub(crate) deadline: Duration,
+    pub(crate) read_only: bool,
+    pub(crate) verify: Verify,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) transport: Arc<dyn Transport>,
+    pub(crate) on_wait: Option<Observer>,
+}
+
+impl Settings {
+    /// The id of the workspace, if it was given: what stands beside an api key is one, else a text may be a name.
+    pub(crate) fn workspace_id(&self) -> Option<&str> {
+        let given = self.workspace.as_deref()?;
+        (self.workspace_key.is_some() || given.parse::<Uuid>().is_ok()).then_some(given)
+    }
+}
+
+impl Core {
+    pub(crate) fn new(settings: Settings, http: reqwest::Client, limiter: Limiter) -> Self {
+        let unsigned = api::Client::new_with_client(&settings.base_url, http, api::Session::default());
+        Self {
+            settings,
+            unsigned,
+            limiter,
+            tokens: Cache::new(),
+            workspaces: Cache::new(),
+            signature: Mutex::default(),
+        }
+    }
+
+    pub(crate) fn clock(&self) -> &dyn Clock {
+        &*self.settings.clock
+    }
+}
