@@ -72,4 +72,29 @@ mod tests {
             assert!(!blobs.contains("docker"), "{blobs}");
         }
     }
+    #[test]
+    fn the_bytes_stay_as_they_are_so_that_a_second_push_has_the_same_digest() {
+        let packed = |byte: u8| Packed { digest: Digest::of(&[byte]), size: byte.into() };
+        let (config, layers) = (packed(1), [packed(2), packed(3)]);
+        let written = |how| write(&config, &[(Compression::Gzip, &layers[0]), (how, &layers[1])]).unwrap();
+        assert_eq!(
+            written(Compression::Gzip).bytes,
+            concat!(
+                r#"{"schemaVersion":2,"mediaType":"application/vnd.docker.distribution.manifest.v2+json","#,
+                r#""config":{"mediaType":"application/vnd.docker.container.image.v1+json","#,
+                r#""digest":"sha256:4bf5122f344554c53bde2ebb8cd2b7e3d1600ad631c385a5d7cce23c7785459a","size":1},"#,
+                r#""layers":[{"mediaType":"application/vnd.docker.image.rootfs.diff.tar.gzip","#,
+                r#""digest":"sha256:dbc1b4c900ffe48d575b5da5c638040125f65db0fe3e24494b76ea986457d986","size":2},"#,
+                r#"{"mediaType":"application/vnd.docker.image.rootfs.diff.tar.gzip","#,
+                r#""digest":"sha256:084fed08b978af4d7d196a7446a86b58009e636b611db16211b65a9aadff29c5","size":3}]}"#,
+            )
+        );
+        for (how, digest) in [
+            (Compression::Gzip, "sha256:1a81f9b74d27a3c8d9d4591d019f8e027062c85c999a93611caa3c334372838d"),
+            (Compression::Zstd, "sha256:0b4049295f470a3a5169577784b951fefa6d7453490cf12a2ea4a33adf4a7143"),
+            (Compression::None, "sha256:bd76a78bd25ecd8f57ded490203d6ba337b19e9ca964b6180bec703e9dcd20bc"),
+        ] {
+            assert_eq!(written(how).digest.as_str(), digest, "{how:?}");
+        }
+    }
 }
