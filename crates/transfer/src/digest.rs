@@ -75,17 +75,24 @@ impl FromStr for Digest {
     }
 }
 
-impl TryFrom<&oci_spec::image::Digest> for Digest {
-    type Error = Error;
-
-    fn try_from(digest: &oci_spec::image::Digest) -> Result<Self> {
-        digest.as_ref().parse()
-    }
-}
-
 impl fmt::Display for Digest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
+    }
+}
+
+/// Digests within JSON. `Digest` itself promises nothing about serde.
+pub(crate) mod text {
+    use serde::{Deserialize, Deserializer, Serializer, de};
+
+    use super::Digest;
+
+    pub(crate) fn serialize<S: Serializer>(digest: &Digest, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(digest.as_str())
+    }
+
+    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Digest, D::Error> {
+        String::deserialize(deserializer)?.parse().map_err(de::Error::custom)
     }
 }
 

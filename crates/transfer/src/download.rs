@@ -12,7 +12,7 @@ use crate::auth::Scope;
 use crate::digest::{Digest, Hasher};
 use crate::error::{Error, Result, TransportKind};
 use crate::http::{Patience, Registry, Request};
-use crate::manifest::Named;
+use crate::manifest::Descriptor;
 use crate::progress::Meter;
 use crate::retry::is_passing;
 use crate::target::Slot;
@@ -24,7 +24,7 @@ const WAITING: usize = 4;
 pub(crate) struct Download<'a> {
     registry: &'a Registry,
     repository: &'a str,
-    named: &'a Named,
+    named: &'a Descriptor,
     meter: &'a Meter,
 }
 
@@ -39,7 +39,7 @@ impl<'a> Download<'a> {
     pub(crate) fn new(
         registry: &'a Registry,
         repository: &'a str,
-        named: &'a Named,
+        named: &'a Descriptor,
         meter: &'a Meter,
     ) -> Self {
         Self { registry, repository, named, meter }

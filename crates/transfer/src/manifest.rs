@@ -1,9 +1,11 @@
 //! Manifests and indexes: read, never rewritten.
 
+use std::collections::HashMap;
+use std::fmt;
+
 use bytes::Bytes;
-use oci_spec::image::{ImageIndex, ImageManifest};
-use serde::Deserialize;
 use serde::de::IgnoredAny;
+use serde::{Deserialize, Serialize};
 
 use crate::digest::{Digest, shown};
 use crate::error::Result;
@@ -21,16 +23,67 @@ pub(crate) const DOCKER_INDEX: &str = "application/vnd.docker.distribution.manif
 pub(crate) const OCI_MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
 pub(crate) const OCI_INDEX: &str = "application/vnd.oci.image.index.v1+json";
 
-/// A piece of content that a manifest names.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Named {
+/// A piece of content that a manifest or an index names.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Descriptor {
+    pub(crate) media_type: String,
+    #[serde(with = "crate::digest::text")]
     pub(crate) digest: Digest,
     pub(crate) size: u64,
-    pub(crate) media_type: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) urls: Option<Vec<String>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) platform: Option<Platform>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) annotations: Option<HashMap<String, String>>,
+}
+
+/// What machines an image is for.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Platform {
+    pub(crate) os: String,
+    pub(crate) architecture: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) variant: Option<String>,
+}
+
+/// An image's manifest as it is read and written; the order of its fields decides the digest.
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct ImageManifest {
+    pub(crate) schema_version: u32,
+    pub(crate) media_type: Option<String>,
+    pub(crate) config: Descriptor,
+    pub(crate) layers: Vec<Descriptor>,
+}
+
+/// An index of images or of further indexes.
+#[derive(Deserialize)]
+pub(crate) struct ImageIndex {
+    pub(crate) manifests: Vec<Descriptor>,
+}
+
+impl Descriptor {
+    pub(crate) fn new(media_type: impl Into<String>, digest: Digest, size: u64) -> Self {
+        Self { media_type: media_type.into(), digest, size, urls: None, platform: None, annotations: None }
+    }
+
     /// It lives elsewhere; registries need not have it.
-    pub(crate) is_foreign: bool,
-    /// `os/architecture[/variant]`
-    pub(crate) platform: Option<String>,
+    pub(crate) fn is_foreign(&self) -> bool {
+        self.urls.as_ref().is_some_and(|urls| !urls.is_empty())
+    }
+
+    pub(crate) fn annotation(&self, key: &str) -> Option<&str> {
+        self.annotations.as_ref()?.get(key).map(String::as_str)
+    }
+}
+
+impl fmt::Display for Platform {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.os, self.architecture)?;
+        self.variant.iter().try_for_each(|variant| write!(f, "/{variant}"))
+    }
 }
 
 /// A manifest's bytes and what is in them.
@@ -44,8 +97,8 @@ pub(crate) struct Manifest {
 
 #[derive(Clone, Debug)]
 pub(crate) enum Content {
-    Image { config: Named, layers: Vec<Named> },
-    Index { manifests: Vec<Named> },
+    Image { config: Descriptor, layers: Vec<Descriptor> },
+    Index { manifests: Vec<Descriptor> },
 }
 
 /// The fields by which the kinds are told apart.
@@ -79,11 +132,10 @@ impl Manifest {
         };
         let content = if is_index {
             let index: ImageIndex = serde_json::from_slice(&bytes).map_err(json)?;
-            Content::Index { manifests: index.manifests().iter().map(named).collect::<Result<_, _>>()? }
+            Content::Index { manifests: index.manifests }
         } else {
             let manifest: ImageManifest = serde_json::from_slice(&bytes).map_err(json)?;
-            let layers = manifest.layers().iter().map(named).collect::<Result<_, _>>()?;
-            Content::Image { config: named(manifest.config())?, layers }
+            Content::Image { config: manifest.config, layers: manifest.layers }
         };
         let known = |media_type: &str| match media_type {
             OCI_INDEX | DOCKER_INDEX => Some(true),
@@ -104,30 +156,13 @@ impl Manifest {
     }
 
     /// The blobs that the image consists of; none for an index.
-    pub(crate) fn blobs(&self) -> impl Iterator<Item = &Named> {
+    pub(crate) fn blobs(&self) -> impl Iterator<Item = &Descriptor> {
         let (config, layers) = match &self.content {
             Content::Image { config, layers } => (Some(config), layers.as_slice()),
             Content::Index { .. } => (None, [].as_slice()),
         };
         layers.iter().chain(config)
     }
-}
-
-fn named(descriptor: &oci_spec::image::Descriptor) -> Result<Named, String> {
-    Ok(Named {
-        digest: Digest::try_from(descriptor.digest()).map_err(|error| error.to_string())?,
-        size: descriptor.size(),
-        media_type: descriptor.media_type().to_string(),
-        is_foreign: descriptor.urls().as_ref().is_some_and(|urls| !urls.is_empty()),
-        platform: descriptor.platform().as_ref().map(|platform| {
-            let mut text = format!("{}/{}", platform.os(), platform.architecture());
-            if let Some(variant) = platform.variant() {
-                text.push('/');
-                text.push_str(variant);
-            }
-            text
-        }),
-    })
 }
 
 #[cfg(test)]
@@ -148,7 +183,7 @@ mod tests {
         let manifest = Manifest::parse(image(""), Some(DOCKER_MANIFEST)).unwrap();
         assert_eq!(manifest.media_type, DOCKER_MANIFEST);
         assert_eq!(manifest.bytes, image(""));
-        let blobs: Vec<_> = manifest.blobs().map(|blob| (blob.size, blob.is_foreign)).collect();
+        let blobs: Vec<_> = manifest.blobs().map(|blob| (blob.size, blob.is_foreign())).collect();
         assert_eq!(blobs, [(2, true), (1, false)]);
         assert_eq!(Manifest::parse(image(""), None).unwrap().media_type, OCI_MANIFEST);
         assert_eq!(Manifest::parse(image(""), Some("text/plain")).unwrap().media_type, OCI_MANIFEST);

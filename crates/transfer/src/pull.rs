@@ -9,7 +9,7 @@ use crate::client::Client;
 use crate::digest::Digest;
 use crate::download::Download;
 use crate::error::{Error, Result};
-use crate::manifest::{Manifest, Named};
+use crate::manifest::{Descriptor, Manifest};
 use crate::progress::{Event, Meter, Moved, PlannedBlob};
 use crate::reference::Reference;
 use crate::resolve;
@@ -60,7 +60,7 @@ impl Client {
 
 /// A blob to fetch, and from where.
 struct Wanted {
-    named: Named,
+    named: Descriptor,
     reference: Reference,
 }
 
@@ -128,7 +128,7 @@ fn wanted(roots: &[Root]) -> Result<Vec<Wanted>> {
     let mut sizes: HashMap<Digest, u64> = HashMap::new();
     let mut wanted = Vec::new();
     for root in roots {
-        for named in root.manifests.iter().flat_map(Manifest::blobs).filter(|named| !named.is_foreign) {
+        for named in root.manifests.iter().flat_map(Manifest::blobs).filter(|named| !named.is_foreign()) {
             match sizes.insert(named.digest.clone(), named.size) {
                 None => wanted.push(Wanted { named: named.clone(), reference: root.reference.clone() }),
                 Some(size) if size == named.size => {}
@@ -159,7 +159,8 @@ async fn fetch(client: &Client, writer: &Writer, wanted: &Wanted, meter: &Meter)
 fn report(root: Root) -> Pulled {
     let blobs: HashMap<_, _> =
         root.manifests.iter().flat_map(Manifest::blobs).map(|b| (&b.digest, b)).collect();
-    let (foreign, own): (Vec<&Named>, Vec<&Named>) = blobs.into_values().partition(|named| named.is_foreign);
+    let (foreign, own): (Vec<&Descriptor>, Vec<&Descriptor>) =
+        blobs.into_values().partition(|named| named.is_foreign());
     Pulled {
         size: own.iter().fold(0, |sum, named| named.size.saturating_add(sum)),
         foreign: foreign.into_iter().map(|named| named.digest.clone()).collect(),

@@ -12,8 +12,8 @@ use crate::digest::{Digest, Hasher};
 use crate::error::{Error, Result};
 use crate::http::{Registry, Request};
 use crate::manifest::{
-    Content, DOCKER_INDEX, DOCKER_MANIFEST, MANIFEST_CAP, MANIFESTS_BYTES_CAP, MANIFESTS_CAP, Manifest,
-    Named, OCI_INDEX, OCI_MANIFEST,
+    Content, DOCKER_INDEX, DOCKER_MANIFEST, Descriptor, MANIFEST_CAP, MANIFESTS_BYTES_CAP, MANIFESTS_CAP,
+    Manifest, OCI_INDEX, OCI_MANIFEST,
 };
 use crate::reference::Reference;
 use crate::target::Root;
@@ -97,14 +97,15 @@ fn stated_digest(response: &reqwest::Response, expected: Option<&Digest>) -> Opt
     }
 }
 
-fn choose<'a>(manifests: &'a [Named], platform: &str) -> Result<&'a Named, String> {
-    let fits = |named: &&Named| {
-        named.platform.as_deref().is_some_and(|own| {
+fn choose<'a>(manifests: &'a [Descriptor], platform: &str) -> Result<&'a Descriptor, String> {
+    let own = |descriptor: &Descriptor| descriptor.platform.as_ref().map(ToString::to_string);
+    let fits = |descriptor: &&Descriptor| {
+        own(descriptor).is_some_and(|own| {
             own == platform || own.strip_prefix(platform).is_some_and(|rest| rest.starts_with('/'))
         })
     };
     manifests.iter().find(fits).ok_or_else(|| {
-        let there: Vec<_> = manifests.iter().filter_map(|named| named.platform.as_deref()).collect();
+        let there: Vec<_> = manifests.iter().filter_map(own).collect();
         format!("there is no platform {platform}; there are: {}", there.join(", "))
     })
 }
@@ -112,15 +113,18 @@ fn choose<'a>(manifests: &'a [Named], platform: &str) -> Result<&'a Named, Strin
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::manifest::Platform;
 
     #[test]
     fn a_platform_is_chosen_by_its_whole_name_or_without_the_variant() {
-        let named = |platform: Option<&str>| Named {
-            digest: Digest::of(platform.unwrap_or_default().as_bytes()),
-            size: 1,
-            media_type: OCI_MANIFEST.into(),
-            is_foreign: false,
-            platform: platform.map(Into::into),
+        let named = |platform: Option<&str>| {
+            let mut parts = platform.unwrap_or_default().split('/').map(str::to_owned);
+            let platform = platform.is_some().then(|| Platform {
+                os: parts.next().unwrap(),
+                architecture: parts.next().unwrap(),
+                variant: parts.next(),
+            });
+            Descriptor { platform, ..Descriptor::new(OCI_MANIFEST, Digest::of(b""), 1) }
         };
         let all = [
             named(None),

@@ -1,11 +1,7 @@
 //! The manifest of an image that comes without one.
 
-use std::str::FromStr;
-
-use oci_spec::image::{Descriptor, Digest as OciDigest, ImageManifest, ImageManifestBuilder, MediaType};
-
 use crate::error::{Error, Result};
-use crate::manifest::{DOCKER_MANIFEST, Manifest, OCI_MANIFEST};
+use crate::manifest::{DOCKER_MANIFEST, Descriptor, ImageManifest, Manifest, OCI_MANIFEST};
 use crate::pack::{Compression, Packed};
 
 /// Layers that are all gzip are written in docker's form, as `docker push` does: every registry takes it.
@@ -13,36 +9,27 @@ use crate::pack::{Compression, Packed};
 pub(crate) fn write(config: &Packed, layers: &[(Compression, &Packed)]) -> Result<Manifest> {
     let is_docker = layers.iter().all(|(how, _)| *how == Compression::Gzip);
     let config_type = match is_docker {
-        true => MediaType::Other("application/vnd.docker.container.image.v1+json".into()),
-        false => MediaType::ImageConfig,
+        true => "application/vnd.docker.container.image.v1+json",
+        false => "application/vnd.oci.image.config.v1+json",
     };
     let layer_type = |how: Compression| match how {
-        Compression::Gzip if is_docker => {
-            MediaType::Other("application/vnd.docker.image.rootfs.diff.tar.gzip".into())
-        }
-        Compression::Gzip => MediaType::ImageLayerGzip,
-        Compression::Zstd => MediaType::ImageLayerZstd,
-        Compression::None => MediaType::ImageLayer,
+        Compression::Gzip if is_docker => "application/vnd.docker.image.rootfs.diff.tar.gzip",
+        Compression::Gzip => "application/vnd.oci.image.layer.v1.tar+gzip",
+        Compression::Zstd => "application/vnd.oci.image.layer.v1.tar+zstd",
+        Compression::None => "application/vnd.oci.image.layer.v1.tar",
     };
-    let layers: Result<Vec<_>> =
-        layers.iter().map(|(how, packed)| descriptor(layer_type(*how), packed)).collect();
+    let describe =
+        |media_type: &str, packed: &Packed| Descriptor::new(media_type, packed.digest.clone(), packed.size);
     let media_type = if is_docker { DOCKER_MANIFEST } else { OCI_MANIFEST };
+    let manifest = ImageManifest {
+        schema_version: 2,
+        media_type: Some(media_type.into()),
+        config: describe(config_type, config),
+        layers: layers.iter().map(|(how, packed)| describe(layer_type(*how), packed)).collect(),
+    };
     let impossible = |error: String| Error::Invalid(format!("the manifest cannot be written: {error}"));
-    let manifest: ImageManifest = ImageManifestBuilder::default()
-        .schema_version(2_u32)
-        .media_type(MediaType::from(media_type))
-        .config(descriptor(config_type, config)?)
-        .layers(layers?)
-        .build()
-        .map_err(|error| impossible(error.to_string()))?;
     let bytes = serde_json::to_vec(&manifest).map_err(|error| impossible(error.to_string()))?;
     Manifest::parse(bytes.into(), Some(media_type)).map_err(impossible)
-}
-
-fn descriptor(media_type: MediaType, packed: &Packed) -> Result<Descriptor> {
-    let digest =
-        OciDigest::from_str(packed.digest.as_str()).map_err(|error| Error::Invalid(error.to_string()))?;
-    Ok(Descriptor::new(media_type, packed.size, digest))
 }
 
 #[cfg(test)]

@@ -3,13 +3,15 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use oci_spec::image::{ImageIndex, OciLayout};
+use serde::Deserialize;
 
 use super::tree::Tree;
 use super::{Blob, Entry, Form, Image, Loaded};
 use crate::digest::{Digest, shown};
 use crate::error::Result;
-use crate::manifest::{Content, MANIFEST_CAP, MANIFESTS_BYTES_CAP, MANIFESTS_CAP, Manifest, Named};
+use crate::manifest::{
+    Content, Descriptor, ImageIndex, MANIFEST_CAP, MANIFESTS_BYTES_CAP, MANIFESTS_CAP, Manifest,
+};
 
 /// Indexes within indexes: no tool writes more than two.
 const DEPTH_CAP: usize = 8;
@@ -17,15 +19,22 @@ const DEPTH_CAP: usize = 8;
 const REF_NAME: &str = "org.opencontainers.image.ref.name";
 const CONTAINERD_NAME: &str = "io.containerd.image.name";
 
+/// The file by which a layout is known.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct OciLayout {
+    image_layout_version: String,
+}
+
 fn index(tree: &Tree) -> Result<ImageIndex> {
     let wrong = |name: &str, error: serde_json::Error| {
         tree.wrong(format!("`{name}` is not as specified: {}", shown(&error.to_string())))
     };
     let marker: OciLayout = serde_json::from_slice(&tree.read("oci-layout", MANIFEST_CAP)?)
         .map_err(|error| wrong("oci-layout", error))?;
-    if !marker.image_layout_version().starts_with("1.") {
+    if !marker.image_layout_version.starts_with("1.") {
         return Err(
-            tree.wrong(format!("layout version {} is not known", shown(marker.image_layout_version())))
+            tree.wrong(format!("layout version {} is not known", shown(&marker.image_layout_version)))
         );
     }
     serde_json::from_slice(&tree.read("index.json", MANIFEST_CAP)?)
@@ -34,28 +43,15 @@ fn index(tree: &Tree) -> Result<ImageIndex> {
 
 /// The images that a layout names.
 pub(super) fn images(tree: &Arc<Tree>) -> Result<Vec<Image>> {
-    let index = index(tree)?;
-    index
-        .manifests()
-        .iter()
-        .map(|descriptor| {
-            let annotations = descriptor.annotations().as_ref();
-            let mut names: Vec<String> = [CONTAINERD_NAME, REF_NAME]
-                .iter()
-                .filter_map(|key| annotations.and_then(|all| all.get(*key)).cloned())
-                .collect();
-            names.dedup();
-            let named = Named {
-                digest: Digest::try_from(descriptor.digest())
-                    .map_err(|error| tree.wrong(error.to_string()))?,
-                size: descriptor.size(),
-                media_type: descriptor.media_type().to_string(),
-                is_foreign: false,
-                platform: None,
-            };
-            Ok(Image { tree: tree.clone(), entry: Entry::Layout(named), names })
-        })
-        .collect()
+    let image = |descriptor: Descriptor| {
+        let mut names: Vec<String> = [CONTAINERD_NAME, REF_NAME]
+            .iter()
+            .filter_map(|key| descriptor.annotation(key).map(str::to_owned))
+            .collect();
+        names.dedup();
+        Image { tree: tree.clone(), entry: Entry::Layout(descriptor), names }
+    };
+    Ok(index(tree)?.manifests.into_iter().map(image).collect())
 }
 
 /// Whether the layers are plain tar files: then a docker archive's other side is the better source.
@@ -76,7 +72,7 @@ pub(super) fn is_plain(tree: &Arc<Tree>) -> Result<bool> {
 }
 
 /// The manifests below a root, children first.
-fn manifests(tree: &Tree, root: &Named) -> Result<Vec<Manifest>> {
+fn manifests(tree: &Tree, root: &Descriptor) -> Result<Vec<Manifest>> {
     let (mut found, mut seen) = (Vec::new(), HashSet::new());
     visit(tree, root, 0, &mut seen, &mut found)?;
     Ok(found)
@@ -84,7 +80,7 @@ fn manifests(tree: &Tree, root: &Named) -> Result<Vec<Manifest>> {
 
 fn visit(
     tree: &Tree,
-    named: &Named,
+    named: &Descriptor,
     depth: usize,
     seen: &mut HashSet<Digest>,
     found: &mut Vec<Manifest>,
@@ -124,7 +120,7 @@ fn visit(
 }
 
 /// Finds the blobs, and refuses what does not have the size that the manifest states.
-pub(super) fn load(tree: &Arc<Tree>, root: &Named) -> Result<Loaded> {
+pub(super) fn load(tree: &Arc<Tree>, root: &Descriptor) -> Result<Loaded> {
     let manifests = manifests(tree, root)?;
     let (mut blobs, mut seen) = (Vec::new(), HashSet::new());
     for named in manifests.iter().flat_map(Manifest::blobs) {
@@ -135,7 +131,7 @@ pub(super) fn load(tree: &Arc<Tree>, root: &Named) -> Result<Loaded> {
         let data = match tree.find(&name)? {
             Some(data) => data,
             // It may be downloaded from elsewhere, and registries do not ask for it.
-            None if named.is_foreign => continue,
+            None if named.is_foreign() => continue,
             None => return Err(tree.wrong(format!("`{name}` is missing in it"))),
         };
         if data.len() != named.size {

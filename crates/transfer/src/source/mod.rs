@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use crate::digest::Digest;
 use crate::error::{Error, Result};
-use crate::manifest::{Manifest, Named};
+use crate::manifest::{Descriptor, Manifest};
 
 pub(crate) use tree::Data;
 use tree::Tree;
@@ -43,7 +43,7 @@ pub struct Image {
 
 #[derive(Clone, Debug)]
 enum Entry {
-    Layout(Named),
+    Layout(Descriptor),
     Docker(docker::Saved),
 }
 

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use super::{Root, Slot, names, temporary};
 use crate::digest::Digest;
 use crate::error::{Error, Result};
-use crate::manifest::Named;
+use crate::manifest::Descriptor;
 
 const BLOCK: u64 = 512;
 
@@ -19,7 +19,7 @@ pub(crate) struct Archive {
 
 impl Archive {
     /// Writes everything but the blobs, beside the final name.
-    pub(super) fn begin(path: &Path, roots: &[Root], blobs: &[Named], is_docker: bool) -> Result<Self> {
+    pub(super) fn begin(path: &Path, roots: &[Root], blobs: &[Descriptor], is_docker: bool) -> Result<Self> {
         if path.is_dir() {
             return Err(Error::source(path, "it is a folder; name a file"));
         }
@@ -66,7 +66,7 @@ impl Archive {
         Ok(Self { path: path.to_owned(), file, places })
     }
 
-    pub(super) fn slot(&self, named: &Named) -> Result<Option<Slot>> {
+    pub(super) fn slot(&self, named: &Descriptor) -> Result<Option<Slot>> {
         let Some(offset) = self.places.get(&named.digest).copied() else { return Ok(None) };
         // A handle of its own, with a position of its own.
         let opened = std::fs::OpenOptions::new().write(true).open(self.file.path());

@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use super::{Root, Slot, names, temporary};
 use crate::error::{Error, Result};
-use crate::manifest::{MANIFEST_CAP, Manifest, Named};
+use crate::manifest::{Descriptor, MANIFEST_CAP, Manifest};
 
 pub(crate) struct Folder {
     path: PathBuf,
@@ -51,7 +51,7 @@ impl Folder {
         Ok((folder, path))
     }
 
-    pub(super) fn slot(&self, named: &Named) -> Result<Option<Slot>> {
+    pub(super) fn slot(&self, named: &Descriptor) -> Result<Option<Slot>> {
         let (folder, path) = self.blob(&named.digest)?;
         match fs::symlink_metadata(&path) {
             Ok(metadata) if metadata.is_file() && metadata.len() == named.size => return Ok(None),

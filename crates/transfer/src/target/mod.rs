@@ -8,7 +8,7 @@ use std::fs::File;
 use std::path::{Path, PathBuf};
 
 use crate::error::{Error, Result};
-use crate::manifest::{Manifest, Named};
+use crate::manifest::{Descriptor, Manifest};
 use crate::reference::Reference;
 
 /// A file or folder to pull into.
@@ -96,7 +96,7 @@ pub(crate) enum Writer {
 }
 
 impl Writer {
-    pub(crate) fn begin(target: &Target, roots: &[Root], blobs: &[Named]) -> Result<Self> {
+    pub(crate) fn begin(target: &Target, roots: &[Root], blobs: &[Descriptor]) -> Result<Self> {
         Ok(match target.form {
             Form::Folder => Self::Folder(folder::Folder::begin(&target.path)?),
             Form::Archive | Form::Docker => {
@@ -106,7 +106,7 @@ impl Writer {
     }
 
     /// Room for a blob; `None` if the target has it.
-    pub(crate) fn slot(&self, named: &Named) -> Result<Option<Slot>> {
+    pub(crate) fn slot(&self, named: &Descriptor) -> Result<Option<Slot>> {
         match self {
             Self::Folder(folder) => folder.slot(named),
             Self::Archive(archive) => archive.slot(named),

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::Root;
-use crate::manifest::{Manifest, Named, OCI_INDEX};
+use crate::manifest::{Descriptor, Manifest, OCI_INDEX};
 
 pub(super) const OCI_LAYOUT: &str = r#"{"imageLayoutVersion":"1.0.0"}"#;
 
@@ -66,7 +66,7 @@ fn full_name(root: &Root) -> String {
 pub(super) fn docker(roots: &[Root]) -> Vec<u8> {
     let image = |root: &Root| {
         // The configuration is the last of the blobs, below the layers.
-        let blobs: Vec<&Named> = Manifest::blobs(root.root()).collect();
+        let blobs: Vec<&Descriptor> = Manifest::blobs(root.root()).collect();
         let (config, layers) = blobs.split_last()?;
         let tags = root.reference.tag().map(|_| full_name(root));
         Some(json!({
