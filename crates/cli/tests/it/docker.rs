@@ -9,6 +9,7 @@ use mlspace_registry_simulator::Simulator;
 use serde_json::json;
 
 use crate::fixture::{Person, base64, digest, layout, shown};
+use crate::installed::{optional, tool};
 use crate::support::Mlcr;
 
 /// What docker writes, with things in it that are none of ours.
@@ -201,16 +202,6 @@ async fn a_pull_secret_is_printed_only_on_request() {
     assert!(yaml.contains("kind: Secret") && yaml.contains(".dockerconfigjson"), "{yaml}");
 }
 
-/// The tool, or `None` where it is missing, which only CI may not be.
-pub(crate) fn tool(name: &str) -> Option<Command> {
-    if Command::new(name).arg("--version").output().is_ok() {
-        return Some(Command::new(name));
-    }
-    assert!(std::env::var_os("CI").is_none(), "CI needs {name}");
-    eprintln!("skipped: {name} is not there");
-    None
-}
-
 /// A tool of that name with the home of somebody whose image is pushed, and whom `mlcr docker login` made known.
 async fn signed_in(name: &str, simulator: &Simulator, person: &Person) -> Option<(Command, String, String)> {
     let mut tool = tool(name)?;
@@ -270,8 +261,7 @@ async fn podman_pulls_what_was_pushed_with_the_helper_that_docker_login_installe
 #[tokio::test]
 async fn docker_itself_gives_the_helper_what_it_signed_in_with() {
     // Its command line signs in without an engine; where there is none of either, nothing is to be shown.
-    if Command::new("docker").arg("--version").output().is_err() {
-        eprintln!("skipped: docker is not there");
+    if optional("docker").is_none() {
         return;
     }
     let simulator = Simulator::start().await.unwrap();

@@ -9,8 +9,9 @@ use keyring_core::{Entry, Error, mock};
 use mlspace_registry_cli::Keyring;
 use mlspace_registry_simulator::Simulator;
 
-use crate::docker::{helper, tool};
+use crate::docker::helper;
 use crate::fixture::Person;
+use crate::installed::tool;
 use crate::support::Mlcr;
 
 /// A keyring that is there and opens to nobody.
@@ -190,6 +191,9 @@ async fn the_secret_service_of_a_desktop_keeps_what_a_login_and_a_rotation_give_
     .unwrap();
     let script = r#"set -e
         echo of-the-keyring | gnome-keyring-daemon --unlock --components=secrets >/dev/null
+        # Until it has its name on the bus, the first who asks has a second one started, which fights over the file.
+        owner="org.freedesktop.DBus / org.freedesktop.DBus.NameHasOwner string:org.freedesktop.secrets"
+        until dbus-send --session --print-reply --dest=$owner | grep -q true; do sleep 0.05; done
         mlcr auth login <"$HOME/key"
         mlcr repo ls --jq length
         mlcr password rotate --yes
