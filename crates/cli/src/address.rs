@@ -8,7 +8,7 @@ use crate::io::Io;
 use crate::logins::{self, Account};
 use crate::reference::{Lookup, Name, Reference};
 
-/// What full names begin with.
+/// The beginning of full names.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Address {
     pub(crate) host: String,
@@ -90,7 +90,7 @@ impl<'a> Service<'a> {
         Ok(names)
     }
 
-    /// What to sign in to a registry with. The password of the key's owner goes to no other registry than that of
+    /// Credentials for a registry. The password of the key's owner goes to no other registry than that of
     /// the service.
     pub(crate) async fn credentials(
         &mut self,

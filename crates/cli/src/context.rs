@@ -1,4 +1,4 @@
-//! What every command has at hand.
+//! The means that every command has at hand.
 
 use std::cell::Cell;
 use std::sync::Arc;
@@ -18,6 +18,7 @@ use crate::output::{self, Look, Program, Record, Sink};
 use crate::reference::Lookup;
 use crate::requests::Requests;
 use crate::settings::Settings;
+use crate::watch::Watched;
 
 pub(crate) struct Context<'a> {
     pub(crate) io: &'a mut Io,
@@ -26,7 +27,7 @@ pub(crate) struct Context<'a> {
     jq: Option<Program>,
     start: Instant,
     requests: Arc<Requests>,
-    /// Whether the command is one that changes something.
+    /// True for a command that changes something.
     pub(crate) writes: Cell<bool>,
 }
 
@@ -54,8 +55,8 @@ impl<'a> Context<'a> {
 
     /// A client with these settings, whose requests are counted. Sends nothing.
     pub(crate) fn connect(&self, settings: Settings) -> Result<Client, Failure> {
-        let requests = self.requests.clone();
-        connect::client_through(settings, self.io, &self.global, |builder| builder.transport(requests))
+        let watched = Watched::by(self.requests.clone(), self.io.clock.clone());
+        connect::client_through(settings, self.io, &self.global, |builder| builder.transport(watched))
     }
 
     pub(crate) fn look(&self) -> Look {
@@ -106,7 +107,7 @@ impl<'a> Context<'a> {
         let mut sink = Sink::new(look.clone());
         let mut sorted = Vec::new();
         let (mut left, mut read) = (listing.limit(), 0_usize);
-        let progress = Progress::listing(self, &format!("reading {what}"));
+        let progress = Progress::listing(self.io, &self.global, &format!("reading {what}"));
         let mut interrupt = self.io.interrupt.clone();
         let failure = loop {
             if left == 0 {
@@ -114,7 +115,7 @@ impl<'a> Context<'a> {
             }
             let item = tokio::select! {
                 item = pager.next() => item,
-                () = interrupt.comes() => break Some(Failure::interrupted()),
+                () = interrupt.wait() => break Some(Failure::interrupted()),
             };
             let item = match item {
                 Some(Ok(item)) => item,
@@ -137,7 +138,7 @@ impl<'a> Context<'a> {
         };
         progress.end();
         self.detail(&format!("{what}: {read} read"));
-        self.took();
+        self.say_requests();
         listing.sort(&mut sorted);
         for item in sorted.iter().take(listing.limit()) {
             sink.item(&mut self.io.stdout, item)?;
@@ -175,14 +176,14 @@ impl<'a> Context<'a> {
         Exit::Done
     }
 
-    /// What finding something took, for those who want to know.
-    pub(crate) fn looked_through(&self, lookup: &Lookup<'_>) {
+    /// Says how something was found, to those who want to know.
+    pub(crate) fn say_lookup(&self, lookup: &Lookup<'_>) {
         lookup.notes().for_each(|note| self.detail(&note));
-        self.took();
+        self.say_requests();
     }
 
-    /// What was sent since this was last said, for those who want to know.
-    pub(crate) fn took(&self) {
+    /// Says what was sent since this was last said, to those who want to know.
+    pub(crate) fn say_requests(&self) {
         if let Some(requests) = self.requests.take() {
             self.detail(&requests);
         }

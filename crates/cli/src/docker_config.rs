@@ -18,7 +18,7 @@ const HELPERS: &str = "credHelpers";
 pub(crate) struct DockerConfig {
     path: PathBuf,
     top: Object,
-    /// What one level of the file is indented by.
+    /// The indentation of one level of the file.
     indent: String,
 }
 
@@ -54,7 +54,7 @@ impl DockerConfig {
         self.helpers().ok()?.get(host).and_then(|name| serde_json::from_str(name.get()).ok())
     }
 
-    /// Whether a helper of that name serves any registry.
+    /// True if a helper of that name serves any registry.
     pub(crate) fn uses(&self, helper: &str) -> bool {
         let is =
             |name: &RawValue| serde_json::from_str::<String>(name.get()).is_ok_and(|name| name == helper);
@@ -152,7 +152,7 @@ fn broken(path: &Path, error: &serde_json::Error) -> Failure {
     ))
 }
 
-/// What the second line begins with; docker itself writes tabs.
+/// The blanks that the second line begins with; docker itself writes tabs.
 fn indent(text: &str) -> String {
     let line = text.lines().nth(1).unwrap_or_default();
     let blank: String = line.chars().take_while(|c| matches!(c, ' ' | '\t')).collect();

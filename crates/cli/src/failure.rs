@@ -33,15 +33,15 @@ pub(crate) struct Failure {
     #[serde(rename = "exit_code", serialize_with = "exit_code")]
     #[schemars(with = "u8")]
     pub(crate) exit: Exit,
-    /// What happened, to what.
+    /// The event, and the thing that it happened to.
     pub(crate) message: String,
-    /// What to do next.
+    /// The next thing to do.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) hint: Option<String>,
-    /// What may have been meant.
+    /// Names that may have been meant.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(crate) candidates: Vec<String>,
-    /// What the service answered.
+    /// The service's answer.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) service: Option<Box<Answered>>,
 }
@@ -56,20 +56,20 @@ pub(crate) struct Answered {
     /// The service's own code.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) code: Option<String>,
-    /// What to quote to the vendor's support.
+    /// The id to quote to the vendor's support.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) request_id: Option<String>,
-    /// What is wrong with which field.
+    /// Problems by field.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(crate) fields: Vec<Field>,
 }
 
-/// What is wrong with one field.
+/// The problem of one field.
 #[derive(Debug, Serialize, JsonSchema)]
 pub(crate) struct Field {
     /// Where: names and indexes joined by dots.
     pub(crate) location: String,
-    /// What is wrong.
+    /// The problem.
     pub(crate) message: String,
 }
 

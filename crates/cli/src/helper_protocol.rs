@@ -15,7 +15,7 @@ use crate::io::Io;
 use crate::logins::{HELPER, Login, Logins, stored};
 use crate::password_store::PasswordStore;
 
-/// What docker takes for "not signed in" instead of a failure.
+/// The text that docker takes for "not signed in" instead of a failure.
 const NOT_FOUND: &str = "credentials not found in native keychain";
 /// More than any server and password are long.
 const LONGEST: u64 = 64 * 1024;
@@ -29,7 +29,7 @@ struct Credentials {
     secret: Secret,
 }
 
-/// Whether a program of that name is asked for credentials.
+/// True for the name of a program that is asked for credentials.
 pub(crate) fn is_meant(program: Option<&OsString>) -> bool {
     let stem = program.and_then(|program| Path::new(program).file_stem()?.to_str());
     stem.and_then(|stem| stem.strip_prefix("docker-credential-")) == Some(HELPER)

@@ -13,7 +13,7 @@ use crate::keyring::Keyring;
 
 /// The surroundings of a run.
 pub struct Io {
-    /// What is typed or piped in.
+    /// The text that is typed or piped in.
     pub stdin: Box<dyn BufRead + Send>,
     /// Reads a line from the terminal without showing it.
     pub hidden: Box<dyn FnMut() -> io::Result<String> + Send>,
@@ -29,9 +29,9 @@ pub struct Io {
     pub variables: BTreeMap<String, String>,
     /// Where secrets are kept, unless `MLCR_KEYRING` is `off`.
     pub keyring: Keyring,
-    /// What time it is and how to wait.
+    /// The time, and how to wait.
     pub clock: Arc<dyn Clock>,
-    /// Whether the user wants it to end.
+    /// The user's wish that it ends.
     pub interrupt: Interrupt,
 }
 
@@ -83,12 +83,12 @@ impl Io {
         if self.variable("MLCR_KEYRING") == Some("off") { Keyring::none() } else { self.keyring.clone() }
     }
 
-    /// Whether colours may go to stdout as far as nobody has chosen.
+    /// True if colours may go to stdout as far as nobody has chosen.
     pub(crate) fn colors_on_stdout(&self) -> bool {
         self.colors(self.terminals.stdout)
     }
 
-    /// Whether colours may go to stderr as far as nobody has chosen.
+    /// True if colours may go to stderr as far as nobody has chosen.
     pub(crate) fn colors_on_stderr(&self) -> bool {
         self.colors(self.terminals.stderr)
     }
@@ -172,7 +172,7 @@ impl fmt::Debug for Stderr {
 #[derive(Clone, Debug)]
 pub struct Interrupt {
     come: watch::Receiver<bool>,
-    /// Whether somebody is being asked, so that nothing is under way.
+    /// True while somebody is being asked, so that nothing is under way.
     asking: Arc<AtomicBool>,
 }
 
@@ -206,14 +206,14 @@ impl Interrupt {
     }
 
     /// Completes when it comes.
-    pub async fn comes(&mut self) {
+    pub async fn wait(&mut self) {
         if self.come.wait_for(|come| *come).await.is_err() {
             std::future::pending::<()>().await;
         }
     }
 
-    /// Whether it has come.
-    pub fn has_come(&self) -> bool {
+    /// True once it has come.
+    pub fn is_set(&self) -> bool {
         *self.come.borrow()
     }
 }

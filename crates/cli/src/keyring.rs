@@ -8,17 +8,17 @@ use std::time::Duration;
 use keyring_core::{CredentialStore, Entry, Error};
 use mlspace_registry::Secret;
 
-/// What its entries are filed under.
+/// The name that its entries are filed under.
 const SERVICE: &str = "mlcr";
 /// A locked keyring asks its owner, who needs time; one that is stuck must not hold a command for ever.
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A keyring, or none. It is not looked for before it is needed.
 #[derive(Clone)]
-pub struct Keyring(Kind);
+pub struct Keyring(Backend);
 
 #[derive(Clone)]
-enum Kind {
+enum Backend {
     System,
     None,
     Store(Arc<CredentialStore>),
@@ -27,17 +27,17 @@ enum Kind {
 impl Keyring {
     /// That of the system, if it turns out that there is one.
     pub fn system() -> Self {
-        Self(Kind::System)
+        Self(Backend::System)
     }
 
     /// None: secrets stay in files.
     pub fn none() -> Self {
-        Self(Kind::None)
+        Self(Backend::None)
     }
 
     /// This one.
     pub fn store(store: Arc<CredentialStore>) -> Self {
-        Self(Kind::Store(store))
+        Self(Backend::Store(store))
     }
 
     /// Keeps a secret.
@@ -69,11 +69,11 @@ impl Keyring {
         name: &str,
         action: impl FnOnce(Entry) -> keyring_core::Result<T> + Send + 'static,
     ) -> Result<T, String> {
-        let (kind, name) = (self.0.clone(), name.to_owned());
+        let (backend, name) = (self.0.clone(), name.to_owned());
         let (answer, answered) = channel();
         std::thread::spawn(move || {
             // Nobody waits any more if this fails.
-            let _ = answer.send(kind.open().and_then(|store| {
+            let _ = answer.send(backend.open().and_then(|store| {
                 store.build(SERVICE, &name, None).and_then(action).map_err(|error| describe(&error))
             }));
         });
@@ -87,7 +87,7 @@ impl Keyring {
     }
 }
 
-impl Kind {
+impl Backend {
     fn open(self) -> Result<Arc<CredentialStore>, String> {
         const NONE: &str = "there is no keyring here";
         match self {

@@ -20,6 +20,7 @@ mod reference;
 mod requests;
 mod settings;
 mod transfer;
+mod watch;
 
 use std::ffi::OsString;
 use std::time::Duration;
@@ -71,7 +72,7 @@ async fn run_parsed(cli: Cli, io: &mut Io) -> Result<Exit, Failure> {
             biased;
             result = &mut running => Some(result),
             // Those that have something to say about it end by themselves.
-            () = interrupt.comes() => tokio::time::timeout(GRACE, running).await.ok(),
+            () = interrupt.wait() => tokio::time::timeout(GRACE, running).await.ok(),
         }
     };
     let result = ended.unwrap_or_else(|| {
@@ -79,7 +80,7 @@ async fn run_parsed(cli: Cli, io: &mut Io) -> Result<Exit, Failure> {
         let message = format!("interrupted{}", if context.writes.get() { sent } else { "" });
         Err(Failure { message, ..Failure::interrupted() })
     });
-    context.took();
+    context.say_requests();
     let flushed = context.flush();
     result.and_then(|exit| flushed.map(|()| exit))
 }
@@ -108,7 +109,7 @@ fn not_parsed(error: &clap::Error, arguments: &[OsString], io: &mut Io) -> u8 {
     Exit::Usage as u8
 }
 
-/// Whether JSON is asked for in a command line that cannot be parsed.
+/// True if a command line that cannot be parsed asks for JSON.
 fn wants_json(arguments: &[OsString]) -> bool {
     let words: Vec<_> = arguments.iter().filter_map(|argument| argument.to_str()).collect();
     let is_json = |value: &str| matches!(value, "json" | "ndjson");

@@ -1,4 +1,4 @@
-//! What of a list is printed, and in which order.
+//! The part of a list that is printed, and its order.
 
 use std::cmp::Ordering;
 use std::marker::PhantomData;
@@ -27,7 +27,7 @@ pub(crate) struct Listing<T: Listed> {
 
 /// Something that lists are made of.
 pub(crate) trait Listed: 'static {
-    /// What lists of it can be filtered by.
+    /// The conditions that lists of it know.
     const FILTERS: &'static [By];
     /// The fields that it can be sorted by.
     const SORTS: &'static [&'static str];
@@ -35,7 +35,7 @@ pub(crate) trait Listed: 'static {
     fn compare(&self, other: &Self, by: &str) -> Ordering;
 }
 
-/// What filters look at; what a kind of thing is not filtered by is left at its default.
+/// The sides of a thing that filters look at; those that it is not filtered by keep their defaults.
 #[derive(Default)]
 pub(crate) struct Facts<'f> {
     /// Any of these may fit a name.
@@ -44,12 +44,12 @@ pub(crate) struct Facts<'f> {
     pub(crate) favorite: bool,
     /// When it was last changed or pushed, in seconds since 1970.
     pub(crate) time: i64,
-    /// Whether a pull is on record.
+    /// True if a pull is on record.
     pub(crate) pulled: bool,
     pub(crate) size: i64,
 }
 
-/// What can be filtered by.
+/// The kinds of condition.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum By {
     Name,
@@ -165,7 +165,7 @@ fn parse_size(text: &str) -> Result<i64, String> {
 }
 
 impl<T: Listed> Listing<T> {
-    /// Whether an item fits all filters.
+    /// True if an item fits all filters.
     pub(crate) fn fits(&self, item: &T, now: i64) -> bool {
         if self.filters.is_empty() {
             return true;
@@ -183,12 +183,12 @@ impl<T: Listed> Listing<T> {
         })
     }
 
-    /// Whether anything may be left out.
+    /// True if anything may be left out.
     pub(crate) fn filters(&self) -> bool {
         !self.filters.is_empty()
     }
 
-    /// Whether all must be read before the first can be printed.
+    /// True if all must be read before the first can be printed.
     pub(crate) fn sorts(&self) -> bool {
         self.sort.is_some()
     }
@@ -209,7 +209,7 @@ impl<T: Listed> Listing<T> {
     }
 }
 
-/// Whether the name fits a pattern in which `*` stands for any text and `?` for any character.
+/// Matches a name against a pattern in which `*` stands for any text and `?` for any character.
 fn matches(pattern: &str, name: &str) -> bool {
     let (pattern, name): (Vec<char>, Vec<char>) = (pattern.chars().collect(), name.chars().collect());
     let (mut p, mut n) = (0, 0);

@@ -96,12 +96,12 @@ impl Account {
     }
 }
 
-/// Whether the settings say who the person is.
+/// True if the settings say who the person is.
 pub(crate) fn has_user(io: &Io) -> bool {
     io.variable("MLCR_PERSONAL_EMAIL").is_some()
 }
 
-/// What to sign in to a registry with: what docker's configuration has for it, else a password that is stored
+/// Credentials for a registry: what docker's configuration has for it, else a password that is stored
 /// here. Anonymous if there is nothing. Runs the credential helper that the configuration names.
 pub(crate) fn credentials(io: &Io, account: Option<Account>, host: &str) -> Result<Credentials, Failure> {
     if let Some(docker) = DockerConfig::read(io)?

@@ -109,7 +109,7 @@ pub(crate) enum Format {
 }
 
 impl Format {
-    /// Whether programs read it, so that they get errors in JSON too.
+    /// True where programs read it, so that they get errors in JSON too.
     pub(crate) fn is_json(self) -> bool {
         matches!(self, Self::Json | Self::Ndjson)
     }

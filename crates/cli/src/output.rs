@@ -27,7 +27,7 @@ pub(crate) trait Record: Serialize {
     /// One row of the table, a cell for each heading.
     fn row(&self, look: &Look) -> Vec<Cell>;
 
-    /// What is shown of a single one.
+    /// The lines for a single one.
     fn card(&self, look: &Look) -> Vec<(&'static str, Cell)>;
 }
 
@@ -39,7 +39,7 @@ pub(crate) struct Look {
     pub(crate) jq: Option<Program>,
     /// The time, in seconds since 1970.
     pub(crate) now: i64,
-    /// Whether colours may be used.
+    /// True if colours may be used.
     pub(crate) color: bool,
     /// The width of the terminal, if the data goes to one.
     pub(crate) width: Option<usize>,

@@ -1,4 +1,4 @@
-//! What people write to name a repository, an image or a tag.
+//! The ways in which people name a repository, an image or a tag.
 //!
 //! A reference is only ever compared with what the service lists; what goes into a request is an id that
 //! was parsed as one. So no text of a user can become part of a path.
@@ -47,7 +47,7 @@ impl Name {
 }
 
 impl Reference {
-    /// Whether it could begin an id if it were longer.
+    /// True if it could begin an id if it were longer.
     fn is_short_of_a_prefix(&self) -> bool {
         let short = |base: &str| base.len() < SHORTEST_PREFIX && base.chars().all(|c| c.is_ascii_hexdigit());
         matches!(self, Self::Name(Name { base, tag: None, digest: None }) if short(base))

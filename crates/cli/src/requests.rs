@@ -1,17 +1,16 @@
-//! What a command cost, for those who want to know.
+//! The requests of a command, for those who want to know what it cost.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 
-use mlspace_registry::api::{Network, Sending, Transport};
+use crate::watch::Watcher;
 
-/// A transport that sends as usual and counts.
+/// Counts them by operation.
 #[derive(Debug, Default)]
 pub(crate) struct Requests(Mutex<BTreeMap<&'static str, usize>>);
 
 impl Requests {
-    /// What was sent since the last call, such as `3 requests: repository_list 2, registry_get 1`; `None` if
-    /// nothing was.
+    /// Those since the last call, such as `3 requests: repository_list 2, registry_get 1`; `None` if there were none.
     pub(crate) fn take(&self) -> Option<String> {
         let counts = std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner));
         let total: usize = counts.values().sum();
@@ -21,14 +20,8 @@ impl Requests {
     }
 }
 
-impl Transport for Requests {
-    fn send<'a>(
-        &'a self,
-        operation: &'static str,
-        http: &'a reqwest::Client,
-        request: reqwest::Request,
-    ) -> Sending<'a> {
+impl Watcher for Requests {
+    fn sent(&self, operation: &'static str) {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner).entry(operation).or_default() += 1;
-        Network.send(operation, http, request)
     }
 }

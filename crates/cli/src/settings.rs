@@ -6,6 +6,7 @@
 
 mod dotenv;
 pub(crate) mod files;
+mod layer;
 mod mls;
 pub(crate) mod profile;
 mod sources;
@@ -18,9 +19,9 @@ use mlspace_registry::Secret;
 use crate::failure::Failure;
 use crate::io::Io;
 use crate::options::{Global, parse_duration};
-pub(crate) use sources::Layer;
+use layer::Layer;
 
-/// What a client is made of.
+/// The parts of a client.
 #[derive(Debug, Default)]
 pub(crate) struct Settings {
     pub(crate) base_url: Option<String>,

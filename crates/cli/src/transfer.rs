@@ -34,7 +34,7 @@ impl Context<'_> {
 
     /// Waits for a transfer, but no longer than the user wants it to go on. What is stopped leaves no name
     /// without its image.
-    pub(crate) async fn while_wanted<T, E: Into<Failure>>(
+    pub(crate) async fn until_interrupted<T, E: Into<Failure>>(
         &self,
         transfer: impl Future<Output = Result<T, E>>,
     ) -> Result<T, Failure> {
@@ -47,7 +47,7 @@ impl Context<'_> {
         };
         tokio::select! {
             result = transfer => result.map_err(Into::into),
-            () = interrupt.comes() => Err(Failure {
+            () = interrupt.wait() => Err(Failure {
                 message: "interrupted; what is complete is there, nothing else has a name".into(),
                 ..Failure::interrupted()
             }),

@@ -41,7 +41,7 @@ pub(crate) struct Login {
 #[derive(Debug, Serialize, JsonSchema)]
 #[schemars(rename = "Setting")]
 pub(crate) struct Setting {
-    /// What it is.
+    /// Its name.
     setting: String,
     /// Its value; null for secrets.
     value: Option<String>,

@@ -16,7 +16,7 @@ const KEPT: u64 = 60;
 /// Repositories that are read at most: a person waits for the answer.
 const MOST: usize = 1_000;
 
-/// What is being typed.
+/// A word that is being typed.
 #[derive(Args, Debug)]
 pub(crate) struct Complete {
     noun: String,

@@ -19,6 +19,7 @@ use crate::failure::{Exit, Failure, causes};
 use crate::options::Format;
 use crate::output::table::{self, Cell};
 use crate::output::{Look, Record};
+use crate::watch::Watched;
 use recorder::Recorder;
 use walk::{STEPS, Walk};
 
@@ -37,7 +38,7 @@ pub(crate) struct Demo {
 pub(crate) struct Step {
     /// Its number, from 1 to 14.
     pub(crate) step: usize,
-    /// What it does.
+    /// Its title.
     pub(crate) title: &'static str,
     /// The HTTP method; of the push, that of its last request.
     pub(crate) method: String,
@@ -45,7 +46,7 @@ pub(crate) struct Step {
     pub(crate) path: String,
     /// The HTTP status; null where there was none.
     pub(crate) status: Option<u16>,
-    /// Whether it did what it should, as seen by reading afterwards.
+    /// True if it did what it should, as seen by reading afterwards.
     pub(crate) ok: bool,
     /// Milliseconds from request to answer; of the push, from its first request to its last answer.
     pub(crate) ms: f64,
@@ -55,13 +56,13 @@ impl Demo {
     pub(crate) async fn run(self, context: &mut Context<'_>) -> Result<Exit, Failure> {
         let simulator = self.switches.apply(Simulator::builder()).start().await;
         let simulator = simulator.map_err(|error| Failure::other(causes(&error)))?;
-        let recorder = Arc::new(Recorder::new(context.io.clock.clone()));
+        let recorder = Arc::<Recorder>::default();
         let person = simulator.personal();
         let client = Client::builder()
             .base_url(simulator.base_url())
             .credentials(person.client_id, person.client_secret)
             .clock(context.io.clock.clone())
-            .transport(recorder.clone())
+            .transport(Watched::by(recorder.clone(), context.io.clock.clone()))
             .build()?;
         let mut walk = Walk::new(client, &simulator, recorder, context.io.clock.clone());
         let mut steps = Vec::new();

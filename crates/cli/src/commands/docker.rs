@@ -87,7 +87,7 @@ pub(crate) struct PullSecret {
     at: At,
 }
 
-/// What docker does at a registry now.
+/// Docker's way into a registry, as it is now.
 #[derive(Debug, Serialize, JsonSchema)]
 #[schemars(rename = "DockerLogin")]
 pub(crate) struct Signed {
@@ -99,7 +99,7 @@ pub(crate) struct Signed {
     config: String,
     /// The credential helper that docker runs; null if it was removed or is not there.
     helper: Option<String>,
-    /// Whether a password is stored; a logout leaves it.
+    /// True if a password is stored; a logout leaves it.
     password_stored: bool,
 }
 

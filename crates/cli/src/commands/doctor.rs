@@ -14,8 +14,9 @@ use crate::connect;
 use crate::context::Context;
 use crate::failure::{Exit, Failure, causes};
 use crate::logins::Account;
+use crate::watch::Watched;
 pub(crate) use findings::Check;
-use findings::{Findings, State};
+use findings::{CheckState, Findings};
 use probe::Probe;
 
 /// A clock that is further off than this makes tokens look expired, or not yet valid.
@@ -72,10 +73,10 @@ async fn examine(context: &Context<'_>, findings: &mut Findings) {
         Some(workspace) => (Some(workspace.id.clone()), workspace.api_key.is_some()),
         None => (None, false),
     };
-    let (transport, client_id) = (probe.clone(), settings.client_id.clone().unwrap_or_default());
-    let client = connect::client_through(settings, context.io, &context.global, |builder| {
-        builder.transport(transport)
-    });
+    let watched = Watched::by(probe.clone(), context.io.clock.clone());
+    let client_id = settings.client_id.clone().unwrap_or_default();
+    let client =
+        connect::client_through(settings, context.io, &context.global, |builder| builder.transport(watched));
     let client = match client {
         Ok(client) => client,
         Err(failure) => {
@@ -121,7 +122,7 @@ fn proxy(context: &Context<'_>, client: &Client, findings: &mut Findings) {
     }
 }
 
-/// Whether signing in works. What goes wrong is laid at the door of what caused it.
+/// Signs in; true if that works. A failure is laid at the door of what caused it.
 async fn signs_in(client: &Client, findings: &mut Findings) -> bool {
     let encrypted = client.base_url().starts_with("https://");
     let reached = if encrypted { "encrypted, and the certificate is trusted" } else { "plain http" };
@@ -222,20 +223,20 @@ async fn names_workspace(client: &Client, wanted: Option<&str>, findings: &mut F
     }
 }
 
-/// Whether there is a password to push and pull with. Docker's own configuration may have one as well.
+/// Looks for a password to push and pull with. Docker's own configuration may have one as well.
 fn password(client: &Client, client_id: &str, context: &Context<'_>, findings: &mut Findings) {
     const CHECK: &str = "registry password";
     match Account::with_password(context.io, client, client_id).and_then(|account| account.place(context.io))
     {
         Ok(Some(place)) => findings.ok(CHECK, format!("stored in {place}")),
-        Ok(None) => findings.add(CHECK, State::Ok, "none is stored here", Some(HOW_TO_GET_ONE)),
+        Ok(None) => findings.add(CHECK, CheckState::Ok, "none is stored here", Some(HOW_TO_GET_ONE)),
         Err(failure) => {
             findings.warn(CHECK, failure.message, failure.hint.as_deref().unwrap_or(HOW_TO_GET_ONE))
         }
     }
 }
 
-/// Whether the registry can be read, and where images are pushed to.
+/// Reads the registry, and asks the host that images are pushed to.
 async fn reads(
     client: &Client,
     given_key: bool,
@@ -265,7 +266,7 @@ async fn reads(
     let first = client.repositories().list().next().await.and_then(Result::ok);
     let host = first.and_then(|one| Some(one.full_name.split_once('/')?.0.to_owned()));
     match host {
-        None => findings.add("registry host", State::Skipped, "there is no repository to tell it", None),
+        None => findings.add("registry host", CheckState::Skipped, "there is no repository to tell it", None),
         Some(host) => match probe::registry_answers(&host, context).await {
             Ok(()) => findings.ok("registry host", format!("{host} answers")),
             Err(problem) => {

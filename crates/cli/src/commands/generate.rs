@@ -61,7 +61,7 @@ fn value_options(command: &clap::Command) -> BTreeSet<String> {
     own.chain(command.get_subcommands().flat_map(value_options)).collect()
 }
 
-/// What asks the binary for names where a reference is expected. Shells without it complete the rest.
+/// Shell code that asks the binary for names where a reference is expected. Shells without it complete the rest.
 fn live_names(shell: Shell) -> &'static str {
     match shell {
         Shell::Bash => {

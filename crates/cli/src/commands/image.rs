@@ -6,7 +6,7 @@ pub(crate) mod push;
 use clap::Subcommand;
 use mlspace_registry as sdk;
 
-use crate::commands::rm::{Kind, Rm};
+use crate::commands::rm::{Noun, Rm};
 use crate::context::Context;
 use crate::failure::{Exit, Failure};
 use crate::listing::{By, Facts, Listed, Listing};
@@ -62,7 +62,7 @@ impl Image {
                 let client = context.client()?;
                 let mut lookup = Lookup::new(&client);
                 let id = lookup.repository_id(&repository).await?;
-                context.looked_through(&lookup);
+                context.say_lookup(&lookup);
                 let completeness = context.print_list("images", client.images().list(id), &listing).await?;
                 Ok(context.verdict("images", completeness))
             }
@@ -70,10 +70,10 @@ impl Image {
                 let client = context.client()?;
                 let mut lookup = Lookup::new(&client);
                 let image = lookup.image(&image).await?;
-                context.looked_through(&lookup);
+                context.say_lookup(&lookup);
                 context.print(&image)
             }
-            Self::Rm(rm) => rm.run(context, Kind::Image).await,
+            Self::Rm(rm) => rm.run(context, Noun::Image).await,
             Self::Push(push) => push.run(context).await,
             Self::Pull(pull) => pull.run(context).await,
         }

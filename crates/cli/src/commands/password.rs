@@ -13,7 +13,7 @@ use crate::output::table::Cell;
 use crate::output::{Look, Record};
 use crate::password_store::PasswordStore;
 
-/// What to do where no password is stored.
+/// Advice where no password is stored.
 pub(crate) const HOW_TO_GET_ONE: &str = "with a person's key, `mlcr password rotate` makes a new one and keeps it; a \
                                          service account has none";
 
@@ -33,10 +33,10 @@ pub(crate) struct Rotate {
     show: bool,
 }
 
-/// What came of a rotation.
+/// A finished rotation.
 #[derive(Debug, Serialize, JsonSchema)]
 pub(crate) struct Rotated {
-    /// Whether there is a new password.
+    /// True if there is a new password.
     rotated: bool,
     /// Where it is stored; null if it could not be.
     stored_in: Option<String>,

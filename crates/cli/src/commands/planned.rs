@@ -23,7 +23,7 @@ pub(crate) struct Writer {
 pub(crate) struct Planned {
     /// The operation id; `image_push`, `image_pull`, `docker_login` or `docker_logout` where it is none of the API.
     pub(crate) operation: &'static str,
-    /// What it is about.
+    /// The thing that it is about.
     pub(crate) id: String,
     /// The body that would be sent.
     pub(crate) body: Value,

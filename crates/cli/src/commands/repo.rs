@@ -5,7 +5,7 @@ use mlspace_registry::Repository;
 use serde_json::json;
 
 use crate::commands::planned::Writer;
-use crate::commands::rm::{Kind, Rm};
+use crate::commands::rm::{Noun, Rm};
 use crate::context::Context;
 use crate::failure::{Exit, Failure};
 use crate::listing::{By, Facts, Listed, Listing};
@@ -82,13 +82,13 @@ impl Repo {
                 let client = context.client()?;
                 let mut lookup = Lookup::new(&client);
                 let repository = lookup.repository(&repository).await?;
-                context.looked_through(&lookup);
+                context.say_lookup(&lookup);
                 context.print(&repository)
             }
             Self::Edit(edit) => edit.run(context).await,
             Self::Fav(One { repository }) => set_favorite(context, repository, true).await,
             Self::Unfav(One { repository }) => set_favorite(context, repository, false).await,
-            Self::Rm(rm) => rm.run(context, Kind::Repository).await,
+            Self::Rm(rm) => rm.run(context, Noun::Repository).await,
         }
     }
 }
@@ -98,7 +98,7 @@ impl Edit {
         let Writer { client, dry_run, .. } = context.writer("changing a repository")?;
         let mut lookup = Lookup::new(&client);
         let id = lookup.repository_id(&self.repository).await?;
-        context.looked_through(&lookup);
+        context.say_lookup(&lookup);
         if dry_run {
             let mut body = serde_json::Map::new();
             body.extend(self.description.map(|text| ("description".to_owned(), json!(text))));
@@ -126,7 +126,7 @@ async fn set_favorite(
     let Writer { client, dry_run, .. } = context.writer("changing a favourite mark")?;
     let mut lookup = Lookup::new(&client);
     let id = lookup.repository_id(&repository).await?;
-    context.looked_through(&lookup);
+    context.say_lookup(&lookup);
     if dry_run {
         return context.planned("repository_favorite", id, json!({ "favorite": favorite }));
     }

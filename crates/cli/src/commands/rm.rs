@@ -1,8 +1,8 @@
 //! Deleting: what will go, one question, and an account of every id.
 
+mod doomed;
 mod plan;
 mod report;
-mod target;
 
 use clap::Args;
 use mlspace_registry::{BulkEvent, BulkReport, Client, DeleteMany, Uuid};
@@ -12,15 +12,15 @@ use crate::context::Context;
 use crate::failure::{Exit, Failure};
 use crate::output::progress::Progress;
 use crate::reference::{Lookup, Reference};
+pub(crate) use doomed::Doomed;
 use plan::{Depth, Plan};
-pub(crate) use report::Report;
+pub(crate) use report::DeleteReport;
 use report::Tally;
-pub(crate) use target::Target;
 
-/// What to delete.
+/// Things to delete.
 #[derive(Args, Debug)]
 pub(crate) struct Rm {
-    /// What to delete, by any reference; `-` reads references from stdin, one a line.
+    /// Things to delete, by any reference; `-` reads references from stdin, one a line.
     #[arg(value_name = "REF", required = true, value_parser = parse)]
     references: Vec<Given>,
 }
@@ -37,13 +37,13 @@ fn parse(text: &str) -> Result<Given, String> {
 
 /// The three kinds of thing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Kind {
+pub(crate) enum Noun {
     Repository,
     Image,
     Tag,
 }
 
-impl Kind {
+impl Noun {
     pub(crate) fn word(self, number: usize) -> &'static str {
         match (self, number) {
             (Self::Repository, 1) => "repository",
@@ -65,16 +65,18 @@ impl Kind {
 }
 
 impl Rm {
-    pub(crate) async fn run(self, context: &mut Context<'_>, kind: Kind) -> Result<Exit, Failure> {
-        let Writer { client, dry_run, .. } = context.writer(&format!("deleting {}", kind.word(2)))?;
+    pub(crate) async fn run(self, context: &mut Context<'_>, noun: Noun) -> Result<Exit, Failure> {
+        let Writer { client, dry_run, .. } = context.writer(&format!("deleting {}", noun.word(2)))?;
         let references = self.references(context)?;
         if references.is_empty() {
             // What a list with a filter pipes in on a day on which nothing fits.
             context.say("stdin names nothing; nothing was deleted");
             return if dry_run {
-                context.print_all::<Target>(&[])
+                context.print_all::<Doomed>(&[])
             } else {
-                context.print_report(&Report::new(Vec::new(), Tally::default(), None)).map(|()| Exit::Done)
+                context
+                    .print_report(&DeleteReport::new(Vec::new(), Tally::default(), None))
+                    .map(|()| Exit::Done)
             };
         }
         // With --yes a whole id needs no look at what it is: thousands of them come through a pipe. With -q as
@@ -82,16 +84,16 @@ impl Rm {
         let unasked = context.global.yes && !dry_run;
         let depth = Depth { ids: !unasked, details: !(unasked && context.global.quiet) };
         let mut lookup = Lookup::new(&client);
-        let plan = Plan::make(&mut lookup, kind, &references, depth).await?;
-        context.looked_through(&lookup);
+        let plan = Plan::make(&mut lookup, noun, &references, depth).await?;
+        context.say_lookup(&lookup);
         if plan.is_empty() {
-            let message = format!("there are no {} with these ids; nothing was deleted", kind.word(2));
+            let message = format!("there are no {} with these ids; nothing was deleted", noun.word(2));
             return Err(Failure::new(Exit::NotFound, "not_found", message));
         }
         if dry_run {
             plan.warn(context);
             context.say(&format!("dry run: {}; nothing was deleted", plan.sentence()));
-            return context.print_all(&plan.targets);
+            return context.print_all(&plan.doomed);
         }
         let asks = !unasked && context.io.terminals.stdin;
         if asks || !context.global.quiet {
@@ -105,10 +107,10 @@ impl Rm {
             ));
         }
         context.confirm(&format!("Delete {}?", plan.sentence()))?;
-        let (tally, report) = delete(context, kind, &client, &plan.targets).await;
-        let report = Report::new(plan.targets, tally, report);
+        let (tally, report) = delete(context, noun, &client, &plan.doomed).await;
+        let report = DeleteReport::new(plan.doomed, tally, report);
         context.print_report(&report)?;
-        report.verdict(kind, context.io.interrupt.has_come())
+        report.verdict(noun, context.io.interrupt.is_set())
     }
 
     /// All references, those of stdin in their place.
@@ -143,13 +145,14 @@ fn read_references(context: &mut Context<'_>, into: &mut Vec<Reference>) -> Resu
 /// Deletes, and stops sending when it is interrupted. What is known by then is in the tally.
 async fn delete(
     context: &mut Context<'_>,
-    kind: Kind,
+    noun: Noun,
     client: &Client,
-    targets: &[Target],
+    doomed: &[Doomed],
 ) -> (Tally, Option<BulkReport>) {
-    let ids: Vec<Uuid> = targets.iter().map(|target| target.id).collect();
-    let progress = Progress::counting(context, ids.len(), &format!("deleting {}", kind.word(2)));
-    let mut bulk = kind.delete(client, ids);
+    let ids: Vec<Uuid> = doomed.iter().map(|one| one.id).collect();
+    let progress =
+        Progress::counting(context.io, &context.global, ids.len(), &format!("deleting {}", noun.word(2)));
+    let mut bulk = noun.delete(client, ids);
     let mut events = bulk.events();
     let mut sending = Box::pin(bulk.send());
     let mut interrupt = context.io.interrupt.clone();
@@ -162,7 +165,7 @@ async fn delete(
         tokio::select! {
             report = &mut sending => break Some(report),
             Some(event) = events.next() => note(&mut tally, event),
-            () = interrupt.comes() => break None,
+            () = interrupt.wait() => break None,
         }
     };
     // What was not sent is settled by this as not attempted.

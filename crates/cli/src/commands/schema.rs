@@ -12,7 +12,7 @@ use crate::commands::doctor::Check;
 use crate::commands::image::{pull, push};
 use crate::commands::password::Rotated;
 use crate::commands::planned::Planned;
-use crate::commands::rm::{Report, Target};
+use crate::commands::rm::{DeleteReport, Doomed};
 use crate::context::Context;
 use crate::failure::{Exit, Failure};
 use crate::output::text::json_pretty;
@@ -36,11 +36,11 @@ const OUTPUTS: &[(&str, &str, Make)] = &[
     ("image", "image show", schema::<Image>),
     ("tags", "tag ls", schema::<Vec<Tag>>),
     ("tag", "tag add, color", schema::<Tag>),
-    ("push", "image push", schema::<push::Report>),
-    ("pull", "image pull", schema::<pull::Report>),
+    ("push", "image push", schema::<push::PushReport>),
+    ("pull", "image pull", schema::<pull::PullReport>),
     ("docker", "docker login, logout", schema::<Signed>),
-    ("targets", "rm --dry-run", schema::<Vec<Target>>),
-    ("report", "repo rm, image rm, tag rm", schema::<Report>),
+    ("targets", "rm --dry-run", schema::<Vec<Doomed>>),
+    ("report", "repo rm, image rm, tag rm", schema::<DeleteReport>),
     ("planned", "any other command that writes, with --dry-run", schema::<Planned>),
     ("rotated", "password rotate", schema::<Rotated>),
     ("settings", "auth status", schema::<Vec<Setting>>),
@@ -53,7 +53,7 @@ const OUTPUTS: &[(&str, &str, Make)] = &[
 #[derive(JsonSchema)]
 #[allow(dead_code)] // Only its schema is used.
 struct Failed {
-    /// What went wrong.
+    /// The failure.
     error: Failure,
 }
 

@@ -85,7 +85,7 @@ impl Sim {
         }
         context.io.stdout.write_all((ready.to_json() + "\n").as_bytes())?;
         context.flush()?;
-        context.io.interrupt.clone().comes().await;
+        context.io.interrupt.clone().wait().await;
         simulator.stop().await;
         Ok(Exit::Done)
     }

@@ -5,7 +5,7 @@ use mlspace_registry as sdk;
 use serde_json::json;
 
 use crate::commands::planned::Writer;
-use crate::commands::rm::{Kind, Rm};
+use crate::commands::rm::{Noun, Rm};
 use crate::context::Context;
 use crate::failure::{Exit, Failure};
 use crate::listing::{By, Facts, Listed, Listing};
@@ -61,7 +61,7 @@ impl Tag {
                 let client = context.client()?;
                 let mut lookup = Lookup::new(&client);
                 let id = lookup.image_id(&image).await?;
-                context.looked_through(&lookup);
+                context.say_lookup(&lookup);
                 // The service counts no tags, so there is never a verdict to tell of.
                 context.print_list("tags", client.tags().list(id), &listing).await?;
                 Ok(Exit::Done)
@@ -75,10 +75,10 @@ impl Tag {
                     Reference::Id(id) => *id,
                     Reference::Name(_) => lookup.tag(&tag).await?.id,
                 };
-                context.looked_through(&lookup);
+                context.say_lookup(&lookup);
                 set_color(context, &client, dry_run, id, color).await
             }
-            Self::Rm(rm) => rm.run(context, Kind::Tag).await,
+            Self::Rm(rm) => rm.run(context, Noun::Tag).await,
         }
     }
 }
@@ -92,7 +92,7 @@ async fn add(
     let Writer { client, dry_run, .. } = context.writer("adding a tag")?;
     let mut lookup = Lookup::new(&client);
     let (id, repository) = lookup.image_in_repository(&image).await?;
-    context.looked_through(&lookup);
+    context.say_lookup(&lookup);
     let full = format!("{}:{name}", repository.name);
     let mut taken = repository.tags.iter().filter(|tag| tag.name == name);
     if let Some(tag) = taken.clone().find(|tag| tag.image_id == id) {

@@ -1,14 +1,14 @@
-//! What a transfer is doing, on stderr where somebody watches, and what it came to.
+//! The course of a transfer, on stderr where somebody watches, and its sums.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 use mlspace_registry_transfer::{Event, Moved, Observer, PlannedBlob};
 
-use super::progress::target;
+use super::progress::draw_target;
 use super::text::{printable, short_digest};
-use crate::context::Context;
-use crate::io::Stderr;
+use crate::io::{Io, Stderr};
+use crate::options::Global;
 
 /// Blobs smaller than this are moved before anybody could read their line.
 const SMALL: u64 = 1024 * 1024;
@@ -17,15 +17,15 @@ const SMALL: u64 = 1024 * 1024;
 pub(crate) struct Moving {
     lines: MultiProgress,
     total: ProgressBar,
-    state: Mutex<State>,
+    shown: Mutex<Shown>,
     stderr: Option<Stderr>,
     verbose: bool,
 }
 
 #[derive(Default)]
-struct State {
+struct Shown {
     blobs: Vec<Blob>,
-    tally: Tally,
+    tally: ByteTally,
 }
 
 struct Blob {
@@ -35,9 +35,9 @@ struct Blob {
     line: Option<ProgressBar>,
 }
 
-/// What became of the bytes.
+/// Bytes by what became of them.
 #[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Tally {
+pub(crate) struct ByteTally {
     /// Sent or fetched.
     pub(crate) moved: u64,
     /// Taken over from another repository.
@@ -47,13 +47,13 @@ pub(crate) struct Tally {
 }
 
 impl Moving {
-    pub(crate) fn new(context: &Context<'_>, what: &'static str) -> Arc<Self> {
-        let lines = MultiProgress::with_draw_target(target(context));
+    pub(crate) fn new(io: &Io, global: &Global, what: &'static str) -> Arc<Self> {
+        let lines = MultiProgress::with_draw_target(draw_target(io, global));
         let total = lines.add(ProgressBar::new(0));
         style(&total, "{msg:20} {wide_bar} {bytes}/{total_bytes} {bytes_per_sec} {eta}", what);
-        let stderr = (!context.global.quiet).then(|| context.io.stderr.clone());
-        let verbose = context.global.verbose;
-        Arc::new(Self { lines, total, state: Mutex::default(), stderr, verbose })
+        let stderr = (!global.quiet).then(|| io.stderr.clone());
+        let verbose = global.verbose;
+        Arc::new(Self { lines, total, shown: Mutex::default(), stderr, verbose })
     }
 
     pub(crate) fn observer(self: &Arc<Self>) -> Observer {
@@ -61,8 +61,8 @@ impl Moving {
         Arc::new(move |event| moving.see(event))
     }
 
-    pub(crate) fn tally(&self) -> Tally {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner).tally
+    pub(crate) fn tally(&self) -> ByteTally {
+        self.shown.lock().unwrap_or_else(PoisonError::into_inner).tally
     }
 
     pub(crate) fn end(&self) {
@@ -72,7 +72,7 @@ impl Moving {
     }
 
     fn see(&self, event: &Event) {
-        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut shown = self.shown.lock().unwrap_or_else(PoisonError::into_inner);
         match event {
             Event::Planned { blobs, .. } => {
                 self.total.set_length(blobs.iter().map(|blob| blob.size).sum());
@@ -82,24 +82,24 @@ impl Moving {
                     skipped: false,
                     line: None,
                 };
-                state.blobs = blobs.iter().map(blob).collect();
+                shown.blobs = blobs.iter().map(blob).collect();
             }
-            Event::Progress { blob, done, .. } => self.at(&mut state, *blob, *done),
+            Event::Progress { blob, done, .. } => self.at(&mut shown, *blob, *done),
             Event::Finished { blob, how, bytes, .. } => {
-                let size = state.blobs.get(*blob).map_or(0, |blob| blob.planned.size);
+                let size = shown.blobs.get(*blob).map_or(0, |blob| blob.planned.size);
                 match how {
-                    Moved::Exists => state.tally.existing += size,
-                    Moved::Mounted => state.tally.mounted += size,
-                    _ => state.tally.moved += bytes,
+                    Moved::Exists => shown.tally.existing += size,
+                    Moved::Mounted => shown.tally.mounted += size,
+                    _ => shown.tally.moved += bytes,
                 }
                 if *how == Moved::Sent {
-                    self.at(&mut state, *blob, size);
+                    self.at(&mut shown, *blob, size);
                 } else {
-                    self.skip(&mut state, *blob);
+                    self.skip(&mut shown, *blob);
                 }
-                self.gone(&mut state, *blob);
+                self.gone(&mut shown, *blob);
             }
-            Event::Failed { blob, .. } => self.gone(&mut state, *blob),
+            Event::Failed { blob, .. } => self.gone(&mut shown, *blob),
             Event::Retry { cause, wait, .. } if self.verbose || wait.as_secs() >= 2 => {
                 let line = format!("waiting {:.1} s before the next attempt: {cause}", wait.as_secs_f64());
                 if let Some(stderr) = &self.stderr {
@@ -110,8 +110,8 @@ impl Moving {
         }
     }
 
-    fn at(&self, state: &mut State, number: usize, done: u64) {
-        let Some(blob) = state.blobs.get_mut(number) else { return };
+    fn at(&self, shown: &mut Shown, number: usize, done: u64) {
+        let Some(blob) = shown.blobs.get_mut(number) else { return };
         if blob.line.is_none() && blob.planned.size >= SMALL && done < blob.planned.size {
             let line = self.lines.insert_before(&self.total, ProgressBar::new(blob.planned.size));
             let digest = short_digest(&blob.planned.digest.to_string());
@@ -122,21 +122,21 @@ impl Moving {
             line.set_position(done);
         }
         blob.done = done;
-        let moving = state.blobs.iter().filter(|one| !one.skipped);
+        let moving = shown.blobs.iter().filter(|one| !one.skipped);
         self.total.set_position(moving.map(|one| one.done).sum());
     }
 
-    /// What need not move says nothing about the rate or the time left.
-    fn skip(&self, state: &mut State, number: usize) {
-        if let Some(blob) = state.blobs.get_mut(number) {
+    /// Leaves out what need not move: it says nothing about the rate or the time left.
+    fn skip(&self, shown: &mut Shown, number: usize) {
+        if let Some(blob) = shown.blobs.get_mut(number) {
             blob.skipped = true;
         }
         self.total
-            .set_length(state.blobs.iter().filter(|one| !one.skipped).map(|one| one.planned.size).sum());
+            .set_length(shown.blobs.iter().filter(|one| !one.skipped).map(|one| one.planned.size).sum());
     }
 
-    fn gone(&self, state: &mut State, number: usize) {
-        if let Some(line) = state.blobs.get_mut(number).and_then(|blob| blob.line.take()) {
+    fn gone(&self, shown: &mut Shown, number: usize) {
+        if let Some(line) = shown.blobs.get_mut(number).and_then(|blob| blob.line.take()) {
             line.finish_and_clear();
             self.lines.remove(&line);
         }

@@ -62,6 +62,7 @@ pub(crate) fn size(bytes: i64) -> String {
     const UNITS: [&str; 5] = ["B", "KiB", "MiB", "GiB", "TiB"];
     let mut number = bytes as f64;
     let mut unit = 0;
+    // From 1023.95 on, one digit after the point would round it to 1024.0 of a unit that has a larger one.
     while number.abs() >= 1023.95 && unit + 1 < UNITS.len() {
         number /= 1024.0;
         unit += 1;

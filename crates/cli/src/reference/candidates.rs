@@ -1,4 +1,4 @@
-//! What may have been meant.
+//! Names that may have been meant.
 
 use mlspace_registry::{Image, Repository};
 

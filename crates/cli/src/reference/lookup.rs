@@ -28,7 +28,7 @@ pub(crate) struct Lookup<'a> {
     image_lists: HashMap<Uuid, Vec<Uuid>>,
     /// How many images were read one by one, by repository.
     single_images: HashMap<Uuid, usize>,
-    /// What was found, and how.
+    /// Findings, and how they were made.
     notes: Vec<String>,
 }
 
@@ -49,7 +49,7 @@ impl<'a> Lookup<'a> {
         }
     }
 
-    /// What was found and how, a line each; then what had to be listed for it.
+    /// Findings and how they were made, a line each; then what had to be listed for them.
     pub(crate) fn notes(&self) -> impl Iterator<Item = String> {
         let counts = [
             (self.read.len(), "looked through", "repositories"),

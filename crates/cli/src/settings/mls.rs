@@ -7,7 +7,7 @@ use base64::Engine;
 use cbc::cipher::{BlockModeDecrypt, KeyIvInit, block_padding::Pkcs7};
 
 use super::files;
-use super::sources::Layer;
+use super::layer::Layer;
 use crate::failure::Failure;
 use crate::io::Io;
 

@@ -8,7 +8,7 @@ use mlspace_registry::Secret;
 use serde::{Deserialize, Serialize};
 
 use super::files;
-use super::sources::Layer;
+use super::layer::Layer;
 use crate::failure::{Exit, Failure};
 use crate::io::Io;
 
@@ -35,7 +35,7 @@ pub(crate) struct Profile {
     pub(crate) client_id: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) workspace_id: Option<String>,
-    /// Whether the system's keyring holds the secrets.
+    /// True if the system's keyring holds the secrets.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     keyring: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -44,7 +44,7 @@ pub(crate) struct Profile {
     api_key: Option<Secret>,
 }
 
-/// What nobody but the service may know.
+/// The part that nobody but the service may know.
 #[derive(Clone, Debug, Default, Deserialize, Serialize)]
 pub(crate) struct Secrets {
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -1,12 +1,11 @@
 //! The sources in their order.
 
-use std::collections::BTreeMap;
-use std::fmt;
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
-use super::{Workspace, dotenv, files, mls, profile};
+use super::layer::Layer;
+use super::{dotenv, files, mls, profile};
 use crate::failure::Failure;
 use crate::io::Io;
 use crate::options::Global;
@@ -24,80 +23,6 @@ const NAMES: [&str; 10] = [
     "READONLY",
     "DRY_RUN",
 ];
-
-/// The settings of one source.
-#[derive(Clone, Default)]
-pub(crate) struct Layer {
-    /// What to call it.
-    pub(crate) source: String,
-    /// Whether it is the environment or a file of the plug-in.
-    pub(crate) of_plugin: bool,
-    values: BTreeMap<String, String>,
-}
-
-impl fmt::Debug for Layer {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // Names only: some of the values are secrets.
-        let names: Vec<_> = self.values.keys().collect();
-        f.debug_struct("Layer").field("source", &self.source).field("values", &names).finish()
-    }
-}
-
-/// An entry of `MLSPACE_WORKSPACES`.
-#[derive(Deserialize)]
-struct Entry {
-    id: String,
-    #[serde(default)]
-    name: Option<String>,
-    #[serde(default)]
-    api_key: Option<String>,
-}
-
-impl Layer {
-    pub(super) fn new(
-        source: impl Into<String>,
-        of_plugin: bool,
-        values: impl IntoIterator<Item = (String, String)>,
-    ) -> Self {
-        let values = values.into_iter().filter(|(_, value)| !value.is_empty()).collect();
-        Self { source: source.into(), of_plugin, values }
-    }
-
-    pub(super) fn get(&self, name: &str) -> Option<&str> {
-        self.values.get(name).map(String::as_str)
-    }
-
-    /// The workspaces that it names.
-    pub(super) fn workspaces(&self) -> Result<Vec<Workspace>, Failure> {
-        let own = |text: &str| Some(text.to_owned());
-        if let Some(id) = self.get("WORKSPACE_ID") {
-            let api_key = self.get("API_KEY").map(Into::into);
-            let listed = self.listed()?.into_iter().find(|one| one.id == id && api_key.is_none());
-            return Ok(vec![listed.unwrap_or(Workspace {
-                id: own(id).unwrap_or_default(),
-                name: None,
-                api_key,
-            })]);
-        }
-        self.listed()
-    }
-
-    fn listed(&self) -> Result<Vec<Workspace>, Failure> {
-        let Some(list) = self.get("WORKSPACES") else { return Ok(Vec::new()) };
-        let entries: Vec<Entry> = serde_json::from_str(list).map_err(|_| {
-            Failure::usage(format!(
-                "MLSPACE_WORKSPACES of {} must be a JSON list of {{\"id\", \"name\"}}",
-                self.source
-            ))
-        })?;
-        let workspace = |entry: Entry| Workspace {
-            id: entry.id,
-            name: entry.name,
-            api_key: entry.api_key.map(Into::into),
-        };
-        Ok(entries.into_iter().map(workspace).collect())
-    }
-}
 
 /// All sources that hold something, the highest first.
 pub(super) fn layers(io: &Io, global: &Global) -> Result<Vec<Layer>, Failure> {
@@ -120,6 +45,7 @@ pub(super) fn layers(io: &Io, global: &Global) -> Result<Vec<Layer>, Failure> {
         Some(path) => plugin_layer(&path, io)?,
         None => None,
     };
+    // A name that mlcr knows is mlcr's: a profile of mls by the same name holds another key.
     let asked = global.profile.as_deref().filter(|_| own.is_none());
     let mls = mls::layer(io, asked)?;
     if let (Some(name), None, None) = (&global.profile, &own, &mls) {
@@ -132,15 +58,16 @@ pub(super) fn layers(io: &Io, global: &Global) -> Result<Vec<Layer>, Failure> {
     let has = |name: &str| above.iter().flatten().any(|layer| layer.get(name).is_some());
     let wants_secrets = !(has("CLIENT_ID") && (has("WORKSPACE_ID") || has("WORKSPACES")));
     let own = own.map(|own| own.layer(io, wants_secrets)).transpose()?;
+    // The most deliberate goes first: a flag, then what was set for this shell, then what was kept by `mlcr auth login`,
+    // then what belongs to other programs.
     let mut layers: Vec<Layer> = match global.profile {
-        // A profile that is asked for with a flag goes before the environment.
         Some(_) if own.is_some() => {
             [own, Some(environment), named, plugin, mls].into_iter().flatten().collect()
         }
         Some(_) => [mls, Some(environment), named, plugin].into_iter().flatten().collect(),
         None => [Some(environment), named, own, plugin, mls].into_iter().flatten().collect(),
     };
-    layers.retain(|layer| !layer.values.is_empty());
+    layers.retain(|layer| !layer.is_empty());
     Ok(layers)
 }
 

@@ -7,7 +7,7 @@ use std::path::Path;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
-/// What the only file of the image says.
+/// The text of the image's only file.
 const CONTENT: &[u8] = b"Pushed by mlcr demo.\n";
 
 /// Writes an image of one layer into an empty folder, and answers the digest of its manifest.
@@ -51,7 +51,7 @@ fn layer() -> io::Result<Vec<u8>> {
     tar.into_inner()
 }
 
-/// Whether two layouts have the same blobs, byte for byte.
+/// Compares two layouts: true if they have the same blobs, byte for byte.
 pub(super) fn same(one: &Path, other: &Path) -> io::Result<bool> {
     let (mut here, mut there) = (blobs(one)?, blobs(other)?);
     here.sort();

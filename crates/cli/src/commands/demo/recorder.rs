@@ -1,9 +1,8 @@
 //! Notes what really leaves the machine.
 
-use std::sync::{Arc, Mutex};
+use std::sync::{Mutex, PoisonError};
 
-use mlspace_registry::Clock;
-use mlspace_registry::api::{Network, Sending, Transport};
+use crate::watch::{self, Watcher};
 
 /// One request and its answer.
 #[derive(Clone, Debug)]
@@ -15,43 +14,26 @@ pub(super) struct Exchange {
     pub(super) ms: f64,
 }
 
-/// A transport that sends as usual and keeps a record.
-pub(super) struct Recorder {
-    clock: Arc<dyn Clock>,
-    exchanges: Mutex<Vec<Exchange>>,
-}
+/// Keeps a record of what it sees.
+#[derive(Default)]
+pub(super) struct Recorder(Mutex<Vec<Exchange>>);
 
 impl Recorder {
-    pub(super) fn new(clock: Arc<dyn Clock>) -> Self {
-        Self { clock, exchanges: Mutex::default() }
-    }
-
-    /// What was recorded since the last call.
+    /// The exchanges since the last call.
     pub(super) fn take(&self) -> Vec<Exchange> {
-        std::mem::take(&mut self.exchanges.lock().unwrap_or_else(|poisoned| poisoned.into_inner()))
+        std::mem::take(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
 
-impl Transport for Recorder {
-    fn send<'a>(
-        &'a self,
-        operation: &'static str,
-        http: &'a reqwest::Client,
-        request: reqwest::Request,
-    ) -> Sending<'a> {
-        Box::pin(async move {
-            let url = request.url();
-            let path = match url.query() {
-                Some(query) => format!("{}?{query}", url.path()),
-                None => url.path().to_owned(),
-            };
-            let (method, start) = (request.method().to_string(), self.clock.now());
-            let result = Network.send(operation, http, request).await;
-            let ms = self.clock.now().duration_since(start).as_secs_f64() * 1000.0;
-            let status = result.as_ref().ok().map(|answer| answer.status().as_u16());
-            let exchange = Exchange { operation, method, path, status, ms };
-            self.exchanges.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).push(exchange);
-            result
-        })
+impl Watcher for Recorder {
+    fn answered(&self, seen: &watch::Exchange<'_>) {
+        let exchange = Exchange {
+            operation: seen.operation,
+            method: seen.method.to_string(),
+            path: seen.path(),
+            status: seen.status(),
+            ms: seen.took.as_secs_f64() * 1000.0,
+        };
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).push(exchange);
     }
 }

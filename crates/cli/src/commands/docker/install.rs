@@ -37,7 +37,7 @@ pub(super) fn uninstall(path: &Path) -> Result<(), Failure> {
         .map_err(|error| Failure::other(format!("cannot remove {}: {error}", path.display())))
 }
 
-/// Whether docker finds the helper.
+/// True if docker finds the helper.
 pub(super) fn is_on_path(io: &Io, helper: &Path) -> bool {
     let folders = io.variable("PATH").map(|path| std::env::split_paths(path).collect::<Vec<_>>());
     let folder = helper.parent().map(Path::to_owned);

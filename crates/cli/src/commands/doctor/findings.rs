@@ -1,4 +1,4 @@
-//! What was found, check by check.
+//! The findings, check by check.
 
 use anstyle::{AnsiColor, Style};
 use schemars::JsonSchema;
@@ -11,20 +11,20 @@ use crate::output::{Look, Record};
 /// One check.
 #[derive(Debug, Serialize, JsonSchema)]
 pub(crate) struct Check {
-    /// What was looked at.
+    /// The name of the check.
     check: &'static str,
     /// ok, warning, failed or skipped.
-    state: State,
-    /// What was found.
+    state: CheckState,
+    /// The finding.
     message: String,
-    /// What to do about it.
+    /// A remedy.
     #[serde(skip_serializing_if = "Option::is_none")]
     hint: Option<String>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
-pub(super) enum State {
+pub(super) enum CheckState {
     Ok,
     Warning,
     Failed,
@@ -42,7 +42,7 @@ impl Findings {
     pub(super) fn add(
         &mut self,
         check: &'static str,
-        state: State,
+        state: CheckState,
         message: impl Into<String>,
         hint: Option<&str>,
     ) {
@@ -51,21 +51,21 @@ impl Findings {
     }
 
     pub(super) fn ok(&mut self, check: &'static str, message: impl Into<String>) {
-        self.add(check, State::Ok, message, None);
+        self.add(check, CheckState::Ok, message, None);
     }
 
     pub(super) fn warn(&mut self, check: &'static str, message: impl Into<String>, hint: &str) {
-        self.add(check, State::Warning, message, Some(hint));
+        self.add(check, CheckState::Warning, message, Some(hint));
     }
 
     pub(super) fn fail(&mut self, check: &'static str, failure: Failure) {
-        self.add(check, State::Failed, failure.message.clone(), failure.hint.as_deref());
+        self.add(check, CheckState::Failed, failure.message.clone(), failure.hint.as_deref());
         self.worst.get_or_insert(failure);
     }
 
     pub(super) fn skip(&mut self, checks: &[&'static str]) {
         for check in checks {
-            self.add(check, State::Skipped, "needs what failed above", None);
+            self.add(check, CheckState::Skipped, "needs what failed above", None);
         }
     }
 }
@@ -76,10 +76,10 @@ impl Record for Check {
 
     fn row(&self, _: &Look) -> Vec<Cell> {
         let (word, color) = match self.state {
-            State::Ok => ("ok", AnsiColor::Green),
-            State::Warning => ("warning", AnsiColor::Yellow),
-            State::Failed => ("failed", AnsiColor::Red),
-            State::Skipped => ("skipped", AnsiColor::BrightBlack),
+            CheckState::Ok => ("ok", AnsiColor::Green),
+            CheckState::Warning => ("warning", AnsiColor::Yellow),
+            CheckState::Failed => ("failed", AnsiColor::Red),
+            CheckState::Skipped => ("skipped", AnsiColor::BrightBlack),
         };
         let hint = self.hint.as_ref().map_or(String::new(), |hint| format!(" → {hint}"));
         vec![

@@ -1,17 +1,17 @@
-//! What the doctor sees of the answers beside what the client makes of them.
+//! A look at the answers themselves, beside what the client makes of them.
 
 use std::sync::Mutex;
 use std::time::{Duration, UNIX_EPOCH};
 
-use mlspace_registry::api::{Network, Sending, Transport};
 use mlspace_registry_net::trust;
 
 use crate::context::Context;
+use crate::watch::{Exchange, Watcher};
 
 /// How long the registry may take to say that it is there.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// A transport that sends as usual and looks at what comes back.
+/// Looks at what comes back.
 #[derive(Default)]
 pub(super) struct Probe(Mutex<Seen>);
 
@@ -22,7 +22,7 @@ struct Seen {
 }
 
 impl Probe {
-    /// What time the service says it is, in seconds since 1970.
+    /// The time that the service says it is, in seconds since 1970.
     pub(super) fn service_time(&self) -> Option<i64> {
         self.seen(|seen| seen.service_time)
     }
@@ -37,30 +37,22 @@ impl Probe {
     }
 }
 
-impl Transport for Probe {
-    fn send<'a>(
-        &'a self,
-        operation: &'static str,
-        http: &'a reqwest::Client,
-        request: reqwest::Request,
-    ) -> Sending<'a> {
-        Box::pin(async move {
-            let answer = Network.send(operation, http, request).await?;
-            let date = answer.headers().get("date").and_then(|date| date.to_str().ok());
-            let date = date.and_then(|date| httpdate::parse_http_date(date).ok());
-            let date = date.and_then(|date| date.duration_since(UNIX_EPOCH).ok());
-            self.seen(|seen| {
-                seen.service_time = date.map(|date| date.as_secs().cast_signed()).or(seen.service_time);
-                if answer.status().as_u16() == 445 {
-                    seen.blocked = Some(operation);
-                }
-            });
-            Ok(answer)
-        })
+impl Watcher for Probe {
+    fn answered(&self, exchange: &Exchange<'_>) {
+        let Some(answer) = exchange.answer else { return };
+        let date = answer.headers().get("date").and_then(|date| date.to_str().ok());
+        let date = date.and_then(|date| httpdate::parse_http_date(date).ok());
+        let date = date.and_then(|date| date.duration_since(UNIX_EPOCH).ok());
+        self.seen(|seen| {
+            seen.service_time = date.map(|date| date.as_secs().cast_signed()).or(seen.service_time);
+            if answer.status().as_u16() == 445 {
+                seen.blocked = Some(exchange.operation);
+            }
+        });
     }
 }
 
-/// Whether a registry answers at the host: with 200, or by asking to sign in.
+/// Asks a host whether it is a registry: one answers with 200, or asks to sign in.
 pub(super) async fn registry_answers(host: &str, context: &Context<'_>) -> Result<(), String> {
     let local = ["127.0.0.1", "[::1]", "localhost"].iter().any(|name| host.starts_with(name));
     let scheme = if local { "http" } else { "https" };

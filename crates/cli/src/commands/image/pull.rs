@@ -26,17 +26,17 @@ pub(crate) struct Pull {
     /// or with --yes; a folder must be new, empty or an OCI layout, which is added to.
     #[arg(value_name = "DST")]
     target: PathBuf,
-    /// What to write, if it should not follow from DST: a folder becomes an OCI layout, a file an archive for
+    /// Form of the target, if it should not follow from DST: a folder becomes an OCI layout, a file an archive for
     /// `docker load`.
     #[arg(long, value_enum, value_name = "FORM")]
-    form: Option<Form>,
+    form: Option<ImageForm>,
     /// Only this platform of an image that has several, such as linux/amd64.
     #[arg(long, value_name = "OS/ARCH")]
     platform: Option<String>,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
-enum Form {
+enum ImageForm {
     /// An OCI layout in a folder, which is added to.
     Oci,
     /// An OCI layout in a tar file.
@@ -45,10 +45,10 @@ enum Form {
     DockerArchive,
 }
 
-/// What was pulled.
+/// A finished pull.
 #[derive(Debug, Serialize, JsonSchema)]
 #[schemars(rename = "Pull")]
-pub(crate) struct Report {
+pub(crate) struct PullReport {
     /// The full name.
     reference: String,
     /// The digest of the manifest or index that is in the target.
@@ -98,25 +98,25 @@ impl Pull {
             return context.planned("image_pull", &name, json!({ "target": path }));
         }
         let target = match form {
-            Form::Oci => Target::layout(self.target),
-            Form::OciArchive => Target::layout_archive(self.target),
-            Form::DockerArchive => Target::docker_archive(self.target),
+            ImageForm::Oci => Target::layout(self.target),
+            ImageForm::OciArchive => Target::layout_archive(self.target),
+            ImageForm::DockerArchive => Target::docker_archive(self.target),
         };
         let mut service = Service::new(client.as_ref(), settings.client_id.unwrap_or_default());
         let key = service.credentials(context.io, name.registry()).await?;
-        let moving = Moving::new(context, "pulling");
+        let moving = Moving::new(context.io, &context.global, "pulling");
         let transfer = context.transfer_client([key], moving.observer())?;
         let mut pull = transfer.pull([name], target);
         if let Some(platform) = self.platform {
             pull = pull.platform(platform);
         }
-        let pulled = context.while_wanted(pull.send()).await;
+        let pulled = context.until_interrupted(pull.send()).await;
         moving.end();
         let (pulled, tally) = (pulled?, moving.tally());
         let Some(image) = pulled.images.into_iter().next() else {
             return Err(Failure::other("nothing was pulled"));
         };
-        context.print(&Report {
+        context.print(&PullReport {
             reference: image.reference.to_string(),
             digest: image.digest.to_string(),
             size: image.size,
@@ -127,18 +127,18 @@ impl Pull {
         })
     }
 
-    fn form(&self) -> Form {
+    fn form(&self) -> ImageForm {
         let is_file = self.target.extension().is_some_and(|extension| extension == "tar");
-        self.form.unwrap_or(if is_file { Form::DockerArchive } else { Form::Oci })
+        self.form.unwrap_or(if is_file { ImageForm::DockerArchive } else { ImageForm::Oci })
     }
 }
 
-/// Whether there is a file that the pull would replace. Refuses what it would spoil, before anything is sent.
-fn check_target(target: &Path, form: Form) -> Result<bool, Failure> {
+/// True if there is a file that the pull would replace. Refuses what it would spoil, before anything is sent.
+fn check_target(target: &Path, form: ImageForm) -> Result<bool, Failure> {
     match (form, target.symlink_metadata().is_ok(), target.is_dir()) {
         (_, false, _) => Ok(false),
-        (Form::Oci, _, true) => check_layout(target).map(|()| false),
-        (Form::Oci, _, false) => {
+        (ImageForm::Oci, _, true) => check_layout(target).map(|()| false),
+        (ImageForm::Oci, _, false) => {
             let message = format!("{} is not a folder, and an OCI layout is one", target.display());
             Err(Failure::safety(message).hint("name a folder, or a file that ends in `.tar`"))
         }
@@ -174,7 +174,7 @@ fn replace(context: &mut Context<'_>, target: &Path) -> Result<(), Failure> {
     context.confirm(&format!("Replace {target}?"))
 }
 
-impl Record for Report {
+impl Record for PullReport {
     const HEADER: &'static [&'static str] = &["NAME", "DIGEST", "SIZE", "TARGET", "FETCHED", "THERE ALREADY"];
     const FIELDS: &'static [&'static str] =
         &["reference", "digest", "size", "target", "bytes_fetched", "bytes_existing"];

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 use mlspace_registry::{Client, Image};
-use mlspace_registry_transfer::{self as transfer, Compression, PushReport, Pushed, Source};
+use mlspace_registry_transfer::{self as transfer, Compression, Pushed, Source};
 use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::json;
@@ -50,10 +50,10 @@ enum How {
     None,
 }
 
-/// What came of a push.
+/// A finished push.
 #[derive(Debug, Serialize, JsonSchema)]
 #[schemars(rename = "Push")]
-pub(crate) struct Report {
+pub(crate) struct PushReport {
     /// One for each name, in the order given.
     images: Vec<Named>,
     /// Bytes that were sent, for all names together.
@@ -113,7 +113,7 @@ impl Push {
         for host in hosts {
             keys.push(service.credentials(context.io, &host).await?);
         }
-        let moving = Moving::new(context, "pushing");
+        let moving = Moving::new(context.io, &context.global, "pushing");
         let mover = context.transfer_client(keys, moving.observer())?;
         let push = mover.push(names.into_iter().map(|name| (image.clone(), name)));
         let push = push.verify(self.verify).compression(match self.compression {
@@ -121,11 +121,11 @@ impl Push {
             How::Zstd => Compression::Zstd,
             How::None => Compression::None,
         });
-        let pushed = context.while_wanted(push.send()).await;
+        let pushed = context.until_interrupted(push.send()).await;
         moving.end();
         let (pushed, tally) = (pushed?, moving.tally());
         let (images, problem) = look_up(context, client.as_ref(), &pushed, color.as_deref()).await;
-        let report = Report {
+        let report = PushReport {
             images,
             bytes_sent: tally.moved,
             bytes_mounted: tally.mounted,
@@ -163,7 +163,7 @@ async fn say_what_moves(
 async fn look_up(
     context: &Context<'_>,
     client: Option<&Client>,
-    pushed: &PushReport,
+    pushed: &transfer::PushReport,
     color: Option<&str>,
 ) -> (Vec<Named>, Option<Failure>) {
     let mut lookup = client.map(Lookup::new);
@@ -216,7 +216,7 @@ async fn set_color(
 }
 
 /// Everything, a part, or nothing.
-fn verdict(pushed: &PushReport, problem: Option<Failure>) -> Result<Exit, Failure> {
+fn verdict(pushed: &transfer::PushReport, problem: Option<Failure>) -> Result<Exit, Failure> {
     let failed: Vec<_> = pushed.images.iter().filter_map(|one| one.result.as_ref().err()).collect();
     match (failed.first(), problem) {
         (None, None) => Ok(Exit::Done),
@@ -244,7 +244,7 @@ fn verdict(pushed: &PushReport, problem: Option<Failure>) -> Result<Exit, Failur
     }
 }
 
-impl Record for Report {
+impl Record for PushReport {
     const HEADER: &'static [&'static str] = &["IMAGES", "SENT", "MOUNTED", "THERE ALREADY"];
     const FIELDS: &'static [&'static str] = &["images", "bytes_sent", "bytes_mounted", "bytes_existing"];
 

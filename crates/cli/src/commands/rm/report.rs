@@ -1,4 +1,4 @@
-//! What became of every id.
+//! An account of every id.
 
 use std::collections::HashMap;
 
@@ -7,7 +7,7 @@ use mlspace_registry::{ApiError, BulkReport, Error, Outcome, Uuid};
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::{Kind, Target};
+use super::{Doomed, Noun};
 use crate::context::Context;
 use crate::failure::{Exit, Failure, causes};
 use crate::options::Format;
@@ -20,7 +20,7 @@ pub(super) type Tally = HashMap<Uuid, Outcome>;
 /// The account of a delete.
 #[derive(Debug, Serialize, JsonSchema)]
 #[schemars(rename = "DeletionReport")]
-pub(crate) struct Report {
+pub(crate) struct DeleteReport {
     /// How many are gone by this command.
     deleted: usize,
     /// How many were not there.
@@ -29,7 +29,7 @@ pub(crate) struct Report {
     failed: usize,
     /// Each id once, in the order given.
     items: Vec<Item>,
-    /// What ended the work early, if something did.
+    /// The failure that ended the work early, if one did.
     #[serde(skip_serializing_if = "Option::is_none")]
     stopped_by: Option<String>,
     #[serde(skip)]
@@ -37,7 +37,7 @@ pub(crate) struct Report {
     failure: Option<Failure>,
 }
 
-/// What became of one id.
+/// The account of one id.
 #[derive(Debug, Serialize, JsonSchema)]
 #[schemars(rename = "DeletionOutcome")]
 pub(crate) struct Item {
@@ -54,13 +54,13 @@ pub(crate) struct Item {
     reason: Option<String>,
 }
 
-impl Report {
-    pub(super) fn new(targets: Vec<Target>, mut tally: Tally, bulk: Option<BulkReport>) -> Self {
+impl DeleteReport {
+    pub(super) fn new(doomed: Vec<Doomed>, mut tally: Tally, bulk: Option<BulkReport>) -> Self {
         let stopped_by = bulk.as_ref().and_then(BulkReport::stopped_by);
         let mut failure = stopped_by.map(Failure::from);
         let stopped_by = stopped_by.map(|error| causes(error));
-        let mut items = Vec::with_capacity(targets.len());
-        for Target { id, name, tags, .. } in targets {
+        let mut items = Vec::with_capacity(doomed.len());
+        for Doomed { id, name, tags, .. } in doomed {
             let outcome = tally.remove(&id).unwrap_or(Outcome::NotAttempted);
             if let (Outcome::Rejected(error), None) = (&outcome, &failure) {
                 failure = Some(rejection(error));
@@ -75,10 +75,10 @@ impl Report {
     }
 
     /// The exit code, and what to say about it on stderr.
-    pub(super) fn verdict(self, kind: Kind, interrupted: bool) -> Result<Exit, Failure> {
+    pub(super) fn verdict(self, noun: Noun, interrupted: bool) -> Result<Exit, Failure> {
         let count = |outcome: &str| self.items.iter().filter(|item| item.outcome == outcome).count();
         let all = self.items.len();
-        let mut parts = vec![format!("{} of {all} {} deleted", self.deleted, kind.word(all))];
+        let mut parts = vec![format!("{} of {all} {} deleted", self.deleted, noun.word(all))];
         for outcome in ["not_found", "kept", "rejected", "unknown", "not_attempted"] {
             if count(outcome) > 0 {
                 parts.push(format!("{} {}", count(outcome), outcome.replace('_', " ")));
@@ -127,7 +127,7 @@ fn describe(outcome: &Outcome) -> (&'static str, Option<String>) {
 
 impl Context<'_> {
     /// Prints the account: a table of the items, or all of it in JSON.
-    pub(super) fn print_report(&mut self, report: &Report) -> Result<(), Failure> {
+    pub(super) fn print_report(&mut self, report: &DeleteReport) -> Result<(), Failure> {
         match self.format {
             Format::Table | Format::Ndjson | Format::Csv => self.print_all(&report.items),
             Format::Json | Format::Yaml => self.print(report),
@@ -160,7 +160,7 @@ impl Record for Item {
     }
 }
 
-impl Record for Report {
+impl Record for DeleteReport {
     const HEADER: &'static [&'static str] = &["DELETED", "NOT FOUND", "FAILED"];
     const FIELDS: &'static [&'static str] = &["deleted", "not_found", "failed", "items", "stopped_by"];
 

@@ -11,7 +11,7 @@ use crate::output::{Look, Record};
 /// One thing to be deleted. What is null was not looked up.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
 #[schemars(rename = "DeletionTarget")]
-pub(crate) struct Target {
+pub(crate) struct Doomed {
     /// Its id.
     pub(crate) id: Uuid,
     /// The repository's name, or `repository:tag`, or `repository@digest`.
@@ -24,7 +24,7 @@ pub(crate) struct Target {
     pub(crate) size: Option<i64>,
 }
 
-impl Target {
+impl Doomed {
     pub(super) fn bare(id: Uuid) -> Self {
         Self { id, name: None, tags: None, images: None, size: None }
     }
@@ -72,7 +72,7 @@ fn short_name(full_name: &str) -> &str {
     }
 }
 
-impl Record for Target {
+impl Record for Doomed {
     const HEADER: &'static [&'static str] = &["NAME", "IMAGES", "TAGS", "SIZE", "ID"];
     const FIELDS: &'static [&'static str] = &["id", "name", "tags", "images", "size"];
 
