@@ -149,11 +149,11 @@ impl Builder {
         let base_url = format!("http://{address}");
         let shared = Shared::new(service);
         let (stop, stopped) = watch::channel(());
-        let images = oci::respond(shared.clone(), registry.clone());
-        let images = server::serve(registry_listener, images, stopped.clone());
+        let images = oci::Registry::new(shared.clone(), registry.clone());
+        let images =
+            server::serve(registry_listener, move |request| images.clone().respond(request), stopped.clone());
         let management = shared.clone();
-        let management =
-            server::serve(listener, move |request| server::respond(management.clone(), request), stopped);
+        let management = server::serve(listener, move |request| management.clone().respond(request), stopped);
         let server = tokio::spawn(async { tokio::join!(management, images) });
         Ok(Simulator { base_url, registry, shared, stop, server })
     }

@@ -4,11 +4,13 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use hyper::body::Incoming;
 use serde_json::Value;
 use uuid::Uuid;
 
 use crate::armed::Faults;
 use crate::auth::Auth;
+use crate::body::read;
 use crate::call::Call;
 use crate::clock::Clock;
 use crate::distort::{other_ids, rewrite, without_offset};
@@ -20,10 +22,14 @@ use crate::oci::Tokens;
 use crate::oci::content::Content;
 use crate::operations::{Operation, Route, route};
 use crate::quirks::Quirks;
-use crate::reply::{JSON, Reply};
+use crate::reply::Reply;
 use crate::request::Request;
+use crate::response::{Cut, JSON, Response, truncate};
 use crate::state::{Person, World};
 use crate::views::Viewer;
+
+/// The longest body that is read. A delete of 100,000 ids fits.
+const LONGEST_BODY: usize = 4 * 1024 * 1024;
 
 /// Everything that a running simulator holds.
 pub(crate) struct Service {
@@ -115,16 +121,6 @@ pub(crate) struct Shared {
     clock: Arc<Clock>,
 }
 
-/// What is sent.
-#[derive(Debug)]
-pub(crate) enum Outcome {
-    Reply(Reply),
-    /// The connection ends in the middle of the body.
-    Truncated(Reply),
-    /// The connection ends without an answer.
-    Cut,
-}
-
 impl Shared {
     pub(crate) fn new(service: Service) -> Self {
         Self { clock: service.clock.clone(), service: Arc::new(Mutex::new(service)) }
@@ -138,27 +134,30 @@ impl Shared {
         &self.clock
     }
 
-    /// Answers a request; `whole` is false if its body was too large to be read to its end.
-    pub(crate) async fn answer(&self, method: &hyper::Method, request: &Request, whole: bool) -> Outcome {
-        let (number, admitted) = self.lock().admit(method, request, whole);
-        let outcome = match admitted {
-            Ok(admitted) => self.run(admitted, request).await,
-            Err(reply) => Outcome::Reply(reply),
+    /// Answers a request to the management API.
+    pub(crate) async fn respond(self, request: hyper::Request<Incoming>) -> Result<Response, Cut> {
+        let (parts, body) = request.into_parts();
+        let body = read(body, LONGEST_BODY).await?;
+        let whole = body.is_some();
+        let request = Request::new(&parts, &body.unwrap_or_default());
+        let (number, admitted) = self.lock().admit(&parts.method, &request, whole);
+        let response = match admitted {
+            Ok(admitted) => self.run(admitted, &request).await?,
+            Err(reply) => reply.into_response(),
         };
-        if let Outcome::Reply(reply) = &outcome {
-            self.lock().journal.answered(number, reply.status);
-            tracing::debug!(method = request.method, path = request.path, status = reply.status);
-        }
-        outcome
+        let status = response.status().as_u16();
+        self.lock().journal.answered(number, status);
+        tracing::debug!(method = request.method, path = request.path, status);
+        Ok(response)
     }
 
-    async fn run(&self, admitted: Admitted, request: &Request) -> Outcome {
+    async fn run(&self, admitted: Admitted, request: &Request) -> Result<Response, Cut> {
         let Admitted { operation, part, fault, since } = admitted;
         let effect = fault.as_ref().map(|fault| &fault.effect);
         match effect {
             Some(Effect::Hang) => std::future::pending().await,
             Some(Effect::Delay(by)) => self.clock.sleep_until(since.saturating_add(*by)).await,
-            Some(Effect::LostBefore) => return Outcome::Cut,
+            Some(Effect::LostBefore) => return Err(Cut),
             _ => {}
         }
         let reply = match effect {
@@ -172,9 +171,9 @@ impl Shared {
             None => reply,
         };
         match effect {
-            Some(Effect::LostAfter) => Outcome::Cut,
-            Some(Effect::Truncated) => Outcome::Truncated(reply),
-            _ => Outcome::Reply(reply),
+            Some(Effect::LostAfter) => Err(Cut),
+            Some(Effect::Truncated) => Ok(truncate(reply.into_response(), None)),
+            _ => Ok(reply.into_response()),
         }
     }
 

@@ -8,7 +8,8 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use crate::oci;
-use crate::reply::{HTML, JSON, Reply, page};
+use crate::reply::Reply;
+use crate::response::{HTML, JSON, page};
 
 /// A fault, to be armed for an operation with [`Simulator::fail`](crate::Simulator::fail).
 ///

@@ -2,6 +2,7 @@
 
 mod armed;
 mod auth;
+mod body;
 mod builder;
 mod call;
 mod clock;
@@ -24,6 +25,7 @@ mod registry;
 mod reply;
 mod repositories;
 mod request;
+mod response;
 mod seed;
 mod server;
 mod service_auth;

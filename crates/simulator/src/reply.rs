@@ -1,10 +1,11 @@
 //! Answers, and the service's ways of saying no.
 
+use hyper::StatusCode;
+use hyper::header::{CONTENT_TYPE, HeaderName, HeaderValue};
 use serde::Serialize;
 use serde_json::{Value, json};
 
-pub(crate) const JSON: &str = "application/json";
-pub(crate) const HTML: &str = "text/html; charset=utf-8";
+use crate::response::{HTML, JSON, Response, page, response};
 
 /// An answer before it is sent.
 #[derive(Clone, Debug)]
@@ -65,10 +66,17 @@ impl Reply {
         self.headers.push((name, value.into()));
         self
     }
-}
 
-pub(crate) fn page(title: &str) -> String {
-    format!("<!DOCTYPE html><html><head><title>{title}</title></head><body><h1>{title}</h1></body></html>")
+    pub(crate) fn into_response(self) -> Response {
+        let status = StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        let mut response = response(status, [(CONTENT_TYPE, self.content_type)], self.body);
+        for (name, value) in self.headers {
+            if let (Ok(name), Ok(value)) = (HeaderName::try_from(name), HeaderValue::try_from(value)) {
+                response.headers_mut().insert(name, value);
+            }
+        }
+        response
+    }
 }
 
 /// What is wrong with a request, one entry for each thing, as FastAPI reports it.

@@ -1,10 +1,11 @@
 //! `/v2/NAME/blobs/DIGEST`
 
-use std::io::{Seek, SeekFrom};
+use std::fs::File;
+use std::io::{self, Read, Seek, SeekFrom};
 use std::ops::RangeInclusive;
 
-use axum::body::Body;
-use axum::response::{IntoResponse, Response};
+use bytes::{Bytes, BytesMut};
+use futures_util::{Stream, stream};
 use hyper::header::{
     ACCEPT_RANGES, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, HeaderName, LOCATION, RANGE,
 };
@@ -12,7 +13,11 @@ use hyper::{Method, StatusCode};
 
 use super::digest::Digest;
 use super::error::Refusal;
-use super::{Answer, Call, Registry, body};
+use super::{Answer, Call, Registry};
+use crate::response::{Response, append, response, streamed};
+
+/// How much of a file is read at once.
+const PIECE: u64 = 256 * 1024;
 
 pub(crate) const DIGEST: HeaderName = HeaderName::from_static("docker-content-digest");
 
@@ -39,29 +44,28 @@ impl Registry {
             (ACCEPT_RANGES, "bytes".to_owned()),
             (DIGEST, digest.to_string()),
         ];
-        let body = if call.parts.method == Method::HEAD {
-            Body::empty()
-        } else {
+        let status = if range.is_some() { StatusCode::PARTIAL_CONTENT } else { StatusCode::OK };
+        let content_range = range.map(|range| format!("bytes {}-{}/{size}", range.start(), range.end()));
+        let mut response = response(status, headers, "");
+        append(&mut response, content_range.map(|value| (CONTENT_RANGE, value)));
+        if call.parts.method != Method::HEAD {
             file.seek(SeekFrom::Start(start))?;
-            Body::from_stream(body::stream_file(file, length))
-        };
-        let response = (headers, body).into_response();
-        let Some(range) = range else { return Ok(response) };
-        let content_range = format!("bytes {}-{}/{size}", range.start(), range.end());
-        Ok((StatusCode::PARTIAL_CONTENT, [(CONTENT_RANGE, content_range)], response).into_response())
+            *response.body_mut() = streamed(stream_file(file, length));
+        }
+        Ok(response)
     }
 
     pub(super) fn delete_blob(&self, call: &Call, digest: &Digest) -> Answer {
         if !self.shared.lock().content.remove_blob(&call.repository, digest) {
             return Err(Refusal::blob_unknown(digest).into());
         }
-        Ok(StatusCode::ACCEPTED.into_response())
+        Ok(response::<String>(StatusCode::ACCEPTED, [], ""))
     }
 
     /// The answer to a blob that is there now.
     pub(super) fn blob_created(&self, call: &Call, digest: &Digest) -> Response {
         let location = self.location(call, &format!("/v2/{}/blobs/{digest}", call.name));
-        (StatusCode::CREATED, [(LOCATION, location), (DIGEST, digest.to_string())]).into_response()
+        response(StatusCode::CREATED, [(LOCATION, location), (DIGEST, digest.to_string())], "")
     }
 }
 
@@ -77,4 +81,20 @@ fn one_range(text: &str, size: u64) -> Result<Option<RangeInclusive<u64>>, Refus
                 .header(CONTENT_RANGE, format!("bytes */{size}")))
         }
     }
+}
+
+/// So many bytes of a file from where it stands, a piece at a time, read off the async threads.
+fn stream_file(file: File, length: u64) -> impl Stream<Item = io::Result<Bytes>> {
+    stream::try_unfold((file, length), |(mut file, left)| async move {
+        if left == 0 {
+            return Ok(None);
+        }
+        let read = tokio::task::spawn_blocking(move || {
+            let length = usize::try_from(left.min(PIECE)).unwrap_or(usize::MAX);
+            let mut piece = BytesMut::zeroed(length);
+            file.read_exact(&mut piece)?;
+            Ok::<_, io::Error>((piece.freeze(), (file, left - length as u64)))
+        });
+        read.await.map_err(io::Error::other)?.map(Some)
+    })
 }

@@ -1,12 +1,11 @@
 //! Refusals in the form of the distribution specification.
 
-use axum::response::{IntoResponse, Response};
 use hyper::StatusCode;
-use hyper::header::{CONTENT_TYPE, HeaderName, HeaderValue};
+use hyper::header::{CONTENT_TYPE, HeaderName};
 use serde_json::{Value, json};
 
 use crate::oci::digest::Digest;
-use crate::reply::JSON;
+use crate::response::{Cut, JSON, Response, append, response};
 
 /// Why a request gets no success.
 #[derive(Debug)]
@@ -89,6 +88,13 @@ impl Refusal {
         self.headers.push((name, value.into()));
         self
     }
+
+    pub(crate) fn into_response(self) -> Response {
+        let body = body(self.code, &self.message, &self.detail).to_string();
+        let mut response = response(self.status, [(CONTENT_TYPE, JSON)], body);
+        append(&mut response, self.headers);
+        response
+    }
 }
 
 impl From<Refusal> for Failure {
@@ -105,15 +111,8 @@ impl From<std::io::Error> for Failure {
     }
 }
 
-impl IntoResponse for Refusal {
-    fn into_response(self) -> Response {
-        let body = body(self.code, &self.message, &self.detail).to_string();
-        let mut response = (self.status, [(CONTENT_TYPE, JSON)], body).into_response();
-        for (name, value) in self.headers {
-            if let Ok(value) = HeaderValue::from_str(&value) {
-                response.headers_mut().insert(name, value);
-            }
-        }
-        response
+impl From<Cut> for Failure {
+    fn from(_: Cut) -> Self {
+        Self::Cut
     }
 }

@@ -1,9 +1,8 @@
 //! `/v2/NAME/manifests/REFERENCE`
 
-use axum::body::Body;
-use axum::response::{AppendHeaders, IntoResponse};
 use bytes::BytesMut;
 use http_body_util::BodyExt;
+use hyper::body::Incoming;
 use hyper::header::{CONTENT_LENGTH, CONTENT_TYPE, HeaderName, LOCATION};
 use hyper::{Method, StatusCode};
 
@@ -14,6 +13,7 @@ use super::manifest::Manifest;
 use super::publish::Push;
 use super::route::{self, Reference};
 use super::{Answer, Call, Registry};
+use crate::response::{append, response};
 
 /// The longest manifest, in bytes.
 const LONGEST: usize = 4 * 1024 * 1024;
@@ -34,15 +34,20 @@ impl Registry {
             (DIGEST, digest.to_string()),
         ];
         if call.parts.method == Method::HEAD {
-            return Ok((headers, Body::empty()).into_response());
+            return Ok(response(StatusCode::OK, headers, ""));
         }
         let bytes = stored.bytes.clone();
         service.pulled(&call.repository, &digest, reference);
-        Ok((headers, bytes).into_response())
+        Ok(response(StatusCode::OK, headers, bytes))
     }
 
     /// PUT. Further tags may be in the query.
-    pub(super) async fn put_manifest(&self, call: &Call, reference: &Reference, body: &mut Body) -> Answer {
+    pub(super) async fn put_manifest(
+        &self,
+        call: &Call,
+        reference: &Reference,
+        body: &mut Incoming,
+    ) -> Answer {
         let mut bytes = BytesMut::new();
         while let Some(frame) = body.frame().await {
             let Ok(data) = frame.map_err(|_| Failure::Cut)?.into_data() else { continue };
@@ -74,7 +79,7 @@ impl Registry {
         let manifest = Manifest::parse(&bytes, call.header(CONTENT_TYPE))?;
         let subject = manifest.subject.as_ref().map(ToString::to_string);
         // One header for each tag: clients do not take a list apart.
-        let answered = AppendHeaders(tags.iter().map(|tag| (TAG, tag.clone())).collect::<Vec<_>>());
+        let answered: Vec<_> = tags.iter().map(|tag| (TAG, tag.clone())).collect();
         {
             let mut service = self.shared.lock();
             let config = service.config_of(&call.repository, &manifest);
@@ -83,8 +88,10 @@ impl Registry {
         }
         let location = self.location(call, &format!("/v2/{}/manifests/{digest}", call.name));
         let headers = [(LOCATION, location), (DIGEST, digest.to_string())];
-        let subject = AppendHeaders(subject.map(|subject| (SUBJECT, subject)));
-        Ok((StatusCode::CREATED, headers, subject, answered).into_response())
+        let mut response = response(StatusCode::CREATED, headers, "");
+        append(&mut response, subject.map(|subject| (SUBJECT, subject)));
+        append(&mut response, answered);
+        Ok(response)
     }
 
     /// DELETE: a tag alone, or a manifest with its tags.
@@ -97,6 +104,6 @@ impl Registry {
         if !deleted {
             return Err(Refusal::manifest_unknown().into());
         }
-        Ok(StatusCode::ACCEPTED.into_response())
+        Ok(response::<String>(StatusCode::ACCEPTED, [], ""))
     }
 }

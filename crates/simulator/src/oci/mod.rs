@@ -2,7 +2,6 @@
 
 mod auth;
 mod blobs;
-mod body;
 pub(crate) mod choices;
 pub(crate) mod content;
 mod digest;
@@ -19,35 +18,26 @@ mod uploads;
 mod write;
 
 use std::collections::BTreeMap;
-use std::pin::Pin;
 
-use axum::Router;
-use axum::body::Body;
-use axum::extract::{Request, State};
-use axum::response::{IntoResponse, Response};
 use hyper::body::Incoming;
 use hyper::header::{CONTENT_TYPE, HOST, HeaderName, HeaderValue};
 use hyper::http::request::Parts;
-use hyper::service::Service as _;
 use hyper::{HeaderMap, Method, StatusCode};
-use hyper_util::service::TowerToHyperService;
 
 pub(crate) use auth::Tokens;
 pub(crate) use error::{body as error_body, code_of};
 pub use route::OCI_OPERATION_IDS;
 
+use crate::body::drain;
 use crate::dispatch::Shared;
 use crate::faults::{Effect, Fault};
 use crate::journal::Recorded;
 use crate::oci::error::{Failure, Refusal};
 use crate::oci::route::{Endpoint, Route};
 use crate::oci::uploads::Uploads;
-use crate::reply::JSON;
-use crate::server::Cut;
+use crate::response::{Cut, JSON, Response, response, truncate};
 
 const VERSION: HeaderName = HeaderName::from_static("docker-distribution-api-version");
-
-type BoxFuture<T> = Pin<Box<dyn Future<Output = T> + Send>>;
 
 /// What a handler returns.
 type Answer = Result<Response, Failure>;
@@ -85,51 +75,38 @@ impl Call {
     }
 }
 
-/// The registry as the listener calls it. `address` is `HOST:PORT`.
-pub(crate) fn respond(
-    shared: Shared,
-    address: String,
-) -> impl Fn(hyper::Request<Incoming>) -> BoxFuture<Result<Response, Cut>> + Clone + Send + Sync + 'static {
-    let registry = Registry { shared, uploads: Uploads::default(), address };
-    // Names have any number of parts and end in the middle of a path, which no router's patterns can say.
-    let router = TowerToHyperService::new(Router::new().fallback(serve).with_state(registry));
-    move |request| {
-        let response = router.call(request);
-        Box::pin(async {
-            let response = response.await.unwrap_or_else(|never| match never {});
-            if response.extensions().get::<Cut>().is_some() { Err(Cut) } else { Ok(response) }
-        })
-    }
-}
-
-async fn serve(State(registry): State<Registry>, request: Request) -> Response {
-    let (parts, mut body) = request.into_parts();
-    let waits = parts.headers.contains_key(hyper::header::EXPECT);
-    let mut response = registry.answer(parts, &mut body).await;
-    if !waits && response.extensions().get::<Cut>().is_none() {
-        // Whoever is still sending shall see the answer.
-        body::drain(body).await;
-    }
-    response.headers_mut().insert(VERSION, HeaderValue::from_static("registry/2.0"));
-    response
-}
-
 impl Registry {
-    async fn answer(&self, parts: Parts, body: &mut Body) -> Response {
+    /// `address` is `HOST:PORT`.
+    pub(crate) fn new(shared: Shared, address: String) -> Self {
+        Self { shared, uploads: Uploads::default(), address }
+    }
+
+    /// Answers a request to the image registry.
+    pub(crate) async fn respond(self, request: hyper::Request<Incoming>) -> Result<Response, Cut> {
+        let (parts, mut body) = request.into_parts();
+        let waits = parts.headers.contains_key(hyper::header::EXPECT);
+        let mut response = self.answer(parts, &mut body).await?;
+        if !waits {
+            // Whoever is still sending shall see the answer.
+            drain(body).await;
+        }
+        response.headers_mut().insert(VERSION, HeaderValue::from_static("registry/2.0"));
+        Ok(response)
+    }
+
+    async fn answer(&self, parts: Parts, body: &mut Incoming) -> Result<Response, Cut> {
         let host = self.host(&parts.headers);
         let routed = route::route(&parts.method, parts.uri.path());
         let (number, admitted) = self.admit(&parts, routed, &host);
         let response = match admitted {
             Ok((route, fault)) => {
                 let since = self.shared.clock().now();
-                self.run(parts, body, route, fault, host, since).await
+                self.run(parts, body, route, fault, host, since).await?
             }
             Err(refusal) => refusal.into_response(),
         };
-        if response.extensions().get::<Cut>().is_none() {
-            self.shared.lock().journal.answered(number, response.status().as_u16());
-        }
-        response
+        self.shared.lock().journal.answered(number, response.status().as_u16());
+        Ok(response)
     }
 
     /// Notes a request, and lets it in or not. Faults strike only what is let in, so that the first request of a
@@ -158,23 +135,23 @@ impl Registry {
     async fn run(
         &self,
         parts: Parts,
-        body: &mut Body,
+        body: &mut Incoming,
         route: Route,
         fault: Option<Fault>,
         host: String,
         since: std::time::Duration,
-    ) -> Response {
+    ) -> Result<Response, Cut> {
         let effect = fault.as_ref().map(|fault| &fault.effect);
         match effect {
             Some(Effect::Hang) => std::future::pending().await,
             Some(Effect::Delay(by)) => self.shared.clock().sleep_until(since.saturating_add(*by)).await,
-            Some(Effect::LostBefore) => return cut(),
+            Some(Effect::LostBefore) => return Err(Cut),
             _ => {}
         }
-        let mut response = match effect {
+        let mut answer = match effect {
             Some(Effect::Answer { status, content_type, body }) => {
                 let status = StatusCode::from_u16(*status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-                (status, [(CONTENT_TYPE, *content_type)], body.clone()).into_response()
+                response(status, [(CONTENT_TYPE, *content_type)], body.clone())
             }
             _ => {
                 let cut_after = match effect {
@@ -184,27 +161,27 @@ impl Registry {
                 match self.handle(parts, body, route, host, cut_after).await {
                     Ok(response) => response,
                     Err(Failure::Refused(refusal)) => refusal.into_response(),
-                    Err(Failure::Cut) => cut(),
+                    Err(Failure::Cut) => return Err(Cut),
                 }
             }
         };
         for (name, value) in fault.iter().flat_map(|fault| &fault.headers) {
             if let (Ok(name), Ok(value)) = (HeaderName::try_from(*name), HeaderValue::from_str(value)) {
-                response.headers_mut().insert(name, value);
+                answer.headers_mut().insert(name, value);
             }
         }
         match effect {
-            Some(Effect::LostAfter) => cut(),
-            Some(Effect::Truncated) => body::truncate(response, None),
-            Some(Effect::CutAfter(bytes)) => body::truncate(response, Some(*bytes)),
-            _ => response,
+            Some(Effect::LostAfter) => Err(Cut),
+            Some(Effect::Truncated) => Ok(truncate(answer, None)),
+            Some(Effect::CutAfter(bytes)) => Ok(truncate(answer, Some(*bytes))),
+            _ => Ok(answer),
         }
     }
 
     async fn handle(
         &self,
         parts: Parts,
-        body: &mut Body,
+        body: &mut Incoming,
         route: Route,
         host: String,
         cut_after: Option<u64>,
@@ -215,7 +192,7 @@ impl Registry {
         let call = Call { parts, query, name: route.name, repository, host, cut_after };
         let method = call.parts.method.clone();
         match (&route.endpoint, method) {
-            (Endpoint::Ping, _) => Ok(([(CONTENT_TYPE, JSON)], "{}").into_response()),
+            (Endpoint::Ping, _) => Ok(response(StatusCode::OK, [(CONTENT_TYPE, JSON)], "{}")),
             (Endpoint::Token, _) => self.token(&call, body).await,
             (Endpoint::Blob(digest), Method::DELETE) => self.delete_blob(&call, digest),
             (Endpoint::Blob(digest), _) => self.get_blob(&call, digest),
@@ -266,13 +243,6 @@ impl Registry {
             choices::UploadLocation::Relative => path.to_owned(),
         }
     }
-}
-
-/// A response that is not to be sent: the connection ends instead.
-fn cut() -> Response {
-    let mut response = Response::default();
-    response.extensions_mut().insert(Cut);
-    response
 }
 
 fn record(parts: &Parts, operation: Option<&'static str>) -> Recorded {

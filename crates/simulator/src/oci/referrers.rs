@@ -1,12 +1,13 @@
 //! `/v2/NAME/referrers/DIGEST`
 
-use axum::response::{AppendHeaders, IntoResponse};
+use hyper::StatusCode;
 use hyper::header::{CONTENT_TYPE, HeaderName};
 use serde_json::json;
 
 use super::digest::Digest;
 use super::manifest::{OCI_INDEX, Referrer};
 use super::{Answer, Call, Registry};
+use crate::response::{append, response};
 
 const FILTERS: HeaderName = HeaderName::from_static("oci-filters-applied");
 
@@ -27,7 +28,8 @@ impl Registry {
         let found = found.filter(|referrer| wanted.is_none() || referrer.artifact_type == wanted);
         let manifests: Vec<_> = found.collect();
         let index = json!({ "schemaVersion": 2, "mediaType": OCI_INDEX, "manifests": manifests }).to_string();
-        let filters = AppendHeaders(wanted.map(|_| (FILTERS, "artifactType")));
-        Ok(([(CONTENT_TYPE, OCI_INDEX)], filters, index).into_response())
+        let mut response = response(StatusCode::OK, [(CONTENT_TYPE, OCI_INDEX)], index);
+        append(&mut response, wanted.map(|_| (FILTERS, "artifactType")));
+        Ok(response)
     }
 }

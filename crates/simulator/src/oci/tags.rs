@@ -1,12 +1,12 @@
 //! `/v2/NAME/tags/list`
 
-use axum::response::IntoResponse;
+use hyper::StatusCode;
 use hyper::header::{CONTENT_TYPE, LINK};
 use serde_json::json;
 
 use super::error::Refusal;
 use super::{Answer, Call, Registry};
-use crate::reply::JSON;
+use crate::response::{JSON, append, response};
 
 impl Registry {
     /// The tags in the order of their bytes: `n` of them, those behind `last`.
@@ -24,13 +24,14 @@ impl Registry {
         let more = tags.len() > most;
         tags.truncate(most);
         let body = json!({ "name": call.name, "tags": tags }).to_string();
-        let response = ([(CONTENT_TYPE, JSON)], body).into_response();
+        let mut response = response(StatusCode::OK, [(CONTENT_TYPE, JSON)], body);
         let Some(last) = tags.last().filter(|_| more) else { return Ok(response) };
         let query = form_urlencoded::Serializer::new(String::new())
             .append_pair("n", &most.to_string())
             .append_pair("last", last)
             .finish();
         let link = format!("</v2/{}/tags/list?{query}>; rel=\"next\"", call.name);
-        Ok(([(LINK, link)], response).into_response())
+        append(&mut response, [(LINK, link)]);
+        Ok(response)
     }
 }

@@ -1,21 +1,20 @@
 //! The token endpoint: GET with the password in `Authorization`, or POST with it in a form.
 
-use axum::body::Body;
-use axum::response::IntoResponse;
 use http_body_util::{BodyExt, Limited};
-use hyper::Method;
+use hyper::body::Incoming;
 use hyper::header::CONTENT_TYPE;
+use hyper::{Method, StatusCode};
 use serde_json::json;
 
 use super::error::{Failure, Refusal};
 use super::{Answer, Call, Registry};
-use crate::reply::JSON;
+use crate::response::{JSON, response};
 
 /// The longest form, in bytes.
 const LONGEST: usize = 64 * 1024;
 
 impl Registry {
-    pub(super) async fn token(&self, call: &Call, body: &mut Body) -> Answer {
+    pub(super) async fn token(&self, call: &Call, body: &mut Incoming) -> Answer {
         let mut fields = call.query.clone();
         if call.parts.method == Method::POST {
             let form = Limited::new(body, LONGEST).collect().await.map_err(|_| Failure::Cut)?.to_bytes();
@@ -28,6 +27,6 @@ impl Registry {
         let (mut service, now) = (self.shared.lock(), self.shared.clock().stamp());
         let (token, lifetime) = service.registry_token(&call.parts.headers, &fields, &call.host)?;
         let body = json!({ "token": token, "access_token": token, "expires_in": lifetime, "issued_at": now });
-        Ok(([(CONTENT_TYPE, JSON)], body.to_string()).into_response())
+        Ok(response(StatusCode::OK, [(CONTENT_TYPE, JSON)], body.to_string()))
     }
 }

@@ -3,9 +3,8 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use axum::body::Body;
-use axum::response::{IntoResponse, Response};
 use hyper::StatusCode;
+use hyper::body::Incoming;
 use hyper::header::{CONTENT_LENGTH, CONTENT_RANGE, HeaderName, LOCATION, RANGE};
 use serde_json::json;
 use tokio::sync::{Mutex as AsyncMutex, OwnedMutexGuard};
@@ -17,6 +16,7 @@ use super::error::Refusal;
 use super::write::{self, Limits, Session};
 use super::{Answer, Call, Registry, route};
 use crate::ids::Ids;
+use crate::response::{Response, append, response};
 
 const UPLOAD_ID: HeaderName = HeaderName::from_static("docker-upload-uuid");
 const MIN_LENGTH: HeaderName = HeaderName::from_static("oci-chunk-min-length");
@@ -70,7 +70,7 @@ impl Uploads {
 
 impl Registry {
     /// POST: a mount, a whole blob, or the beginning of an upload.
-    pub(super) async fn start_upload(&self, call: &Call, body: &mut Body) -> Answer {
+    pub(super) async fn start_upload(&self, call: &Call, body: &mut Incoming) -> Answer {
         if let Some(text) = call.query("mount") {
             let digest = route::digest(text)?;
             if self.mount(call, &digest)? {
@@ -121,7 +121,7 @@ impl Registry {
     }
 
     /// PATCH: more of the blob.
-    pub(super) async fn patch_upload(&self, call: &Call, id: Uuid, body: &mut Body) -> Answer {
+    pub(super) async fn patch_upload(&self, call: &Call, id: Uuid, body: &mut Incoming) -> Answer {
         let session = self.uploads.find(&call.repository, id).await?;
         // The range first: a chunk that is sent again goes to an old Location as well, and 416 says where to go on.
         self.check_range(call, id, &session)?;
@@ -138,7 +138,7 @@ impl Registry {
     }
 
     /// PUT: the last of the blob, if there is more, and its digest.
-    pub(super) async fn put_upload(&self, call: &Call, id: Uuid, body: &mut Body) -> Answer {
+    pub(super) async fn put_upload(&self, call: &Call, id: Uuid, body: &mut Incoming) -> Answer {
         let session = self.uploads.find(&call.repository, id).await?;
         self.check_range(call, id, &session)?;
         self.check_state(call, &session)?;
@@ -152,7 +152,7 @@ impl Registry {
         id: Uuid,
         mut session: OwnedMutexGuard<Session>,
         digest: &Digest,
-        body: &mut Body,
+        body: &mut Incoming,
     ) -> Answer {
         session.expect(digest.algorithm());
         let mut session = write::append(session, body, self.limits(call)?).await?;
@@ -178,7 +178,7 @@ impl Registry {
         let mut session = self.uploads.find(&call.repository, id).await?;
         self.uploads.close(id);
         session.file = None;
-        Ok(StatusCode::NO_CONTENT.into_response())
+        Ok(response::<String>(StatusCode::NO_CONTENT, [], ""))
     }
 
     /// GET: how much is here.
@@ -188,19 +188,15 @@ impl Registry {
     }
 
     fn progress(&self, call: &Call, status: StatusCode, id: Uuid, session: &Session) -> Response {
-        let mut response = (
-            status,
-            [
-                (LOCATION, self.upload_location(call, id, session)),
-                // There is no way to write that nothing is here; every registry writes this.
-                (RANGE, format!("0-{}", session.length.saturating_sub(1))),
-                (UPLOAD_ID, id.to_string()),
-            ],
-        )
-            .into_response();
-        if let Some(least) = self.shared.lock().quirks.chunk_min_length {
-            response.headers_mut().insert(MIN_LENGTH, least.into());
-        }
+        let headers = [
+            (LOCATION, self.upload_location(call, id, session)),
+            // There is no way to write that nothing is here; every registry writes this.
+            (RANGE, format!("0-{}", session.length.saturating_sub(1))),
+            (UPLOAD_ID, id.to_string()),
+        ];
+        let mut response = response(status, headers, "");
+        let least = self.shared.lock().quirks.chunk_min_length;
+        append(&mut response, least.map(|least| (MIN_LENGTH, least)));
         response
     }
 

@@ -4,9 +4,9 @@
 use std::fs::File;
 use std::io::{self, IoSlice, Read, Seek, SeekFrom, Write};
 
-use axum::body::Body;
 use bytes::Bytes;
 use http_body_util::BodyExt;
+use hyper::body::Incoming;
 use tempfile::NamedTempFile;
 use tokio::sync::{OwnedMutexGuard, mpsc};
 
@@ -128,7 +128,7 @@ impl Session {
 /// Appends a body to an upload.
 pub(crate) async fn append(
     mut session: OwnedMutexGuard<Session>,
-    body: &mut Body,
+    body: &mut Incoming,
     limits: Limits,
 ) -> Result<OwnedMutexGuard<Session>, Failure> {
     let (pieces, mut waiting) = mpsc::channel(WAITING);
@@ -148,7 +148,7 @@ pub(crate) async fn append(
     Ok(written?)
 }
 
-async fn send(body: &mut Body, limits: Limits, pieces: &mpsc::Sender<Piece>) -> Result<(), Failure> {
+async fn send(body: &mut Incoming, limits: Limits, pieces: &mpsc::Sender<Piece>) -> Result<(), Failure> {
     let mut piece = Vec::new();
     let received = receive(body, limits, &mut piece, pieces).await;
     // What came before a cut counts as well. The writer is gone only if it failed, which it tells itself.
@@ -157,7 +157,7 @@ async fn send(body: &mut Body, limits: Limits, pieces: &mpsc::Sender<Piece>) -> 
 }
 
 async fn receive(
-    body: &mut Body,
+    body: &mut Incoming,
     limits: Limits,
     piece: &mut Vec<Bytes>,
     pieces: &mpsc::Sender<Piece>,
