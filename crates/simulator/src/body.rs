@@ -7,31 +7,52 @@ use hyper::body::Incoming;
 use crate::response::Cut;
 
 /// How much of a body that is not wanted is read and thrown away, so that its sender sees the answer.
-const LONGEST_DRAIN: usize = 64 * 1024 * 1024;
+const LONGEST_DRAIN: u64 = 64 * 1024 * 1024;
 
-/// The body, or nothing if it is longer than `most` bytes.
-pub(crate) async fn read(mut body: Incoming, most: usize) -> Result<Option<Bytes>, Cut> {
-    let (mut kept, mut length) = (BytesMut::new(), 0_usize);
-    while let Some(frame) = body.frame().await {
-        let Ok(data) = frame.map_err(|_| Cut)?.into_data() else { continue };
-        length += data.len();
-        if length > LONGEST_DRAIN {
-            return Err(Cut);
-        }
-        if length <= most {
-            kept.extend_from_slice(&data);
-        }
-    }
-    Ok((length <= most).then(|| kept.freeze()))
+/// The body of a request, and how much of it came.
+#[derive(Debug)]
+pub(crate) struct Body {
+    body: Incoming,
+    pub(crate) received: u64,
 }
 
-/// Reads what is left of a body and throws it away, up to a limit.
-pub(crate) async fn drain(mut body: Incoming) {
-    let mut length = 0;
-    while let Some(Ok(frame)) = body.frame().await {
-        length += frame.data_ref().map_or(0, Bytes::len);
-        if length > LONGEST_DRAIN {
-            return;
+impl Body {
+    pub(crate) fn new(body: Incoming) -> Self {
+        Self { body, received: 0 }
+    }
+
+    /// The next bytes; nothing at the end, and `Cut` if the client went away before it.
+    pub(crate) async fn data(&mut self) -> Result<Option<Bytes>, Cut> {
+        while let Some(frame) = self.body.frame().await {
+            if let Ok(data) = frame.map_err(|_| Cut)?.into_data() {
+                self.received += data.len() as u64;
+                return Ok(Some(data));
+            }
+        }
+        Ok(None)
+    }
+
+    /// All of it, or nothing if it is longer than `most` bytes.
+    pub(crate) async fn whole(&mut self, most: usize) -> Result<Option<Bytes>, Cut> {
+        let mut kept = BytesMut::new();
+        while let Some(data) = self.data().await? {
+            if self.received > LONGEST_DRAIN {
+                return Err(Cut);
+            }
+            if self.received <= most as u64 {
+                kept.extend_from_slice(&data);
+            }
+        }
+        Ok((self.received <= most as u64).then(|| kept.freeze()))
+    }
+
+    /// Reads what is left and throws it away, up to a limit.
+    pub(crate) async fn drain(&mut self) {
+        let before = self.received;
+        while let Ok(Some(_)) = self.data().await {
+            if self.received - before > LONGEST_DRAIN {
+                return;
+            }
         }
     }
 }

@@ -138,7 +138,7 @@ impl Builder {
         let content = self.content()?;
         let mut service = Service::new(clock, world, content);
         let (registry_listener, registry) = listen(self.registry_listen).await?;
-        service.quirks.set(Quirk::RegistryHost(registry.clone()));
+        service.quirks.set(Quirk::RegistryHost(registry.to_string()));
         for quirk in self.quirks {
             service.quirks.set(quirk);
         }
@@ -149,13 +149,18 @@ impl Builder {
         let base_url = format!("http://{address}");
         let shared = Shared::new(service);
         let (stop, stopped) = watch::channel(());
-        let images = oci::Registry::new(shared.clone(), registry.clone());
+        // Where blobs are redirected to if the quirk says so. It answers as the registry does, on another port.
+        let (storage_listener, storage) = listen((self.registry_listen.ip(), 0).into()).await?;
+        let images = oci::Registry::new(shared.clone(), registry.to_string(), storage.port());
+        let storage = images.clone();
         let images =
             server::serve(registry_listener, move |request| images.clone().respond(request), stopped.clone());
+        let storage =
+            server::serve(storage_listener, move |request| storage.clone().respond(request), stopped.clone());
         let management = shared.clone();
         let management = server::serve(listener, move |request| management.clone().respond(request), stopped);
-        let server = tokio::spawn(async { tokio::join!(management, images) });
-        Ok(Simulator { base_url, registry, shared, stop, server })
+        let server = tokio::spawn(async { tokio::join!(management, images, storage) });
+        Ok(Simulator { base_url, registry: registry.to_string(), shared, stop, server })
     }
 
     fn content(&self) -> Result<Content, StartError> {
@@ -166,9 +171,9 @@ impl Builder {
 }
 
 /// A listener and the address that it got.
-async fn listen(address: SocketAddr) -> Result<(TcpListener, String), StartError> {
+async fn listen(address: SocketAddr) -> Result<(TcpListener, SocketAddr), StartError> {
     let cannot_listen = |source| StartError::Listen { address, source };
     let listener = TcpListener::bind(address).await.map_err(cannot_listen)?;
     let address = listener.local_addr().map_err(cannot_listen)?;
-    Ok((listener, address.to_string()))
+    Ok((listener, address))
 }

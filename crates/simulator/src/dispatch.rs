@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 use crate::armed::Faults;
 use crate::auth::Auth;
-use crate::body::read;
+use crate::body::Body;
 use crate::call::Call;
 use crate::clock::Clock;
 use crate::distort::{other_ids, rewrite, without_offset};
@@ -137,7 +137,7 @@ impl Shared {
     /// Answers a request to the management API.
     pub(crate) async fn respond(self, request: hyper::Request<Incoming>) -> Result<Response, Cut> {
         let (parts, body) = request.into_parts();
-        let body = read(body, LONGEST_BODY).await?;
+        let body = Body::new(body).whole(LONGEST_BODY).await?;
         let whole = body.is_some();
         let request = Request::new(&parts, &body.unwrap_or_default());
         let (number, admitted) = self.lock().admit(&parts.method, &request, whole);
@@ -208,6 +208,7 @@ impl Recorded {
             query: request.query.clone(),
             headers: request.headers.clone(),
             body: request.json().cloned(),
+            received: request.body_length as u64,
             status: None,
         }
     }

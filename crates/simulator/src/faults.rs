@@ -296,18 +296,20 @@ impl Fault {
             Effect::CutAfter(_) => matches!(
                 operation,
                 "oci_blob_get"
+                    | "oci_storage_get"
                     | "oci_manifest_get"
                     | "oci_manifest_put"
                     | "oci_upload_start"
                     | "oci_upload_patch"
                     | "oci_upload_put"
             ),
-            Effect::ExpireToken => of_registry && operation != "oci_token",
+            Effect::ExpireToken => of_registry && !matches!(operation, "oci_token" | "oci_storage_get"),
             Effect::Truncated if of_registry => matches!(
                 operation,
                 "oci_ping"
                     | "oci_token"
                     | "oci_blob_get"
+                    | "oci_storage_get"
                     | "oci_manifest_get"
                     | "oci_tag_list"
                     | "oci_referrer_list"

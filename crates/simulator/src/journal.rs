@@ -32,6 +32,8 @@ pub struct Recorded {
     pub headers: BTreeMap<String, String>,
     /// The body if it was JSON of at most 256 KiB.
     pub body: Option<Value>,
+    /// How many bytes of the body were taken; what is only read to be thrown away does not count.
+    pub received: u64,
     /// The status that was answered; `None` while there is none, and for good if the answer was lost on purpose.
     pub status: Option<u16>,
 }
@@ -69,10 +71,19 @@ impl Journal {
     }
 
     pub(crate) fn answered(&mut self, number: usize, status: u16) {
-        let record = number.checked_sub(self.dropped).and_then(|at| self.records.get_mut(at));
-        if let Some(record) = record {
+        if let Some(record) = self.record(number) {
             record.status = Some(status);
         }
+    }
+
+    pub(crate) fn received(&mut self, number: usize, bytes: u64) {
+        if let Some(record) = self.record(number) {
+            record.received = bytes;
+        }
+    }
+
+    fn record(&mut self, number: usize) -> Option<&mut Recorded> {
+        self.records.get_mut(number.checked_sub(self.dropped)?)
     }
 
     pub(crate) fn records(&self) -> Vec<Recorded> {
@@ -118,6 +129,7 @@ mod tests {
             query: Vec::new(),
             headers: BTreeMap::new(),
             body: None,
+            received: 0,
             status: None,
         }
     }

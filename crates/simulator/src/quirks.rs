@@ -137,8 +137,16 @@ quirks! {
         "How many bytes of a blob one request may carry; more get 413.";
     ChunkMinLength(chunk_min_length: Option<usize> = None), "chunk-min-length", "off|NUMBER",
         "How many bytes a chunk must have unless it is the last (`OCI-Chunk-Min-Length`).";
-    CutChunk(cut_chunk: CutChunk = CutChunk::Kept), "cut-chunk", "kept|discarded",
-        "The bytes of a chunk whose connection was cut count, or are forgotten.";
+    CutChunk(cut_chunk: CutChunk = CutChunk::Kept), "cut-chunk", "kept|discarded|upload-forgotten",
+        "The bytes of a chunk whose connection was cut count, or are forgotten, or the whole upload is.";
+    Patch(patch: bool = true), "patch", "on|off",
+        "An upload takes chunks with PATCH (on), or PATCH gets 405 (off).";
+    UnknownLength(unknown_length: bool = true), "unknown-length", "on|off",
+        "The body of an upload may come without `Content-Length` (on), or then gets 411 (off).";
+    BlobRanges(blob_ranges: bool = true), "blob-ranges", "on|off",
+        "Blobs are given from where `Range` says (on), or always as a whole (off).";
+    BlobRedirects(blob_redirects: bool = false), "blob-redirects", "off|on",
+        "The GET of a blob is redirected to a signed address on another port, which takes no `Authorization`.";
 }
 
 /// One line of help about a quirk or a fault.

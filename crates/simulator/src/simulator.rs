@@ -27,7 +27,7 @@ pub struct Simulator {
     pub(crate) registry: String,
     pub(crate) shared: Shared,
     pub(crate) stop: watch::Sender<()>,
-    pub(crate) server: JoinHandle<((), ())>,
+    pub(crate) server: JoinHandle<((), (), ())>,
 }
 
 impl Simulator {

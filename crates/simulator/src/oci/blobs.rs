@@ -13,6 +13,7 @@ use hyper::{Method, StatusCode};
 
 use super::digest::Digest;
 use super::error::Refusal;
+use super::route::STORAGE;
 use super::{Answer, Call, Registry};
 use crate::response::{Response, append, response, streamed};
 
@@ -24,14 +25,32 @@ pub(crate) const DIGEST: HeaderName = HeaderName::from_static("docker-content-di
 impl Registry {
     /// GET and HEAD.
     pub(super) fn get_blob(&self, call: &Call, digest: &Digest) -> Answer {
+        let service = self.shared.lock();
+        let is_here = service.content.blob(&call.repository, digest).is_some();
+        if call.parts.method == Method::HEAD || !service.quirks.blob_redirects || !is_here {
+            drop(service);
+            return self.get_stored(call, digest);
+        }
+        let query = service.storage_query(digest);
+        let host = match call.host.rsplit_once(':') {
+            Some((host, port)) if !port.ends_with(']') => host,
+            _ => &call.host,
+        };
+        let location = format!("http://{host}:{}{STORAGE}{}/{digest}?{query}", self.storage_port, call.name);
+        Ok(response(StatusCode::TEMPORARY_REDIRECT, [(LOCATION, location)], ""))
+    }
+
+    /// GET and HEAD of the bytes themselves.
+    pub(super) fn get_stored(&self, call: &Call, digest: &Digest) -> Answer {
         let opened = {
             let service = self.shared.lock();
             let size = service.content.blob(&call.repository, digest);
-            size.map(|size| service.content.store.open_blob(digest).map(|file| (size, file)))
+            let ranges = service.quirks.blob_ranges;
+            size.map(|size| service.content.store.open_blob(digest).map(|file| (size, file, ranges)))
         };
-        let (size, mut file) = opened.ok_or_else(|| Refusal::blob_unknown(digest))??;
+        let (size, mut file, ranges) = opened.ok_or_else(|| Refusal::blob_unknown(digest))??;
         let range = match call.header(RANGE) {
-            Some(text) if text.starts_with("bytes=") => one_range(text, size)?,
+            Some(text) if ranges && text.starts_with("bytes=") => one_range(text, size)?,
             _ => None,
         };
         let (start, length) = match &range {
@@ -41,7 +60,7 @@ impl Registry {
         let headers = [
             (CONTENT_TYPE, "application/octet-stream".to_owned()),
             (CONTENT_LENGTH, length.to_string()),
-            (ACCEPT_RANGES, "bytes".to_owned()),
+            (ACCEPT_RANGES, if ranges { "bytes" } else { "none" }.to_owned()),
             (DIGEST, digest.to_string()),
         ];
         let status = if range.is_some() { StatusCode::PARTIAL_CONTENT } else { StatusCode::OK };

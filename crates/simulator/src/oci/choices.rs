@@ -76,5 +76,7 @@ choice! {
         Kept = "kept",
         /// They are forgotten.
         Discarded = "discarded",
+        /// The upload is forgotten with all that came before.
+        UploadForgotten = "upload-forgotten",
     }
 }

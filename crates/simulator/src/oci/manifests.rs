@@ -1,8 +1,6 @@
 //! `/v2/NAME/manifests/REFERENCE`
 
 use bytes::BytesMut;
-use http_body_util::BodyExt;
-use hyper::body::Incoming;
 use hyper::header::{CONTENT_LENGTH, CONTENT_TYPE, HeaderName, LOCATION};
 use hyper::{Method, StatusCode};
 
@@ -13,6 +11,7 @@ use super::manifest::Manifest;
 use super::publish::Push;
 use super::route::{self, Reference};
 use super::{Answer, Call, Registry};
+use crate::body::Body;
 use crate::response::{append, response};
 
 /// The longest manifest, in bytes.
@@ -42,15 +41,9 @@ impl Registry {
     }
 
     /// PUT. Further tags may be in the query.
-    pub(super) async fn put_manifest(
-        &self,
-        call: &Call,
-        reference: &Reference,
-        body: &mut Incoming,
-    ) -> Answer {
+    pub(super) async fn put_manifest(&self, call: &Call, reference: &Reference, body: &mut Body) -> Answer {
         let mut bytes = BytesMut::new();
-        while let Some(frame) = body.frame().await {
-            let Ok(data) = frame.map_err(|_| Failure::Cut)?.into_data() else { continue };
+        while let Some(data) = body.data().await? {
             if call.cut_after.is_some_and(|most| (bytes.len() + data.len()) as u64 >= most) {
                 return Err(Failure::Cut);
             }

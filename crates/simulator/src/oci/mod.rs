@@ -28,7 +28,7 @@ pub(crate) use auth::Tokens;
 pub(crate) use error::{body as error_body, code_of};
 pub use route::OCI_OPERATION_IDS;
 
-use crate::body::drain;
+use crate::body::Body;
 use crate::dispatch::Shared;
 use crate::faults::{Effect, Fault};
 use crate::journal::Recorded;
@@ -49,6 +49,8 @@ pub(crate) struct Registry {
     uploads: Uploads,
     /// `HOST:PORT`, for clients that do not say how they call it.
     address: String,
+    /// The port of the storage, where blobs are if they are not at the registry's own address.
+    storage_port: u16,
 }
 
 /// One request that was let in.
@@ -77,31 +79,34 @@ impl Call {
 
 impl Registry {
     /// `address` is `HOST:PORT`.
-    pub(crate) fn new(shared: Shared, address: String) -> Self {
-        Self { shared, uploads: Uploads::default(), address }
+    pub(crate) fn new(shared: Shared, address: String, storage_port: u16) -> Self {
+        Self { shared, uploads: Uploads::default(), address, storage_port }
     }
 
     /// Answers a request to the image registry.
     pub(crate) async fn respond(self, request: hyper::Request<Incoming>) -> Result<Response, Cut> {
-        let (parts, mut body) = request.into_parts();
+        let (parts, body) = request.into_parts();
+        let mut body = Body::new(body);
         let waits = parts.headers.contains_key(hyper::header::EXPECT);
         let mut response = self.answer(parts, &mut body).await?;
         if !waits {
             // Whoever is still sending shall see the answer.
-            drain(body).await;
+            body.drain().await;
         }
         response.headers_mut().insert(VERSION, HeaderValue::from_static("registry/2.0"));
         Ok(response)
     }
 
-    async fn answer(&self, parts: Parts, body: &mut Incoming) -> Result<Response, Cut> {
+    async fn answer(&self, parts: Parts, body: &mut Body) -> Result<Response, Cut> {
         let host = self.host(&parts.headers);
         let routed = route::route(&parts.method, parts.uri.path());
         let (number, admitted) = self.admit(&parts, routed, &host);
         let response = match admitted {
             Ok((route, fault)) => {
                 let since = self.shared.clock().now();
-                self.run(parts, body, route, fault, host, since).await?
+                let answered = self.run(parts, body, route, fault, host, since).await;
+                self.shared.lock().journal.received(number, body.received);
+                answered?
             }
             Err(refusal) => refusal.into_response(),
         };
@@ -135,7 +140,7 @@ impl Registry {
     async fn run(
         &self,
         parts: Parts,
-        body: &mut Incoming,
+        body: &mut Body,
         route: Route,
         fault: Option<Fault>,
         host: String,
@@ -181,7 +186,7 @@ impl Registry {
     async fn handle(
         &self,
         parts: Parts,
-        body: &mut Incoming,
+        body: &mut Body,
         route: Route,
         host: String,
         cut_after: Option<u64>,
@@ -196,6 +201,7 @@ impl Registry {
             (Endpoint::Token, _) => self.token(&call, body).await,
             (Endpoint::Blob(digest), Method::DELETE) => self.delete_blob(&call, digest),
             (Endpoint::Blob(digest), _) => self.get_blob(&call, digest),
+            (Endpoint::Stored(digest), _) => self.get_stored(&call, digest),
             (Endpoint::Uploads, _) => self.start_upload(&call, body).await,
             (Endpoint::Upload(id), Method::PATCH) => self.patch_upload(&call, *id, body).await,
             (Endpoint::Upload(id), Method::PUT) => self.put_upload(&call, *id, body).await,
@@ -257,6 +263,7 @@ fn record(parts: &Parts, operation: Option<&'static str>) -> Recorded {
         query: form_urlencoded::parse(query).into_owned().collect(),
         headers,
         body: None,
+        received: 0,
         status: None,
     }
 }

@@ -14,6 +14,9 @@ use crate::tags::is_tag_name;
 /// The path of the token endpoint.
 pub(crate) const TOKEN: &str = "/service/token";
 
+/// The beginning of the addresses to which blobs are redirected.
+pub(crate) const STORAGE: &str = "/storage/";
+
 /// A manifest, by one of its names.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Reference {
@@ -27,6 +30,8 @@ pub(crate) enum Endpoint {
     Ping,
     Token,
     Blob(Digest),
+    /// A blob at the address where the registry redirects to.
+    Stored(Digest),
     Uploads,
     Upload(Uuid),
     Manifest(Reference),
@@ -50,6 +55,7 @@ pub const OCI_OPERATION_IDS: &[&str] = &[
     "oci_blob_get",
     "oci_blob_head",
     "oci_blob_delete",
+    "oci_storage_get",
     "oci_upload_start",
     "oci_upload_status",
     "oci_upload_patch",
@@ -73,6 +79,7 @@ fn operations(endpoint: &Endpoint) -> &'static [(Method, &'static str)] {
             (Method::HEAD, "oci_blob_head"),
             (Method::DELETE, "oci_blob_delete"),
         ],
+        Endpoint::Stored(_) => &[(Method::GET, "oci_storage_get"), (Method::HEAD, "oci_storage_get")],
         Endpoint::Uploads => &[(Method::POST, "oci_upload_start")],
         Endpoint::Upload(_) => &[
             (Method::GET, "oci_upload_status"),
@@ -114,11 +121,15 @@ fn parse(method: &Method, path: &str) -> Result<(String, Endpoint), Refusal> {
         _ => {}
     }
     let unknown = || Refusal::missing("UNSUPPORTED", "the registry has nothing at this path");
-    let path = path.strip_prefix("/v2/").ok_or_else(unknown)?;
+    let (is_stored, path) = match path.strip_prefix(STORAGE) {
+        Some(path) => (true, path),
+        None => (false, path.strip_prefix("/v2/").ok_or_else(unknown)?),
+    };
     // What is encoded stays inside its part: `%2F` does not become a separator, and no part may contain one.
     let parts: Vec<_> = path.split('/').map(|part| percent_decode_str(part).decode_utf8_lossy()).collect();
     let parts: Vec<&str> = parts.iter().map(AsRef::as_ref).collect();
     let (name, endpoint): (&[&str], _) = match parts.as_slice() {
+        [name @ .., text] if is_stored => (name, digest(text).map(Endpoint::Stored)),
         [name @ .., "blobs", "uploads"] | [name @ .., "blobs", "uploads", ""] => {
             (name, Ok(Endpoint::Uploads))
         }
@@ -233,6 +244,8 @@ mod tests {
             "/v2/a/blobs/uploads/..%2F..%2Fx",
             "/v2/a/blobs/uploads/{6ba7b810-9dad-11d1-80b4-00c04fd430c8}",
             "/v2/a/referrers/x",
+            "/storage/a/..%2F..%2Fetc%2Fpasswd",
+            "/storage/..%2Fa/sha256:abc",
         ] {
             let refused = parse(&Method::PUT, path).expect_err(path);
             assert!(format!("{refused:?}").contains("status: 400"), "{path}: {refused:?}");
@@ -248,6 +261,7 @@ mod tests {
             Endpoint::Ping,
             Endpoint::Token,
             Endpoint::Blob(digest.clone()),
+            Endpoint::Stored(digest.clone()),
             Endpoint::Uploads,
             Endpoint::Upload(Uuid::nil()),
             Endpoint::Manifest(Reference::Digest(digest.clone())),

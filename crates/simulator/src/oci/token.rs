@@ -1,23 +1,22 @@
 //! The token endpoint: GET with the password in `Authorization`, or POST with it in a form.
 
-use http_body_util::{BodyExt, Limited};
-use hyper::body::Incoming;
 use hyper::header::CONTENT_TYPE;
 use hyper::{Method, StatusCode};
 use serde_json::json;
 
 use super::error::{Failure, Refusal};
 use super::{Answer, Call, Registry};
+use crate::body::Body;
 use crate::response::{JSON, response};
 
 /// The longest form, in bytes.
 const LONGEST: usize = 64 * 1024;
 
 impl Registry {
-    pub(super) async fn token(&self, call: &Call, body: &mut Incoming) -> Answer {
+    pub(super) async fn token(&self, call: &Call, body: &mut Body) -> Answer {
         let mut fields = call.query.clone();
         if call.parts.method == Method::POST {
-            let form = Limited::new(body, LONGEST).collect().await.map_err(|_| Failure::Cut)?.to_bytes();
+            let form = body.whole(LONGEST).await?.ok_or(Failure::Cut)?;
             fields.extend(form_urlencoded::parse(&form).into_owned());
             let grant = fields.iter().find(|(key, _)| key == "grant_type").map(|(_, value)| value.as_str());
             if grant != Some("password") {

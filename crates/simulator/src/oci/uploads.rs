@@ -4,17 +4,17 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use hyper::StatusCode;
-use hyper::body::Incoming;
-use hyper::header::{CONTENT_LENGTH, CONTENT_RANGE, HeaderName, LOCATION, RANGE};
+use hyper::header::{CONTENT_LENGTH, CONTENT_RANGE, HeaderName, LOCATION, RANGE, TRANSFER_ENCODING};
 use serde_json::json;
 use tokio::sync::{Mutex as AsyncMutex, OwnedMutexGuard};
 use uuid::Uuid;
 
-use super::choices::Mounts;
+use super::choices::{CutChunk, Mounts};
 use super::digest::{Algorithm, Digest};
-use super::error::Refusal;
+use super::error::{Failure, Refusal};
 use super::write::{self, Limits, Session};
 use super::{Answer, Call, Registry, route};
+use crate::body::Body;
 use crate::ids::Ids;
 use crate::response::{Response, append, response};
 
@@ -70,7 +70,7 @@ impl Uploads {
 
 impl Registry {
     /// POST: a mount, a whole blob, or the beginning of an upload.
-    pub(super) async fn start_upload(&self, call: &Call, body: &mut Incoming) -> Answer {
+    pub(super) async fn start_upload(&self, call: &Call, body: &mut Body) -> Answer {
         if let Some(text) = call.query("mount") {
             let digest = route::digest(text)?;
             if self.mount(call, &digest)? {
@@ -121,7 +121,11 @@ impl Registry {
     }
 
     /// PATCH: more of the blob.
-    pub(super) async fn patch_upload(&self, call: &Call, id: Uuid, body: &mut Incoming) -> Answer {
+    pub(super) async fn patch_upload(&self, call: &Call, id: Uuid, body: &mut Body) -> Answer {
+        if !self.shared.lock().quirks.patch {
+            let message = "an upload is sent with one PUT";
+            return Err(Refusal::new(StatusCode::METHOD_NOT_ALLOWED, "UNSUPPORTED", message).into());
+        }
         let session = self.uploads.find(&call.repository, id).await?;
         // The range first: a chunk that is sent again goes to an old Location as well, and 416 says where to go on.
         self.check_range(call, id, &session)?;
@@ -132,13 +136,13 @@ impl Registry {
             return Err(Refusal::bad("SIZE_INVALID", message).into());
         }
         let before = session.length;
-        let mut session = write::append(session, body, self.limits(call)?).await?;
+        let mut session = self.append(call, id, session, body).await?;
         session.short = session.length - before < least;
         Ok(self.progress(call, StatusCode::ACCEPTED, id, &session))
     }
 
     /// PUT: the last of the blob, if there is more, and its digest.
-    pub(super) async fn put_upload(&self, call: &Call, id: Uuid, body: &mut Incoming) -> Answer {
+    pub(super) async fn put_upload(&self, call: &Call, id: Uuid, body: &mut Body) -> Answer {
         let session = self.uploads.find(&call.repository, id).await?;
         self.check_range(call, id, &session)?;
         self.check_state(call, &session)?;
@@ -152,10 +156,10 @@ impl Registry {
         id: Uuid,
         mut session: OwnedMutexGuard<Session>,
         digest: &Digest,
-        body: &mut Incoming,
+        body: &mut Body,
     ) -> Answer {
         session.expect(digest.algorithm());
-        let mut session = write::append(session, body, self.limits(call)?).await?;
+        let mut session = self.append(call, id, session, body).await?;
         let algorithm = digest.algorithm();
         let computed =
             tokio::task::spawn_blocking(move || session.digest(algorithm).map(|found| (session, found)));
@@ -171,6 +175,21 @@ impl Registry {
         service.content.add_blob(&call.repository, digest, file, session.length)?;
         drop(service);
         Ok(self.blob_created(call, digest))
+    }
+
+    async fn append(
+        &self,
+        call: &Call,
+        id: Uuid,
+        session: OwnedMutexGuard<Session>,
+        body: &mut Body,
+    ) -> Result<OwnedMutexGuard<Session>, Failure> {
+        let limits = self.limits(call)?;
+        let appended = write::append(session, body, limits).await;
+        if matches!(appended, Err(Failure::Cut)) && limits.cut_chunk == CutChunk::UploadForgotten {
+            self.uploads.close(id);
+        }
+        appended
     }
 
     /// DELETE: the upload is given up.
@@ -241,11 +260,15 @@ impl Registry {
         Ok(())
     }
 
-    /// What may be sent; a body that says it is too long is not read.
+    /// What may be sent; a body that says it is too long, or does not say how long it is, may be refused unread.
     fn limits(&self, call: &Call) -> Result<Limits, Refusal> {
         let service = self.shared.lock();
         let most = service.quirks.max_upload_body.map_or(u64::MAX, |most| most as u64);
         let length = call.header(CONTENT_LENGTH).and_then(number);
+        if !service.quirks.unknown_length && call.parts.headers.contains_key(TRANSFER_ENCODING) {
+            let message = "the body does not say how long it is";
+            return Err(Refusal::new(StatusCode::LENGTH_REQUIRED, "SIZE_INVALID", message));
+        }
         if length.is_some_and(|length| length > most) {
             return Err(Refusal::too_large("SIZE_INVALID", most));
         }

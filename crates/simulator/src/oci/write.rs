@@ -5,14 +5,13 @@ use std::fs::File;
 use std::io::{self, IoSlice, Read, Seek, SeekFrom, Write};
 
 use bytes::Bytes;
-use http_body_util::BodyExt;
-use hyper::body::Incoming;
 use tempfile::NamedTempFile;
 use tokio::sync::{OwnedMutexGuard, mpsc};
 
 use super::choices::CutChunk;
 use super::digest::{Algorithm, Digest, Hasher};
 use super::error::{Failure, Refusal};
+use crate::body::Body;
 
 /// How many pieces may wait for the disk.
 const WAITING: usize = 1;
@@ -128,7 +127,7 @@ impl Session {
 /// Appends a body to an upload.
 pub(crate) async fn append(
     mut session: OwnedMutexGuard<Session>,
-    body: &mut Incoming,
+    body: &mut Body,
     limits: Limits,
 ) -> Result<OwnedMutexGuard<Session>, Failure> {
     let (pieces, mut waiting) = mpsc::channel(WAITING);
@@ -148,7 +147,7 @@ pub(crate) async fn append(
     Ok(written?)
 }
 
-async fn send(body: &mut Incoming, limits: Limits, pieces: &mpsc::Sender<Piece>) -> Result<(), Failure> {
+async fn send(body: &mut Body, limits: Limits, pieces: &mpsc::Sender<Piece>) -> Result<(), Failure> {
     let mut piece = Vec::new();
     let received = receive(body, limits, &mut piece, pieces).await;
     // What came before a cut counts as well. The writer is gone only if it failed, which it tells itself.
@@ -157,15 +156,13 @@ async fn send(body: &mut Incoming, limits: Limits, pieces: &mpsc::Sender<Piece>)
 }
 
 async fn receive(
-    body: &mut Incoming,
+    body: &mut Body,
     limits: Limits,
     piece: &mut Vec<Bytes>,
     pieces: &mpsc::Sender<Piece>,
 ) -> Result<(), Failure> {
     let (mut length, mut gathered) = (0, 0);
-    while let Some(frame) = body.frame().await {
-        // The client went away in the middle of the body.
-        let Ok(mut data) = frame.map_err(|_| Failure::Cut)?.into_data() else { continue };
+    while let Some(mut data) = body.data().await? {
         if let Some(most) = limits.cut_after {
             data.truncate(usize::try_from(most - length).unwrap_or(usize::MAX));
         }

@@ -9,6 +9,7 @@ mod auth;
 mod client;
 mod discovery;
 mod faults;
+mod habits;
 mod management;
 mod management_api;
 mod pull;
