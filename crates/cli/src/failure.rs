@@ -164,6 +164,9 @@ impl From<&ApiError> for Answered {
     }
 }
 
+/// Where a fault of our own is reported.
+pub(crate) const REPORT: &str = concat!("please report it: ", env!("CARGO_PKG_REPOSITORY"), "/issues");
+
 /// The one place that maps errors of the client to exit codes and advice.
 fn kind(error: &Error) -> (Exit, &'static str, Option<&'static str>) {
     const NETWORK: &str =
@@ -212,6 +215,8 @@ fn kind(error: &Error) -> (Exit, &'static str, Option<&'static str>) {
     }
     match root(error) {
         Error::Invalid(_) => (Exit::Usage, "invalid", None),
+        Error::Internal(_) => (Exit::Other, "internal", Some(REPORT)),
+        Error::Protocol(_) => (Exit::Other, "unexpected_answer", None),
         Error::Transport { .. } => (Exit::Other, "not_reached", Some(NETWORK)),
         Error::Decode { .. } => (Exit::Other, "unexpected_answer", Some(NETWORK)),
         _ => (Exit::Other, "failed", None),

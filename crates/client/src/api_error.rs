@@ -33,7 +33,7 @@ pub struct ApiError {
 pub struct FieldError {
     /// Where: names and indexes joined by dots, such as `body.image_ids.0`.
     pub location: String,
-    /// What is wrong, in the service's words.
+    /// The mistake, in the service's words.
     pub message: String,
     /// The service's word for the kind of mistake.
     pub kind: String,
@@ -55,17 +55,17 @@ impl ApiError {
         self.code.as_deref()
     }
 
-    /// What the service says went wrong, in one line; `None` when it said nothing that a person can read.
+    /// The service's own words, in one line; `None` when it said nothing that a person can read.
     pub fn message(&self) -> Option<&str> {
         self.message.as_deref()
     }
 
-    /// What is wrong with which field, if the service says so.
+    /// The mistakes, field by field, if the service names them.
     pub fn fields(&self) -> &[FieldError] {
         &self.fields
     }
 
-    /// What to quote to the vendor's support.
+    /// The request's id, to quote to the vendor's support.
     pub fn request_id(&self) -> Option<&str> {
         self.request_id.as_deref()
     }
@@ -183,7 +183,7 @@ fn readable(text: &str) -> Option<String> {
     (!line.is_empty()).then_some(line)
 }
 
-/// What a status means here, for when the service says nothing that a person can read.
+/// The meaning of a status here, for when the service says nothing that a person can read.
 fn meaning(status: u16) -> &'static str {
     match status {
         401 => "the sign-in is missing, wrong or expired",

@@ -101,7 +101,7 @@ impl ClientBuilder {
 
     /// How often and how patiently calls are repeated. Default [`RetryPolicy::default`].
     ///
-    /// What is repeated at all: failures to connect and 429 for every operation but the password's; 502,
+    /// Repeated are failures to connect and 429 for every operation but the password's; 502,
     /// 503, 504, timeouts and broken connections only where doing it twice is the same as doing it once.
     pub fn retry(mut self, policy: RetryPolicy) -> Self {
         self.retry = policy;
@@ -164,7 +164,7 @@ impl ClientBuilder {
         self
     }
 
-    /// What time it is and how to wait. For tests: a [`ManualClock`](crate::ManualClock) waits for nothing.
+    /// The time, and how to wait. For tests: a [`ManualClock`](crate::ManualClock) waits for nothing.
     pub fn clock(mut self, clock: Arc<dyn Clock>) -> Self {
         self.clock = clock;
         self

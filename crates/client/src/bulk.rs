@@ -23,10 +23,10 @@ use crate::verify::Verify;
 use ledger::Ledger;
 use work::{Work, in_chunks};
 
-pub(crate) use target::Target;
+pub(crate) use noun::Noun;
 
 mod ledger;
-mod target;
+mod noun;
 mod work;
 
 /// Ids in one request unless the caller says otherwise. The service's maximum is not known; 100 is the
@@ -47,7 +47,7 @@ const SHRINK: usize = 10;
 /// So many failures in a row, with not one success between, are an outage: no more is sent or read.
 const OUTAGE: usize = 8;
 
-/// What became of one id.
+/// The fate of one id.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum Outcome {
@@ -66,7 +66,7 @@ pub enum Outcome {
 }
 
 impl Outcome {
-    /// Whether the thing is certainly not there any more.
+    /// True if the thing is certainly not there any more.
     pub fn is_gone(&self) -> bool {
         matches!(self, Self::Deleted | Self::NotFound)
     }
@@ -91,17 +91,17 @@ impl BulkReport {
         self.outcomes.iter().filter(|(_, outcome)| of(outcome)).count()
     }
 
-    /// Whether every id is gone. What was not there in the first place counts as gone.
+    /// True if every id is gone. Ids that were not there in the first place count as gone.
     pub fn all_gone(&self) -> bool {
         self.outcomes.iter().all(|(_, outcome)| outcome.is_gone())
     }
 
-    /// Whether there is an id of which nothing certain can be said.
+    /// True if there is an id of which nothing certain can be said.
     pub fn has_unknown(&self) -> bool {
         self.outcomes.iter().any(|(_, outcome)| matches!(outcome, Outcome::Unknown(_)))
     }
 
-    /// What ended the work early, if something did.
+    /// The failure that ended the work early, if one did.
     pub fn stopped_by(&self) -> Option<&Error> {
         self.stopped_by.as_deref()
     }
@@ -113,7 +113,7 @@ impl BulkReport {
 pub struct BulkEvent {
     /// The id.
     pub id: Uuid,
-    /// What became of it.
+    /// Its fate.
     pub outcome: Outcome,
 }
 
@@ -135,7 +135,7 @@ impl BulkEvents {
 #[must_use = "nothing is deleted before `send`"]
 pub struct DeleteMany {
     client: Client,
-    target: Target,
+    noun: Noun,
     ids: Vec<Uuid>,
     chunk_size: usize,
     concurrency: usize,
@@ -144,11 +144,11 @@ pub struct DeleteMany {
 }
 
 impl DeleteMany {
-    pub(crate) fn new(client: Client, target: Target, ids: impl IntoIterator<Item = Uuid>) -> Self {
+    pub(crate) fn new(client: Client, noun: Noun, ids: impl IntoIterator<Item = Uuid>) -> Self {
         let ids = ids.into_iter().collect();
         let (chunk_size, concurrency) = (DEFAULT_CHUNK_SIZE, DEFAULT_CONCURRENCY);
         let verify = client.core.settings.verify == Verify::Always;
-        Self { client, target, ids, chunk_size, concurrency, verify, events: None }
+        Self { client, noun, ids, chunk_size, concurrency, verify, events: None }
     }
 
     /// Ids in one request, from 1 to [`MAX_CHUNK_SIZE`]. Default [`DEFAULT_CHUNK_SIZE`].
@@ -163,7 +163,7 @@ impl DeleteMany {
         self
     }
 
-    /// Whether to read every id that the service says it deleted, too: one request an id more, and for tags
+    /// Reads every id that the service says it deleted, too: one request an id more, and for tags
     /// one list of all repositories. By default only with [`Verify::Always`].
     pub fn verify(mut self, verify: bool) -> Self {
         self.verify = verify;
@@ -185,7 +185,7 @@ impl DeleteMany {
         let mut stopped_by = None;
         let work = Work {
             client: &self.client,
-            target: self.target,
+            noun: self.noun,
             concurrency: self.concurrency,
             verify: self.verify,
         };
@@ -201,7 +201,7 @@ impl DeleteMany {
             }
             let (suspect, innocent): (Vec<_>, Vec<_>) = there.iter().partition(|doubt| doubt.is_suspect());
             if there.iter().any(|doubt| doubt.lost.is_some()) {
-                self.client.core.back_off(self.target.operation(), round).await;
+                self.client.core.back_off(self.noun.operation(), round).await;
             }
             size = (size / SHRINK).max(1);
             chunks = in_chunks(&innocent, self.chunk_size).chain(in_chunks(&suspect, size)).collect();

@@ -105,7 +105,7 @@ impl<T: Clone> Cache<T> {
         }
     }
 
-    /// Which value there is, if it need not be replaced yet.
+    /// The generation of the value, if it need not be replaced yet.
     pub(crate) fn fresh_generation(&self, clock: &dyn Clock) -> Option<u64> {
         let state = self.state();
         let cached = state.cached.as_ref()?;

@@ -23,7 +23,7 @@ use crate::operation::{Operation, Repeat};
 use crate::retry::decide;
 use crate::sign_in::Signature;
 
-/// What the generated client answers with.
+/// The generated client's answer.
 pub(crate) type Answer<T> = Result<api::ResponseValue<T>, api::Error<()>>;
 
 /// Longest piece of a decoder's message that is shown.
@@ -113,7 +113,7 @@ impl Core {
                 Some(signature) => signature,
                 None => match tokio::time::timeout(timer.left(clock.now()), self.sign(&call)).await {
                     Ok(signed) => signed?,
-                    Err(_) => return Err(timer.over(last)),
+                    Err(_) => return Err(timer.deadline_error(last)),
                 },
             };
             attempts += 1;
@@ -159,7 +159,7 @@ impl Core {
         last: &mut Option<Error>,
     ) -> Result<()> {
         if timer.left(self.clock().now()) < duration {
-            return Err(timer.over(last.take()));
+            return Err(timer.deadline_error(last.take()));
         }
         self.announce(Wait { operation: timer.operation, reason, duration });
         self.clock().sleep(duration).await;
@@ -206,7 +206,7 @@ impl Core {
         let answer = answer.await.unwrap_or_else(|_| {
             let timeout =
                 Error::Transport { operation: timer.operation, kind: TransportKind::Timeout, source: None };
-            Err(if limit < left { timeout } else { timer.over(Some(timeout)) })
+            Err(if limit < left { timeout } else { timer.deadline_error(Some(timeout)) })
         });
         let ms = self.clock().now().duration_since(start).as_millis() as u64;
         match &answer {
@@ -229,7 +229,7 @@ impl Core {
                 Error::Api(Box::new(self.read_error(call, signature, response).await))
             }
             api::Error::CommunicationError(error) if error.is_builder() => {
-                Error::Invalid(format!("{operation}: the request cannot be built: {}", error.without_url()))
+                Error::Internal(format!("{operation}: the request cannot be built: {}", error.without_url()))
             }
             api::Error::CommunicationError(error) if error.is_connect() => {
                 transport(TransportKind::Connect, error)
@@ -242,7 +242,7 @@ impl Core {
             api::Error::InvalidResponsePayload(body, error) => {
                 Error::Decode { operation, detail: describe_mismatch(call.operation, &body, &error) }
             }
-            other => Error::Invalid(format!("{operation}: {}", kind_of(&other))),
+            other => Error::Internal(format!("{operation}: {}", kind_of(&other))),
         }
     }
 
@@ -321,7 +321,7 @@ impl Timer {
         self.deadline.saturating_sub(now.duration_since(self.start))
     }
 
-    fn over(&self, last: Option<Error>) -> Error {
+    fn deadline_error(&self, last: Option<Error>) -> Error {
         let sent = last.as_ref().map_or(Sent::No, Error::was_sent);
         Error::Deadline {
             operation: self.operation,

@@ -10,7 +10,7 @@ use crate::error::{Error, Result};
 
 /// An entry of `MLSPACE_WORKSPACES`.
 #[derive(Deserialize)]
-struct Entry {
+struct WorkspaceEntry {
     id: String,
     #[serde(default)]
     api_key: Option<String>,
@@ -44,7 +44,7 @@ impl Client {
             }
         } else if let Some(list) = variable("MLSPACE_WORKSPACES") {
             let name = "MLSPACE_WORKSPACES";
-            let entries: Vec<Entry> =
+            let entries: Vec<WorkspaceEntry> =
                 serde_json::from_str(&list).map_err(|_| wrong(name, r#"a JSON list of {"id", "name"}"#))?;
             let [entry] = entries.as_slice() else {
                 return Err(wrong(name, "a list of one workspace, or MLSPACE_WORKSPACE_ID must choose one"));

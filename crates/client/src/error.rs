@@ -8,7 +8,7 @@ use crate::api_error::ApiError;
 /// A result of this crate.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
-/// What went wrong. `Display` says this layer only; the cause is in `source()`.
+/// A failure. `Display` says this layer only; the cause is in `source()`.
 ///
 /// ```
 /// # fn handle(error: mlspace_registry::Error) {
@@ -25,6 +25,15 @@ pub enum Error {
     /// The request or the settings are wrong. Nothing was sent; correct it and call again.
     #[error("{0}")]
     Invalid(String),
+
+    /// A fault of this crate. Nothing was sent; there is nothing to correct, so please report it.
+    #[error("a fault of the client's own, please report it: {0}")]
+    Internal(String),
+
+    /// The service's answers do not fit together, or lack what the next step needs. There is nothing to
+    /// correct; it may pass.
+    #[error("{0}")]
+    Protocol(String),
 
     /// There is no valid token, workspace or api key to sign the call with. The call itself was not sent.
     #[error("cannot sign in")]
@@ -56,7 +65,7 @@ pub enum Error {
     Decode {
         /// The operation id.
         operation: &'static str,
-        /// What was expected where; never the answer itself.
+        /// The expectation and the place that failed it; never the answer itself.
         detail: String,
     },
 
@@ -68,9 +77,9 @@ pub enum Error {
         operation: &'static str,
         /// The time that was allowed.
         deadline: Duration,
-        /// Whether the service may have acted.
+        /// How far the request got.
         sent: Sent,
-        /// What the last attempt ended with, if one ended.
+        /// The end of the last attempt, if one ended.
         source: Option<Box<Error>>,
     },
 
@@ -80,7 +89,7 @@ pub enum Error {
     Exhausted {
         /// How many requests were sent.
         attempts: u32,
-        /// What the last one ended with.
+        /// The end of the last one.
         source: Box<Error>,
     },
 
@@ -90,7 +99,7 @@ pub enum Error {
     NotApplied {
         /// The operation id.
         operation: &'static str,
-        /// What was to be changed.
+        /// The change that was wanted.
         what: String,
         /// How the write got lost.
         source: Box<Error>,
@@ -104,7 +113,7 @@ pub enum Error {
     Unconfirmed {
         /// The operation id.
         operation: &'static str,
-        /// What was to be changed.
+        /// The change that was wanted.
         what: String,
         /// Why it could not be confirmed, where something failed; `None` if the service said yes and
         /// reading does not show it.
@@ -137,7 +146,7 @@ impl std::fmt::Display for TransportKind {
     }
 }
 
-/// Whether the service may have acted on a request.
+/// How far a request got: the service may have acted on it, or not.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Sent {
     /// It never saw it, or refused it unseen.
@@ -202,17 +211,17 @@ impl Error {
         matches!(self, Self::Unconfirmed { .. })
     }
 
-    /// Whether the service may have acted on the request.
+    /// How far the request got.
     pub fn was_sent(&self) -> Sent {
         match self {
-            Self::Invalid(_) | Self::SignIn { .. } => Sent::No,
+            Self::Invalid(_) | Self::Internal(_) | Self::SignIn { .. } => Sent::No,
             Self::Transport { kind: TransportKind::Connect, .. } => Sent::No,
             Self::Transport { kind: TransportKind::Truncated, .. } => Sent::Yes,
             Self::Transport { .. } | Self::Unconfirmed { .. } => Sent::Maybe,
             // A gateway's answer does not say what the service behind it did.
             Self::Api(error) if matches!(error.status(), 502..=504) => Sent::Maybe,
             Self::Api(error) if matches!(error.status(), 401 | 429) => Sent::No,
-            Self::Api(_) | Self::Decode { .. } => Sent::Yes,
+            Self::Api(_) | Self::Decode { .. } | Self::Protocol(_) => Sent::Yes,
             Self::Deadline { sent, .. } => *sent,
             Self::Exhausted { source, .. } => source.was_sent(),
             Self::NotApplied { .. } => Sent::No,

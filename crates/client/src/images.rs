@@ -6,7 +6,7 @@ use std::num::NonZeroU32;
 use mlspace_registry_api::types::Image;
 use uuid::Uuid;
 
-use crate::bulk::{DeleteMany, Target};
+use crate::bulk::{DeleteMany, Noun};
 use crate::call::Call;
 use crate::client::Client;
 use crate::error::Result;
@@ -49,7 +49,7 @@ impl Images<'_> {
 
     /// Starts to delete images.
     pub fn delete_many(self, ids: impl IntoIterator<Item = Uuid>) -> DeleteMany {
-        DeleteMany::new(self.client.clone(), Target::Images, ids)
+        DeleteMany::new(self.client.clone(), Noun::Images, ids)
     }
 }
 

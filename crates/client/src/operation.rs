@@ -1,4 +1,4 @@
-//! What the call loop must know about each operation, stated and not derived from the verb.
+//! The operations as the call loop must know them, stated and not derived from the verb.
 
 /// One operation of the API.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -12,11 +12,11 @@ pub struct Operation {
     pub path: &'static str,
     /// When the same request may be sent a second time.
     pub repeat: Repeat,
-    /// Whether it changes anything; a read-only client refuses those that do.
+    /// It changes something; a read-only client refuses it.
     pub writes: bool,
     /// Which headers it is signed with.
     pub(crate) needs: Needs,
-    /// Whether request or answer hold a secret, so that no part of them may be quoted.
+    /// Request or answer hold a secret, so that no part of them may be quoted.
     pub(crate) secret: bool,
 }
 

@@ -30,7 +30,7 @@ mod cursor;
 pub const DEFAULT_PAGE_SIZE: u32 = 100;
 pub(crate) type Boxed<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
-/// Whether a list held all there was.
+/// The verdict on a list: does it hold all there was?
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Completeness {
@@ -92,7 +92,7 @@ pub struct Pager<T> {
 pub struct Pages<T> {
     source: Arc<dyn Source<T>>,
     page_size: NonZeroU32,
-    state: State<T>,
+    stage: Stage<T>,
     completeness: Option<Completeness>,
 }
 
@@ -102,7 +102,7 @@ pub struct Pages<T> {
 pub struct Page<T> {
     /// Its number, from 1.
     pub number: u32,
-    /// What was new on it, in the service's order. Never empty.
+    /// Its items that were new, in the service's order. Never empty.
     pub items: Vec<T>,
 }
 
@@ -112,7 +112,7 @@ pub struct Page<T> {
 pub struct List<T> {
     /// The items, in the service's order.
     pub items: Vec<T>,
-    /// Whether they are all.
+    /// The verdict: are they all?
     pub completeness: Completeness,
 }
 
@@ -124,18 +124,18 @@ pub(crate) trait Source<T>: Send + Sync {
     fn count(&self) -> Boxed<'_, Option<u64>> {
         Box::pin(std::future::ready(None))
     }
-    /// What tells items apart.
+    /// The id, which tells items apart.
     fn id(&self, item: &T) -> Uuid;
 }
 
-/// What one request brought.
+/// The rows of one request.
 pub(crate) struct Batch<T> {
     pub(crate) items: Vec<T>,
     /// Set when the source itself knows that the list ends here, and how.
     pub(crate) end: Option<Completeness>,
 }
 
-enum State<T> {
+enum Stage<T> {
     Ready(Cursor),
     Reading(Boxed<'static, (Cursor, Option<Result<Page<T>>>)>),
     Ended,
@@ -144,8 +144,8 @@ enum State<T> {
 impl<T: Send + 'static> Pager<T> {
     pub(crate) fn new(source: impl Source<T> + 'static) -> Self {
         let page_size = NonZeroU32::new(DEFAULT_PAGE_SIZE).unwrap_or(NonZeroU32::MIN);
-        let state = State::Ready(Cursor::default());
-        let pages = Pages { source: Arc::new(source), page_size, state, completeness: None };
+        let stage = Stage::Ready(Cursor::default());
+        let pages = Pages { source: Arc::new(source), page_size, stage, completeness: None };
         Self { pages, items: Vec::new().into_iter() }
     }
 
@@ -174,7 +174,7 @@ impl<T: Send + 'static> Pager<T> {
         self.pages
     }
 
-    /// Whether the list held all there was; `None` until it has been read to its end.
+    /// The verdict on the whole list; `None` until it has been read to its end.
     pub fn completeness(&self) -> Option<Completeness> {
         // The verdict is on the whole list, so it is not given while items of it are still in hand.
         self.pages.completeness.filter(|_| self.items.as_slice().is_empty())
@@ -199,7 +199,7 @@ impl<T: Send + 'static> Pages<T> {
         StreamExt::next(self).await
     }
 
-    /// Whether the list held all there was; `None` until it has been read to its end.
+    /// The verdict on the whole list; `None` until it has been read to its end.
     pub fn completeness(&self) -> Option<Completeness> {
         self.completeness
     }
@@ -210,18 +210,18 @@ impl<T: Send + 'static> Stream for Pages<T> {
 
     fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         loop {
-            match &mut self.state {
-                State::Ended => return Poll::Ready(None),
-                State::Ready(cursor) => {
+            match &mut self.stage {
+                Stage::Ended => return Poll::Ready(None),
+                Stage::Ready(cursor) => {
                     let (cursor, source) = (std::mem::take(cursor), self.source.clone());
-                    self.state = State::Reading(Box::pin(read_on(cursor, source, self.page_size)));
+                    self.stage = Stage::Reading(Box::pin(read_on(cursor, source, self.page_size)));
                 }
-                State::Reading(reading) => {
+                Stage::Reading(reading) => {
                     let (cursor, page) = ready!(reading.as_mut().poll(context));
                     self.completeness = cursor.end;
-                    self.state = match &page {
-                        Some(Ok(_)) => State::Ready(cursor),
-                        _ => State::Ended,
+                    self.stage = match &page {
+                        Some(Ok(_)) => Stage::Ready(cursor),
+                        _ => Stage::Ended,
                     };
                     return Poll::Ready(page);
                 }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use mlspace_registry_api::types::{self, Repository};
 use uuid::Uuid;
 
-use crate::bulk::{DeleteMany, Target};
+use crate::bulk::{DeleteMany, Noun};
 use crate::call::Call;
 use crate::client::Client;
 use crate::error::{Error, Result};
@@ -76,7 +76,7 @@ impl Repositories<'_> {
 
     /// Starts to delete repositories with all their images and tags.
     pub fn delete_many(self, ids: impl IntoIterator<Item = Uuid>) -> DeleteMany {
-        DeleteMany::new(self.client.clone(), Target::Repositories, ids)
+        DeleteMany::new(self.client.clone(), Noun::Repositories, ids)
     }
 }
 
@@ -111,7 +111,7 @@ impl RepositoryUpdate {
         self
     }
 
-    /// Whether to read the repository again to see that the change stuck: one request more. By default as
+    /// Reads the repository again to see that the change stuck, or does not: one request more. By default as
     /// the client's [`Verify`] says: when labels change, and not otherwise.
     pub fn verify(mut self, verify: bool) -> Self {
         self.verify = Some(verify);

@@ -1,4 +1,4 @@
-//! Whether and when to try again. The call loop does the waiting.
+//! Trying again: in which cases, and when. The call loop does the waiting.
 
 use std::time::Duration;
 

@@ -4,6 +4,7 @@ use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use mlspace_registry_api::{self as api, Secret, types};
+use mlspace_registry_net::secret_header;
 use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderValue};
 
 use crate::cache::Cached;
@@ -32,7 +33,7 @@ pub(crate) struct Signature {
 }
 
 impl Signature {
-    /// Whether it was made from this token and this workspace.
+    /// True if it was made from this token and this workspace.
     fn is_from(&self, token: u64, workspace: u64) -> bool {
         self.token.as_ref().is_some_and(|of| of.generation == token)
             && self.workspace.as_ref().is_some_and(|of| of.generation == workspace)
@@ -57,7 +58,12 @@ impl Core {
         let (mut headers, mut token, mut workspace) = (HeaderMap::new(), None, None);
         if needs != Needs::Nothing {
             let cached = self.token().await?;
-            headers.insert(AUTHORIZATION, secret_header(&format!("Bearer {}", cached.value.expose()))?);
+            headers.insert(
+                AUTHORIZATION,
+                secret_header(&format!("Bearer {}", cached.value.expose())).map_err(|_| {
+                    Error::Protocol("the token holds characters that no header can carry".into())
+                })?,
+            );
             token = Some(cached);
         }
         if let Some(id) = &call.workspace {
@@ -65,7 +71,18 @@ impl Core {
         } else if needs == Needs::Everything {
             let cached = self.workspace_key().await?;
             headers.insert("x-workspace-id", header(&cached.value.id)?);
-            headers.insert("x-api-key", secret_header(cached.value.api_key.expose())?);
+            headers.insert(
+                "x-api-key",
+                secret_header(cached.value.api_key.expose()).map_err(|_| {
+                    match self.settings.workspace_key {
+                        Some(_) => unsendable("api key"),
+                        None => Error::Protocol(
+                            "the api key that the service gave holds characters that no header can carry"
+                                .into(),
+                        ),
+                    }
+                })?,
+            );
             workspace = Some(cached);
         }
         let api = self.unsigned.with_session(api::Session::new(headers, self.settings.transport.clone()));
@@ -202,14 +219,9 @@ fn names(workspaces: &[types::Workspace]) -> String {
 }
 
 fn header(value: &str) -> Result<HeaderValue> {
-    HeaderValue::from_str(value)
-        .map_err(|_| Error::Invalid("the workspace id holds characters that no header can carry".into()))
+    HeaderValue::from_str(value).map_err(|_| unsendable("workspace id"))
 }
 
-fn secret_header(value: &str) -> Result<HeaderValue> {
-    let mut header = HeaderValue::from_str(value).map_err(|_| {
-        Error::Invalid("the token or the api key holds characters that no header can carry".into())
-    })?;
-    header.set_sensitive(true);
-    Ok(header)
+fn unsendable(what: &str) -> Error {
+    Error::Invalid(format!("the {what} holds characters that no header can carry"))
 }

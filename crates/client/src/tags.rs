@@ -4,9 +4,10 @@ use std::num::NonZeroU32;
 use std::sync::Arc;
 
 use mlspace_registry_api::types::{self, Tag};
+use mlspace_registry_net::check_tag_name;
 use uuid::Uuid;
 
-use crate::bulk::{DeleteMany, Target};
+use crate::bulk::{DeleteMany, Noun};
 use crate::call::Call;
 use crate::client::Client;
 use crate::error::{Error, Result};
@@ -50,7 +51,8 @@ impl Tags<'_> {
         let answer = answer.await;
         let image_id = answer.as_ref().ok().map(|tag| tag.image_id);
         let read = || async move {
-            let image_id = image_id.ok_or_else(|| Error::Invalid("the tag's image is not known".into()))?;
+            let image_id =
+                image_id.ok_or_else(|| Error::Protocol("no answer told which image the tag is of".into()))?;
             self.find(image_id, |tag| tag.id == tag_id).await
         };
         let shows = |tag: &Tag| same_color(&tag.color, &color);
@@ -69,7 +71,7 @@ impl Tags<'_> {
     /// Starts to delete tags. Where an answer leaves doubt, all repositories are listed to see which tags
     /// are still there: the service has no way to read a single tag.
     pub fn delete_many(self, ids: impl IntoIterator<Item = Uuid>) -> DeleteMany {
-        DeleteMany::new(self.client.clone(), Target::Tags, ids)
+        DeleteMany::new(self.client.clone(), Noun::Tags, ids)
     }
 }
 
@@ -97,7 +99,7 @@ impl TagCreation {
     /// [`Error::Invalid`] when the name cannot be a tag's; nothing is sent then. [`Error::NotApplied`] when
     /// the answer got lost and the tag is not there; [`Error::Unconfirmed`] when that cannot be seen.
     pub async fn send(self) -> Result<Tag> {
-        check_tag_name(&self.name)?;
+        check_tag_name(&self.name).map_err(|error| Error::Invalid(error.to_string()))?;
         let color = self.color.as_deref().map(check_color).transpose()?;
         let fields: &[_] =
             if color.is_some() { &["image_id", "name", "color"] } else { &["image_id", "name"] };
@@ -116,26 +118,12 @@ impl TagCreation {
     }
 }
 
-/// Whether two colours are the same; a service may spell hexadecimal digits its own way.
+/// Compares two colours; a service may spell hexadecimal digits its own way.
 fn same_color(a: &Option<String>, b: &Option<String>) -> bool {
     match (a, b) {
         (Some(a), Some(b)) => a.eq_ignore_ascii_case(b),
         (a, b) => a == b,
     }
-}
-
-/// Tag names as every registry has them: up to 128 of letters, digits, `_`, `.`, `-`, not beginning with
-/// one of the last two.
-fn check_tag_name(name: &str) -> Result<()> {
-    let good = |c: u8| c.is_ascii_alphanumeric() || matches!(c, b'_' | b'.' | b'-');
-    let starts = name.bytes().next().is_some_and(|c| good(c) && !matches!(c, b'.' | b'-'));
-    if starts && name.len() <= 128 && name.bytes().all(good) {
-        return Ok(());
-    }
-    Err(Error::Invalid(format!(
-        "{:?} cannot be the name of a tag: up to 128 letters, digits, `_`, `.` and `-`, the first a letter, digit or `_`",
-        name.chars().take(140).collect::<String>()
-    )))
 }
 
 /// The colour is a free text to the service; what no field can sensibly hold is refused here.

@@ -54,7 +54,7 @@ where
     }
 }
 
-/// Whether the service may have acted although no good answer came.
+/// True if the service may have acted although no good answer came.
 pub(crate) fn is_lost(error: &Error) -> bool {
     match error.status() {
         Some(status) => status >= 500,

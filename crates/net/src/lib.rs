@@ -1,9 +1,11 @@
 #![doc = include_str!("../README.md")]
 
 mod clock;
+mod names;
 mod retry;
 mod tls;
 
 pub use clock::{Clock, ManualClock, SystemClock};
+pub use names::{NotATagName, check_tag_name, secret_header};
 pub use retry::{RetryPolicy, parse_retry_after};
 pub use tls::{TlsError, check_scheme, is_loopback, trust, trust_nobody};

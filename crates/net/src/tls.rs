@@ -55,7 +55,7 @@ fn add(_: ClientBuilder, _: &[u8]) -> Result<ClientBuilder, TlsError> {
     Err(TlsError::NoHttps)
 }
 
-/// Whether the address is this machine's own, so that nobody can listen on the way.
+/// Tells an address of this machine's own, so that nobody can listen on the way.
 pub fn is_loopback(url: &Url) -> bool {
     match url.host() {
         Some(Host::Domain(name)) => name == "localhost",

@@ -3,6 +3,8 @@
 use std::fmt;
 use std::str::FromStr;
 
+use mlspace_registry_net::check_tag_name;
+
 use crate::digest::{Digest, shown};
 use crate::error::{Error, Result};
 
@@ -112,17 +114,8 @@ impl fmt::Display for Reference {
     }
 }
 
-/// Refuses what is not a tag: 1 to 128 of letters, digits, `_`, `.`, `-`, the first not `.` or `-`.
 fn check_tag(tag: &str) -> Result<()> {
-    let word = |b: u8| b.is_ascii_alphanumeric() || b == b'_';
-    let first = tag.bytes().next().is_some_and(word);
-    if first && tag.len() <= 128 && tag.bytes().all(|b| word(b) || b == b'.' || b == b'-') {
-        return Ok(());
-    }
-    Err(Error::Invalid(format!(
-        "`{}` is not a tag: 1 to 128 letters, digits, `_`, `.` and `-`, beginning with a letter, a digit or `_`",
-        shown(tag)
-    )))
+    check_tag_name(tag).map_err(|error| Error::Invalid(error.to_string()))
 }
 
 /// A host name, an IPv4 address, or an IPv6 address in brackets, with or without a port. A name without

@@ -7,7 +7,7 @@ use futures_util::stream::{FuturesUnordered, StreamExt};
 use uuid::Uuid;
 
 use super::ledger::Ledger;
-use super::{OUTAGE, Outcome, Target};
+use super::{Noun, OUTAGE, Outcome};
 use crate::api_error::ApiError;
 use crate::client::Client;
 use crate::error::Error;
@@ -23,7 +23,8 @@ pub(super) struct Doubt {
 }
 
 impl Doubt {
-    /// Whether the service's failure may be due to this id. Of a gateway's failures it is not.
+    /// True if the service's failure may be due to this id: a gateway fails on requests, not on ids, so after
+    /// 502 to 504 a smaller chunk would fare no better.
     pub(super) fn is_suspect(&self) -> bool {
         self.failure().is_some_and(|failure| !matches!(failure.status(), 502..=504))
     }
@@ -43,9 +44,9 @@ pub(super) fn in_chunks(doubts: &[&Doubt], size: usize) -> impl Iterator<Item = 
     doubts.chunks(size).map(|chunk| chunk.iter().map(|doubt| doubt.place).collect())
 }
 
-/// What became of one chunk.
+/// The result of sending one chunk.
 #[derive(Default)]
-struct Step {
+struct ChunkStep {
     settled: Vec<(usize, Outcome)>,
     doubts: Vec<Doubt>,
     again: Vec<Vec<usize>>,
@@ -54,7 +55,7 @@ struct Step {
 
 pub(super) struct Work<'a> {
     pub(super) client: &'a Client,
-    pub(super) target: Target,
+    pub(super) noun: Noun,
     pub(super) concurrency: usize,
     pub(super) verify: bool,
 }
@@ -97,8 +98,8 @@ impl Work<'_> {
         doubts
     }
 
-    async fn send_chunk(&self, chunk: Vec<usize>, ids: Vec<Uuid>) -> Step {
-        let error = match self.target.delete(self.client, ids.clone()).await {
+    async fn send_chunk(&self, chunk: Vec<usize>, ids: Vec<Uuid>) -> ChunkStep {
+        let error = match self.noun.delete(self.client, ids.clone()).await {
             Ok(answered) => return self.answered(&chunk, &ids, &answered),
             Err(error) => error,
         };
@@ -106,31 +107,33 @@ impl Work<'_> {
         if matches!(error.status(), Some(401 | 403)) && !error.is_sign_in() {
             let rejected = error.api().cloned().map(Arc::new);
             let outcome = rejected.map_or(Outcome::NotAttempted, Outcome::Rejected);
-            return Step { settled: all(outcome), stop: Some(error), ..Step::default() };
+            return ChunkStep { settled: all(outcome), stop: Some(error), ..ChunkStep::default() };
         }
         if is_lost(&error) {
             let lost = Arc::new(error);
             let doubt = |place| Doubt { place, said_deleted: false, lost: Some(lost.clone()) };
-            return Step { doubts: chunk.into_iter().map(doubt).collect(), ..Step::default() };
+            return ChunkStep { doubts: chunk.into_iter().map(doubt).collect(), ..ChunkStep::default() };
         }
         match error.api().filter(|error| error.status() != 429).cloned() {
             // Never sent, or never looked at: more of the same will not fare better.
-            None => Step { settled: all(Outcome::NotAttempted), stop: Some(error), ..Step::default() },
+            None => {
+                ChunkStep { settled: all(Outcome::NotAttempted), stop: Some(error), ..ChunkStep::default() }
+            }
             Some(refusal) if chunk.len() == 1 => {
                 let not_found = refusal.status() == 404;
                 let outcome =
                     if not_found { Outcome::NotFound } else { Outcome::Rejected(Arc::new(refusal)) };
-                Step { settled: all(outcome), ..Step::default() }
+                ChunkStep { settled: all(outcome), ..ChunkStep::default() }
             }
             Some(_) => {
                 let (first, second) = chunk.split_at(chunk.len() / 2);
-                Step { again: vec![second.to_vec(), first.to_vec()], ..Step::default() }
+                ChunkStep { again: vec![second.to_vec(), first.to_vec()], ..ChunkStep::default() }
             }
         }
     }
 
-    fn answered(&self, chunk: &[usize], ids: &[Uuid], answered: &[Uuid]) -> Step {
-        let mut step = Step::default();
+    fn answered(&self, chunk: &[usize], ids: &[Uuid], answered: &[Uuid]) -> ChunkStep {
+        let mut step = ChunkStep::default();
         if answered == ids && !self.verify {
             step.settled = chunk.iter().map(|place| (*place, Outcome::Deleted)).collect();
             return step;
@@ -150,7 +153,7 @@ impl Work<'_> {
     /// Reads what is in doubt and settles what is gone. Returns what is still there.
     pub(super) async fn settle(&self, doubts: Vec<Doubt>, ledger: &mut Ledger) -> Vec<Doubt> {
         let ids = doubts.iter().map(|doubt| ledger.ids[doubt.place]).collect();
-        let presences = self.target.read(self.client, ids, self.concurrency).await;
+        let presences = self.noun.read(self.client, ids, self.concurrency).await;
         let mut there = Vec::new();
         for doubt in doubts {
             let id = ledger.ids[doubt.place];

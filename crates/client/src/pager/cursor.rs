@@ -83,7 +83,7 @@ pub(super) async fn read_on<T: Send + 'static>(
 }
 
 impl Cursor {
-    /// Whether the list ends with the page just read, and how.
+    /// Says if the list ends with the page just read, and how.
     async fn judge<T>(
         &mut self,
         source: &dyn Source<T>,

@@ -3,8 +3,6 @@
 //! A recorder stands where the network is, below sign-in and retries, so that a snapshot shows every byte
 //! that would be sent but for what the HTTP library adds. Secrets are recognised by their mark.
 
-#![allow(clippy::unwrap_used, clippy::panic)] // A failing test panics.
-
 use std::sync::{Arc, Mutex};
 
 use mlspace_registry::api::{Sending, Transport};

@@ -1,4 +1,4 @@
-//! What is deleted, and how to see whether it is still there.
+//! The kinds of things that are deleted, and how to see what is still there.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -17,7 +17,7 @@ use crate::pager::Completeness;
 
 /// A kind of thing that can be deleted by the list.
 #[derive(Clone, Copy, Debug)]
-pub(crate) enum Target {
+pub(crate) enum Noun {
     Repositories,
     Images,
     Tags,
@@ -26,7 +26,7 @@ pub(crate) enum Target {
 /// For each id whether it is there, or why that could not be read.
 pub(crate) type Presences = HashMap<Uuid, Result<bool, Arc<Error>>>;
 
-impl Target {
+impl Noun {
     /// Sends one chunk; answers with what the service says it deleted.
     ///
     /// The loop below may not repeat it when the answer is lost: the second answer would leave out what
@@ -87,7 +87,7 @@ impl Target {
             let failures = &failures;
             async move {
                 if failures.load(Ordering::Relaxed) >= OUTAGE {
-                    return (id, Err(Arc::new(Error::Invalid("not read: the service is failing".into()))));
+                    return (id, Err(Arc::new(Error::Protocol("not read: the service is failing".into()))));
                 }
                 let there = match self {
                     Self::Repositories => {
@@ -123,7 +123,7 @@ async fn tags_there(client: &Client, ids: Vec<Uuid>) -> Presences {
         }
     }
     if failure.is_none() && repositories.completeness() != Some(Completeness::Complete) {
-        failure = Some(Arc::new(Error::Invalid("the list of repositories is not complete".into())));
+        failure = Some(Arc::new(Error::Protocol("the list of repositories is not complete".into())));
     }
     let there = |id: &Uuid| match &failure {
         _ if !missing.contains(id) => Ok(true),

@@ -1,4 +1,4 @@
-//! Which public types may go to another thread. A type that stops being so fails to compile here.
+//! Public types may go to another thread. A type that stops being so fails to compile here.
 
 use mlspace_registry::{
     ApiError, BulkEvent, BulkEvents, BulkReport, Client, ClientBuilder, Clock, Completeness, DeleteMany,

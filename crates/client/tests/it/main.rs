@@ -1,5 +1,5 @@
-//! What the client promises, one file a promise, against the simulator. Time stands still: waits are
-//! counted and take none.
+//! The promises of the client, one file each, against the simulator. Time stands still: waits are counted
+//! and take none.
 
 #![allow(clippy::unwrap_used, clippy::panic)] // A failing test panics.
 
@@ -9,9 +9,12 @@ mod cancel;
 mod certificates;
 mod discovery;
 mod errors;
+mod observing;
 mod paging;
+mod public_types;
 mod rate;
 mod repetition;
+mod requests;
 mod secrets;
 mod sign_in;
 mod writes;
