@@ -9,13 +9,13 @@ use std::time::Duration;
 use mlspace_registry_net::{Clock, RetryPolicy, SystemClock, check_scheme, is_loopback, trust};
 use url::Url;
 
-use crate::auth::Auth;
-use crate::cache::Cache;
 use crate::credentials::Credentials;
 use crate::error::{Error, Result};
-use crate::http::{Learned, Patience, Registry};
 use crate::progress::Observer;
-use crate::retry::default_policy;
+use crate::push::cache::Cache;
+use crate::registry::auth::Auth;
+use crate::registry::http::{Learned, Registry};
+use crate::retry::{Patience, default_policy};
 
 /// Blobs that are moved at the same time, unless set otherwise.
 pub const DEFAULT_CONCURRENCY: usize = 4;
@@ -135,7 +135,7 @@ impl ClientBuilder {
         self
     }
 
-    /// How often and how patiently a request is repeated, and how often one blob is taken up again. Unless
+    /// How often and how patiently a request is repeated, and how often one blob is resumed. Unless
     /// set, 5 attempts and waits of at most 10 s, otherwise [`RetryPolicy::default`].
     ///
     /// Only what is safe twice is repeated: reading, opening an upload, putting a manifest. The bytes of an

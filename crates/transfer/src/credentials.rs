@@ -14,10 +14,10 @@ use crate::error::{Error, Result};
 
 /// What a registry knows somebody by. Wiped from memory when dropped, never shown by `Debug`.
 #[derive(Clone, Default)]
-pub struct Credentials(pub(crate) Kind);
+pub struct Credentials(pub(crate) CredentialKind);
 
 #[derive(Clone, Default)]
-pub(crate) enum Kind {
+pub(crate) enum CredentialKind {
     #[default]
     Anonymous,
     Password {
@@ -35,7 +35,7 @@ impl Credentials {
 
     /// A user and a password. On ML Space: the person's e-mail and the generated password.
     pub fn password(user: impl Into<String>, password: impl Into<Zeroizing<String>>) -> Self {
-        Self(Kind::Password { user: user.into(), password: password.into() })
+        Self(CredentialKind::Password { user: user.into(), password: password.into() })
     }
 
     /// What `docker login` left for that registry: from docker's configuration file
@@ -67,7 +67,9 @@ impl Credentials {
         };
         match docker_credential::get_credential_from_reader(file, registry) {
             Ok(DockerCredential::UsernamePassword(user, password)) => Ok(Self::password(user, password)),
-            Ok(DockerCredential::IdentityToken(token)) => Ok(Self(Kind::IdentityToken(token.into()))),
+            Ok(DockerCredential::IdentityToken(token)) => {
+                Ok(Self(CredentialKind::IdentityToken(token.into())))
+            }
             Err(
                 CredentialRetrievalError::NoCredentialConfigured | CredentialRetrievalError::ConfigNotFound,
             ) => Ok(Self::anonymous()),
@@ -89,12 +91,12 @@ impl Credentials {
 
     /// Whether there is nothing to sign in with.
     pub fn is_anonymous(&self) -> bool {
-        matches!(self.0, Kind::Anonymous)
+        matches!(self.0, CredentialKind::Anonymous)
     }
 
     /// The value of a `Basic` header.
     pub(crate) fn basic(&self) -> Option<Zeroizing<String>> {
-        let Kind::Password { user, password } = &self.0 else { return None };
+        let CredentialKind::Password { user, password } = &self.0 else { return None };
         let plain = Zeroizing::new(format!("{user}:{}", password.as_str()));
         let encoded = Zeroizing::new(STANDARD.encode(plain.as_bytes()));
         Some(Zeroizing::new(format!("Basic {}", encoded.as_str())))
@@ -104,9 +106,9 @@ impl Credentials {
 impl fmt::Debug for Credentials {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self.0 {
-            Kind::Anonymous => "Credentials(anonymous)",
-            Kind::Password { .. } => "Credentials(password)",
-            Kind::IdentityToken(_) => "Credentials(identity token)",
+            CredentialKind::Anonymous => "Credentials(anonymous)",
+            CredentialKind::Password { .. } => "Credentials(password)",
+            CredentialKind::IdentityToken(_) => "Credentials(identity token)",
         })
     }
 }

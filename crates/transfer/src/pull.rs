@@ -1,5 +1,8 @@
 //! Pulling: manifests first, then all blobs of all images, and only when all is there the names.
 
+mod download;
+mod resolve;
+
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -7,12 +10,11 @@ use futures_util::stream::{self, StreamExt, TryStreamExt};
 
 use crate::client::Client;
 use crate::digest::Digest;
-use crate::download::Download;
 use crate::error::{Error, Result};
 use crate::manifest::{Descriptor, Manifest};
 use crate::progress::{Event, Meter, Moved, PlannedBlob};
+use crate::pull::download::Download;
 use crate::reference::Reference;
-use crate::resolve;
 use crate::target::{Root, Target, Writer};
 
 /// A pull that is about to happen; made by [`Client::pull`].

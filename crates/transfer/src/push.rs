@@ -1,21 +1,29 @@
 //! Pushing: all blobs of all images first, then the manifests, each image's own last.
 
+pub(crate) mod cache;
+mod compress;
+mod feed;
+mod layer;
+mod place;
+mod upload;
+mod write_manifest;
+
 use std::collections::HashMap;
 use std::sync::Arc;
 
 use futures_util::stream::{self, StreamExt};
 
 use crate::client::Client;
+use crate::compression::Compression;
 use crate::digest::Digest;
 use crate::error::{Error, Result};
 use crate::manifest::Manifest;
-use crate::pack::{Compression, Packers};
-use crate::place::{Context, Place, Placed, Task};
 use crate::progress::{Event, PlannedBlob};
+use crate::push::compress::Compressors;
+use crate::push::place::{BlobPlace, BlobTask, BlobsPlaced, Placer};
 use crate::reference::Reference;
-use crate::repository::Repository;
-use crate::source::{Blob, Form, Image, Loaded};
-use crate::write_manifest;
+use crate::registry::repository::Repository;
+use crate::source::{Blob, Image, Loaded, Manifests};
 
 /// A push that is about to happen; made by [`Client::push`].
 #[derive(Debug)]
@@ -131,25 +139,25 @@ impl Push {
     }
 
     /// How a blob is compressed on its way, if it is.
-    fn pack(&self, blob: &Blob) -> Option<Compression> {
+    fn compress_as(&self, blob: &Blob) -> Option<Compression> {
         (blob.is_plain_layer && self.compression != Compression::None).then_some(self.compression)
     }
 
     /// What has to be where, largest first.
-    fn plan(&self, loaded: &[Result<Loaded, Arc<Error>>]) -> Vec<Task> {
-        let mut tasks: Vec<Task> = Vec::new();
+    fn plan(&self, loaded: &[Result<Loaded, Arc<Error>>]) -> Vec<BlobTask> {
+        let mut tasks: Vec<BlobTask> = Vec::new();
         let mut known: HashMap<(String, Digest, bool), usize> = HashMap::new();
         for ((_, reference), loaded) in self.items.iter().zip(loaded) {
             for blob in loaded.iter().flat_map(|loaded| &loaded.blobs) {
                 let (registry, repository) = (reference.registry(), reference.repository().to_owned());
-                let pack = self.pack(blob);
-                let key = (registry.to_owned(), blob.digest.clone(), pack.is_some());
+                let compress = self.compress_as(blob);
+                let key = (registry.to_owned(), blob.digest.clone(), compress.is_some());
                 let at = *known.entry(key).or_insert_with(|| {
-                    tasks.push(Task {
+                    tasks.push(BlobTask {
                         number: 0,
                         registry: registry.to_owned(),
                         blob: blob.clone(),
-                        pack,
+                        compress,
                         repositories: Vec::new(),
                     });
                     tasks.len() - 1
@@ -164,23 +172,24 @@ impl Push {
             task.number = number;
         }
         let planned =
-            |task: &Task| PlannedBlob { digest: task.blob.digest.clone(), size: task.blob.data.len() };
+            |task: &BlobTask| PlannedBlob { digest: task.blob.digest.clone(), size: task.blob.data.len() };
         (self.client.inner.patience.observer)(&Event::Planned { blobs: tasks.iter().map(planned).collect() });
         tasks
     }
 
-    async fn place(&self, tasks: Vec<Task>) -> Placed {
-        let packers = tasks.iter().any(|task| task.pack.is_some()).then(|| Arc::new(Packers::start()));
-        let context = Arc::new(Context {
+    async fn place(&self, tasks: Vec<BlobTask>) -> BlobsPlaced {
+        let compressors =
+            tasks.iter().any(|task| task.compress.is_some()).then(|| Arc::new(Compressors::start()));
+        let placer = Arc::new(Placer {
             client: self.client.clone(),
-            packers,
+            compressors,
             verify: self.verify,
             mount_from: self.mount_from.clone(),
         });
         stream::iter(tasks)
             .map(|task| {
-                let context = context.clone();
-                async move { context.run(task).await }
+                let placer = placer.clone();
+                async move { placer.run(task).await }
             })
             .buffer_unordered(self.client.inner.concurrency)
             .flat_map(stream::iter)
@@ -193,27 +202,27 @@ impl Push {
         &self,
         reference: &Reference,
         loaded: &Result<Loaded, Arc<Error>>,
-        placed: &Placed,
+        placed: &BlobsPlaced,
     ) -> Result<Digest, Arc<Error>> {
         let loaded = loaded.as_ref().map_err(Arc::clone)?;
         let mut sizes = Vec::with_capacity(loaded.blobs.len());
         for blob in &loaded.blobs {
-            let place = Place {
+            let place = BlobPlace {
                 registry: reference.registry().to_owned(),
                 repository: reference.repository().to_owned(),
                 digest: blob.digest.clone(),
-                is_packed: self.pack(blob).is_some(),
+                is_compressed: self.compress_as(blob).is_some(),
             };
             match placed.get(&place) {
-                Some(Ok(packed)) => sizes.push(packed.clone()),
+                Some(Ok(compressed)) => sizes.push(compressed.clone()),
                 Some(Err(error)) => return Err(error.clone()),
                 None => return Err(Arc::new(Error::Invalid(format!("{} was not moved", blob.digest)))),
             }
         }
         let written;
-        let manifests: &[Manifest] = match &loaded.form {
-            Form::Ready(manifests) => manifests,
-            Form::Docker { config, layers } => {
+        let manifests: &[Manifest] = match &loaded.manifests {
+            Manifests::Ready(manifests) => manifests,
+            Manifests::Docker { config, layers } => {
                 let how = |at: &usize| loaded.blobs[*at].compression.unwrap_or(self.compression);
                 let layers: Vec<_> = layers.iter().map(|at| (how(at), &sizes[*at])).collect();
                 written = [write_manifest::write(&sizes[*config], &layers)?];

@@ -1,10 +1,12 @@
-//! Whether and when to try again. The callers do the waiting.
+//! Whether and when to try again, and the waiting.
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use mlspace_registry_net::RetryPolicy;
+use mlspace_registry_net::{Clock, RetryPolicy};
 
-use crate::error::Error;
+use crate::error::{Error, TransportKind};
+use crate::progress::{Event, Observer};
 
 /// The policy of a client that was given none: what was moved already is worth a little more patience than
 /// a call.
@@ -12,6 +14,39 @@ pub(crate) fn default_policy() -> RetryPolicy {
     let mut policy = RetryPolicy::default().attempts(5);
     policy.cap = Duration::from_secs(10);
     policy
+}
+
+/// How patient a transfer is; the one place that waits.
+#[derive(Clone)]
+pub(crate) struct Patience {
+    pub(crate) policy: RetryPolicy,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) observer: Observer,
+    /// Longest time without any movement.
+    pub(crate) idle: Duration,
+}
+
+impl Patience {
+    /// Waits before the next attempt, or says that there should be none.
+    pub(crate) async fn again(&self, attempt: u32, error: &Error) -> bool {
+        let Some(wait) = decide(&self.policy, attempt, error) else { return false };
+        (self.observer)(&Event::Retry { cause: error.to_string(), wait });
+        tracing::debug!(%error, ?wait, "trying again");
+        self.clock.sleep(wait).await;
+        true
+    }
+
+    /// The error of the last attempt, with their number where there were several.
+    pub(crate) fn exhausted(attempts: u32, error: Error) -> Error {
+        if attempts > 1 && is_passing(&error) {
+            return Error::Exhausted { attempts, source: Box::new(error) };
+        }
+        error
+    }
+
+    pub(crate) fn stalled(what: impl Into<String>) -> Error {
+        Error::Transport { what: what.into(), kind: TransportKind::Stalled, source: None }
+    }
 }
 
 /// The wait before the next attempt, or `None` to stop. `attempt` counts from 1.

@@ -7,6 +7,7 @@ use std::path::Path;
 
 use tar::{EntryType, Header, PaxExtensions};
 
+use crate::compression::Compression;
 use crate::digest::shown;
 use crate::error::{Error, Result};
 
@@ -50,7 +51,7 @@ pub(super) fn contents(path: &Path) -> Result<Contents> {
         if header.as_bytes().iter().all(|b| *b == 0) {
             break;
         }
-        if at == 0 && compression(header.as_bytes()).is_some() {
+        if at == 0 && Compression::of(header.as_bytes()).is_some() {
             return Err(wrong("the archive is compressed as a whole; decompress it first".into()));
         }
         if !checksum_fits(&header) {
@@ -191,15 +192,6 @@ fn checksum_fits(header: &Header) -> bool {
     let bytes = header.as_bytes();
     let sum = bytes[..148].iter().chain(&bytes[156..]).map(|b| u32::from(*b)).sum::<u32>() + 8 * 32;
     header.cksum().is_ok_and(|stated| stated == sum)
-}
-
-/// How content is compressed, by its first bytes.
-pub(super) fn compression(first: &[u8]) -> Option<crate::Compression> {
-    match first {
-        [0x1f, 0x8b, ..] => Some(crate::Compression::Gzip),
-        [0x28, 0xb5, 0x2f, 0xfd, ..] => Some(crate::Compression::Zstd),
-        _ => None,
-    }
 }
 
 #[cfg(test)]

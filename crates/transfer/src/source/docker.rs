@@ -5,9 +5,11 @@ use std::sync::Arc;
 
 use serde::Deserialize;
 
-use super::archive::{compression, within};
-use super::tree::{Data, Tree};
-use super::{Blob, Entry, Form, Image, Loaded};
+use super::archive::within;
+use super::data::Data;
+use super::tree::Tree;
+use super::{Blob, Image, ImageEntry, Loaded, Manifests};
+use crate::compression::Compression;
 use crate::digest::{Digest, Hasher, shown};
 use crate::error::Result;
 use crate::manifest::MANIFEST_CAP;
@@ -45,7 +47,7 @@ pub(super) fn images(tree: &Arc<Tree>) -> Result<Vec<Image>> {
         .map(|saved| Image {
             tree: tree.clone(),
             names: saved.repo_tags.clone().unwrap_or_default(),
-            entry: Entry::Docker(saved),
+            entry: ImageEntry::Docker(saved),
         })
         .collect())
 }
@@ -71,10 +73,10 @@ pub(super) fn load(tree: &Arc<Tree>, saved: &Saved) -> Result<Loaded> {
         let data = tree.need(&layer)?;
         let mut first = Vec::with_capacity(4);
         data.open(0)?.take(4).read_to_end(&mut first).map_err(|error| data.failed(error))?;
-        let compression = compression(&first);
+        let compression = Compression::of(&first);
         let digest = match compression {
             None => plain.parse().map_err(|error| tree.wrong(format!("`{config_name}`: {error}")))?,
-            Some(_) => packed_digest(&layer, &data)?,
+            Some(_) => compressed_digest(&layer, &data)?,
         };
         blobs.push(Blob { digest, data, is_plain_layer: compression.is_none(), compression });
     }
@@ -85,7 +87,7 @@ pub(super) fn load(tree: &Arc<Tree>, saved: &Saved) -> Result<Loaded> {
         compression: None,
     });
     let layers = (0..plain.len()).collect();
-    Ok(Loaded { blobs, form: Form::Docker { config: plain.len(), layers } })
+    Ok(Loaded { blobs, manifests: Manifests::Docker { config: plain.len(), layers } })
 }
 
 /// A name within the archive, made of what `manifest.json` says.
@@ -97,19 +99,12 @@ fn name(tree: &Tree, text: &str) -> Result<String> {
 
 /// The digest of a compressed layer: from its name in the newer form of archive, where the registry
 /// verifies it, else from its content.
-fn packed_digest(name: &str, data: &Data) -> Result<Digest> {
+fn compressed_digest(name: &str, data: &Data) -> Result<Digest> {
     let mut parts = name.rsplit('/');
     if let (Some(hex), Some(algorithm)) = (parts.next(), parts.next())
         && let Ok(digest) = format!("{algorithm}:{hex}").parse()
     {
         return Ok(digest);
     }
-    let (mut hasher, mut reader) = (Hasher::sha256(), data.open(0)?);
-    let mut piece = vec![0; crate::feed::PIECE];
-    loop {
-        match reader.read(&mut piece).map_err(|error| data.failed(error))? {
-            0 => return Ok(hasher.finish()),
-            n => hasher.update(&piece[..n]),
-        }
-    }
+    data.hash(Hasher::sha256())
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use serde::Deserialize;
 
 use super::tree::Tree;
-use super::{Blob, Entry, Form, Image, Loaded};
+use super::{Blob, Image, ImageEntry, Loaded, Manifests};
 use crate::digest::{Digest, shown};
 use crate::error::Result;
 use crate::manifest::{
@@ -49,7 +49,7 @@ pub(super) fn images(tree: &Arc<Tree>) -> Result<Vec<Image>> {
             .filter_map(|key| descriptor.annotation(key).map(str::to_owned))
             .collect();
         names.dedup();
-        Image { tree: tree.clone(), entry: Entry::Layout(descriptor), names }
+        Image { tree: tree.clone(), entry: ImageEntry::Layout(descriptor), names }
     };
     Ok(index(tree)?.manifests.into_iter().map(image).collect())
 }
@@ -58,7 +58,7 @@ pub(super) fn images(tree: &Arc<Tree>) -> Result<Vec<Image>> {
 pub(super) fn is_plain(tree: &Arc<Tree>) -> Result<bool> {
     let mut layers = 0;
     for image in images(tree)? {
-        let Entry::Layout(named) = &image.entry else { continue };
+        let ImageEntry::Layout(named) = &image.entry else { continue };
         for manifest in manifests(tree, named)? {
             if let Content::Image { layers: own, .. } = &manifest.content {
                 layers += own.len();
@@ -143,5 +143,5 @@ pub(super) fn load(tree: &Arc<Tree>, root: &Descriptor) -> Result<Loaded> {
         }
         blobs.push(Blob { digest: named.digest.clone(), data, is_plain_layer: false, compression: None });
     }
-    Ok(Loaded { blobs, form: Form::Ready(manifests) })
+    Ok(Loaded { blobs, manifests: Manifests::Ready(manifests) })
 }

@@ -1,13 +1,13 @@
 //! Files by name, in a folder or within an archive.
 
-use std::fs::File;
-use std::io::{Read, Seek, SeekFrom};
+use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use bytes::Bytes;
 
 use super::archive::{self, Contents};
+use super::data::Data;
 use crate::error::{Error, Result};
 
 /// A folder or an archive.
@@ -15,13 +15,6 @@ use crate::error::{Error, Result};
 pub(super) enum Tree {
     Folder(PathBuf),
     Archive { path: Arc<Path>, contents: Contents },
-}
-
-/// Where some bytes are.
-#[derive(Clone, Debug)]
-pub(crate) enum Data {
-    File { path: Arc<Path>, offset: u64, len: u64 },
-    Bytes(Bytes),
 }
 
 impl Tree {
@@ -103,45 +96,5 @@ impl Tree {
             return Err(self.wrong(format!("`{name}` changed while it was read")));
         }
         Ok(bytes.into())
-    }
-}
-
-impl Data {
-    pub(crate) fn len(&self) -> u64 {
-        match self {
-            Self::File { len, .. } => *len,
-            Self::Bytes(bytes) => bytes.len() as u64,
-        }
-    }
-
-    /// Reads from `from` to the end. Blocks.
-    pub(crate) fn open(&self, from: u64) -> Result<Box<dyn Read + Send>> {
-        match self {
-            Self::Bytes(bytes) => {
-                Ok(Box::new(std::io::Cursor::new(bytes.slice(bytes.len().min(from as usize)..))))
-            }
-            Self::File { path, offset, len } => {
-                let mut file = File::open(path).map_err(|error| Error::io(&**path, "open it", error))?;
-                file.seek(SeekFrom::Start(offset + from))
-                    .map_err(|error| Error::io(&**path, "read it", error))?;
-                Ok(Box::new(file.take(len.saturating_sub(from))))
-            }
-        }
-    }
-
-    /// An error about reading this.
-    pub(crate) fn failed(&self, error: std::io::Error) -> Error {
-        match self {
-            Self::File { path, .. } => Error::io(&**path, "read it", error),
-            Self::Bytes(_) => Error::io("", "read it", error),
-        }
-    }
-
-    /// An error about what is in this.
-    pub(crate) fn wrong(&self, detail: impl Into<String>) -> Error {
-        match self {
-            Self::File { path, .. } => Error::source(&**path, detail),
-            Self::Bytes(_) => Error::source("", detail),
-        }
     }
 }

@@ -1,56 +1,20 @@
 //! Requests to one registry: signed, repeated where that is safe, never redirected unseen.
 
-use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
-use std::time::Duration;
 
 use bytes::Bytes;
-use mlspace_registry_net::{Clock, RetryPolicy, is_loopback};
+use mlspace_registry_net::is_loopback;
 use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderName, LOCATION};
 use reqwest::{Method, Response, StatusCode};
 use url::Url;
 
-use crate::answer::failure;
-use crate::auth::{Auth, Scope};
-use crate::error::{Error, Result, TransportKind};
-use crate::progress::{Event, Observer};
-use crate::retry::{decide, is_passing};
+use crate::error::{Error, Result};
+use crate::registry::answer::failure;
+use crate::registry::auth::{Auth, Scope};
+use crate::retry::Patience;
 
 /// Redirects that a download may take.
 const REDIRECTS: usize = 5;
-
-/// How patient a transfer is; the one place that waits.
-#[derive(Clone)]
-pub(crate) struct Patience {
-    pub(crate) policy: RetryPolicy,
-    pub(crate) clock: Arc<dyn Clock>,
-    pub(crate) observer: Observer,
-    /// Longest time without any movement.
-    pub(crate) idle: Duration,
-}
-
-impl Patience {
-    /// Waits before the next attempt, or says that there should be none.
-    pub(crate) async fn again(&self, attempt: u32, error: &Error) -> bool {
-        let Some(wait) = decide(&self.policy, attempt, error) else { return false };
-        (self.observer)(&Event::Retry { cause: error.to_string(), wait });
-        tracing::debug!(%error, ?wait, "trying again");
-        self.clock.sleep(wait).await;
-        true
-    }
-
-    /// The error of the last attempt, with their number where there were several.
-    pub(crate) fn exhausted(attempts: u32, error: Error) -> Error {
-        if attempts > 1 && is_passing(&error) {
-            return Error::Exhausted { attempts, source: Box::new(error) };
-        }
-        error
-    }
-
-    pub(crate) fn stalled(what: impl Into<String>) -> Error {
-        Error::Transport { what: what.into(), kind: TransportKind::Stalled, source: None }
-    }
-}
 
 /// What was found out about a registry while talking to it.
 #[derive(Default)]

@@ -7,14 +7,14 @@ use reqwest::header::{CONTENT_RANGE, RANGE};
 use reqwest::{Method, Response};
 use tokio::sync::mpsc;
 
-use crate::answer::failure;
-use crate::auth::Scope;
 use crate::digest::{Digest, Hasher};
 use crate::error::{Error, Result, TransportKind};
-use crate::http::{Patience, Registry, Request};
 use crate::manifest::Descriptor;
 use crate::progress::Meter;
-use crate::retry::is_passing;
+use crate::registry::answer::failure;
+use crate::registry::auth::Scope;
+use crate::registry::http::{Registry, Request};
+use crate::retry::{Patience, is_passing};
 use crate::target::Slot;
 
 /// Chunks that wait between the network and the thread that writes.

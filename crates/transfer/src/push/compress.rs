@@ -11,24 +11,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 use bytes::Bytes;
 use libdeflater::{CompressionLvl, Compressor};
 
+use crate::compression::Compression;
 use crate::digest::{Digest, Hasher};
 use crate::error::{Error, Result};
-use crate::feed::Stop;
-use crate::source::Data;
-
-/// How plain layers of docker archives are compressed on their way to a registry. Layers that are
-/// compressed already, and all of OCI layouts, go out as they are.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum Compression {
-    /// What every registry and every container runtime reads.
-    #[default]
-    Gzip,
-    /// Smaller and faster; runtimes since about 2020 read it.
-    Zstd,
-    /// Not at all.
-    None,
-}
+use crate::push::feed::Stop;
+use crate::source::data::Data;
 
 /// Plain bytes of a block.
 const BLOCK: usize = 256 * 1024;
@@ -39,7 +26,7 @@ const ZSTD_LEVEL: i32 = 3;
 
 /// A layer's compressed form.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Packed {
+pub(crate) struct Compressed {
     pub(crate) digest: Digest,
     pub(crate) size: u64,
 }
@@ -51,12 +38,12 @@ struct Job {
 }
 
 /// The threads that compress, for all layers of a call. They end when this is dropped.
-pub(crate) struct Packers {
+pub(crate) struct Compressors {
     jobs: Mutex<Sender<Job>>,
     threads: usize,
 }
 
-impl Packers {
+impl Compressors {
     pub(crate) fn start() -> Self {
         let threads = std::thread::available_parallelism().map_or(1, usize::from);
         let (jobs, queue) = channel();
@@ -68,20 +55,20 @@ impl Packers {
         Self { jobs: Mutex::new(jobs), threads }
     }
 
-    /// Compresses a layer and gives its bytes to `sink`, in order. `told` hears how much was read.
+    /// Compresses a layer and gives its bytes to `sink`, in order. `on_progress` is given how much was read.
     ///
     /// Fails before the last bytes are given out if the plain layer is not what `expected` says.
-    pub(crate) fn pack(
+    pub(crate) fn compress(
         &self,
         data: &Data,
         expected: &Digest,
         how: Compression,
-        told: &dyn Fn(u64),
+        on_progress: &dyn Fn(u64),
         sink: &mut dyn FnMut(Bytes) -> Result<(), Stop>,
-    ) -> Result<Packed, Stop> {
+    ) -> Result<Compressed, Stop> {
         let jobs = self.jobs.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let mut reader = data.open(0)?;
-        let (mut plain_hash, mut packed_hash) = (Hasher::of(expected), Hasher::sha256());
+        let (mut plain_hash, mut compressed_hash) = (Hasher::of(expected), Hasher::sha256());
         let (mut read, mut size) = (0, 0);
         let mut pending: VecDeque<Receiver<_>> = VecDeque::new();
         let mut ended = false;
@@ -102,13 +89,13 @@ impl Packers {
                 continue;
             }
             let Some(answer) = pending.pop_front() else { continue };
-            let packed = answer.recv().map_err(|_| stopped())?.map_err(|error| data.failed(error))?;
-            packed_hash.update(&packed);
-            size += packed.len() as u64;
-            sink(packed.into())?;
-            told(read);
+            let compressed = answer.recv().map_err(|_| stopped())?.map_err(|error| data.failed(error))?;
+            compressed_hash.update(&compressed);
+            size += compressed.len() as u64;
+            sink(compressed.into())?;
+            on_progress(read);
         }
-        Ok(Packed { digest: packed_hash.finish(), size })
+        Ok(Compressed { digest: compressed_hash.finish(), size })
     }
 }
 
@@ -141,7 +128,7 @@ fn work(queue: &Mutex<Receiver<Job>>) {
     loop {
         let job = queue.lock().unwrap_or_else(PoisonError::into_inner).recv();
         let Ok(Job { plain, how, reply }) = job else { return };
-        let packed = match how {
+        let compressed = match how {
             Compression::None => Ok(plain),
             Compression::Zstd => zstd_block(&mut zstd, &plain),
             Compression::Gzip => {
@@ -150,7 +137,7 @@ fn work(queue: &Mutex<Receiver<Job>>) {
             }
         };
         // Nobody waits any more when the layer was given up.
-        let _ = reply.send(packed);
+        let _ = reply.send(compressed);
     }
 }
 
@@ -160,12 +147,12 @@ fn compressor(level: i32) -> Compressor {
 }
 
 fn gzip_block(compressor: &mut Compressor, plain: &[u8]) -> std::io::Result<Vec<u8>> {
-    let mut packed = vec![0; compressor.gzip_compress_bound(plain.len())];
-    let size = compressor.gzip_compress(plain, &mut packed).map_err(std::io::Error::other)?;
-    packed.truncate(size);
+    let mut compressed = vec![0; compressor.gzip_compress_bound(plain.len())];
+    let size = compressor.gzip_compress(plain, &mut compressed).map_err(std::io::Error::other)?;
+    compressed.truncate(size);
     // Most of the bound is never used; the block may wait for a while.
-    packed.shrink_to_fit();
-    Ok(packed)
+    compressed.shrink_to_fit();
+    Ok(compressed)
 }
 
 fn zstd_block(
@@ -184,11 +171,11 @@ fn is_dense(compressor: &mut Compressor, block: &[u8]) -> bool {
     if block.len() < 8 * SAMPLE {
         return false;
     }
-    let mut packed = [0; SAMPLE + 512];
+    let mut compressed = [0; SAMPLE + 512];
     [1, 3, 5, 7].iter().all(|eighth| {
         let at = block.len() / 8 * eighth;
         let sample = &block[at..at + SAMPLE];
-        compressor.deflate_compress(sample, &mut packed).is_ok_and(|size| size > SAMPLE * 31 / 32)
+        compressor.deflate_compress(sample, &mut compressed).is_ok_and(|size| size > SAMPLE * 31 / 32)
     })
 }
 
@@ -196,14 +183,15 @@ fn is_dense(compressor: &mut Compressor, block: &[u8]) -> bool {
 mod tests {
     use super::*;
 
-    fn pack(plain: &[u8], how: Compression) -> Result<(Packed, Vec<u8>), Stop> {
+    fn compress(plain: &[u8], how: Compression) -> Result<(Compressed, Vec<u8>), Stop> {
         let data = Data::Bytes(Bytes::copy_from_slice(plain));
         let mut out = Vec::new();
-        let packed = Packers::start().pack(&data, &Digest::of(plain), how, &|_| {}, &mut |piece| {
-            out.extend_from_slice(&piece);
-            Ok(())
-        })?;
-        Ok((packed, out))
+        let compressed =
+            Compressors::start().compress(&data, &Digest::of(plain), how, &|_| {}, &mut |piece| {
+                out.extend_from_slice(&piece);
+                Ok(())
+            })?;
+        Ok((compressed, out))
     }
 
     fn samples() -> Vec<Vec<u8>> {
@@ -218,9 +206,12 @@ mod tests {
     fn every_compression_gives_back_the_same_bytes_and_is_repeatable() {
         for plain in samples() {
             for how in [Compression::Gzip, Compression::Zstd, Compression::None] {
-                let (packed, bytes) = pack(&plain, how).unwrap();
-                assert_eq!((packed.digest.clone(), packed.size), (Digest::of(&bytes), bytes.len() as u64));
-                assert_eq!(pack(&plain, how).unwrap().0, packed);
+                let (compressed, bytes) = compress(&plain, how).unwrap();
+                assert_eq!(
+                    (compressed.digest.clone(), compressed.size),
+                    (Digest::of(&bytes), bytes.len() as u64)
+                );
+                assert_eq!(compress(&plain, how).unwrap().0, compressed);
                 let unpacked = match how {
                     Compression::Gzip => gunzip(&bytes),
                     Compression::Zstd => zstd::decode_all(&bytes[..]).unwrap(),
@@ -231,16 +222,16 @@ mod tests {
         }
     }
 
-    fn gunzip(packed: &[u8]) -> Vec<u8> {
+    fn gunzip(compressed: &[u8]) -> Vec<u8> {
         let mut plain = Vec::new();
-        flate2::read::MultiGzDecoder::new(packed).read_to_end(&mut plain).unwrap();
+        flate2::read::MultiGzDecoder::new(compressed).read_to_end(&mut plain).unwrap();
         plain
     }
 
     #[test]
     fn dense_blocks_are_stored_and_others_get_smaller() {
         let sizes: Vec<_> =
-            samples().iter().map(|plain| pack(plain, Compression::Gzip).unwrap().0.size).collect();
+            samples().iter().map(|plain| compress(plain, Compression::Gzip).unwrap().0.size).collect();
         assert!(sizes[3] < samples()[3].len() as u64 * 1001 / 1000);
         assert!(sizes[4] < samples()[4].len() as u64 / 50);
     }
@@ -248,8 +239,13 @@ mod tests {
     #[test]
     fn a_layer_that_is_not_what_it_is_said_to_be_is_an_error() {
         let data = Data::Bytes(Bytes::from_static(b"other"));
-        let result =
-            Packers::start().pack(&data, &Digest::of(b"this"), Compression::Gzip, &|_| {}, &mut |_| Ok(()));
+        let result = Compressors::start().compress(
+            &data,
+            &Digest::of(b"this"),
+            Compression::Gzip,
+            &|_| {},
+            &mut |_| Ok(()),
+        );
         assert!(matches!(result, Err(Stop::Failed(Error::Digest { .. }))));
     }
 }

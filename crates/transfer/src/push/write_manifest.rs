@@ -1,12 +1,13 @@
 //! The manifest of an image that comes without one.
 
+use crate::compression::Compression;
 use crate::error::{Error, Result};
 use crate::manifest::{DOCKER_MANIFEST, Descriptor, ImageManifest, Manifest, OCI_MANIFEST};
-use crate::pack::{Compression, Packed};
+use crate::push::compress::Compressed;
 
 /// Layers that are all gzip are written in docker's form, as `docker push` does: every registry takes it.
 /// Docker's form knows no other compression, so all else is written in OCI's.
-pub(crate) fn write(config: &Packed, layers: &[(Compression, &Packed)]) -> Result<Manifest> {
+pub(crate) fn write(config: &Compressed, layers: &[(Compression, &Compressed)]) -> Result<Manifest> {
     let is_docker = layers.iter().all(|(how, _)| *how == Compression::Gzip);
     let config_type = match is_docker {
         true => "application/vnd.docker.container.image.v1+json",
@@ -18,14 +19,15 @@ pub(crate) fn write(config: &Packed, layers: &[(Compression, &Packed)]) -> Resul
         Compression::Zstd => "application/vnd.oci.image.layer.v1.tar+zstd",
         Compression::None => "application/vnd.oci.image.layer.v1.tar",
     };
-    let describe =
-        |media_type: &str, packed: &Packed| Descriptor::new(media_type, packed.digest.clone(), packed.size);
+    let describe = |media_type: &str, compressed: &Compressed| {
+        Descriptor::new(media_type, compressed.digest.clone(), compressed.size)
+    };
     let media_type = if is_docker { DOCKER_MANIFEST } else { OCI_MANIFEST };
     let manifest = ImageManifest {
         schema_version: 2,
         media_type: Some(media_type.into()),
         config: describe(config_type, config),
-        layers: layers.iter().map(|(how, packed)| describe(layer_type(*how), packed)).collect(),
+        layers: layers.iter().map(|(how, compressed)| describe(layer_type(*how), compressed)).collect(),
     };
     let impossible = |error: String| Error::Invalid(format!("the manifest cannot be written: {error}"));
     let bytes = serde_json::to_vec(&manifest).map_err(|error| impossible(error.to_string()))?;
@@ -39,8 +41,9 @@ mod tests {
 
     #[test]
     fn gzip_makes_dockers_manifest_and_all_else_ocis() {
-        let packed = |text: &str| Packed { digest: Digest::of(text.as_bytes()), size: text.len() as u64 };
-        let (config, layer) = (packed("config"), packed("layer"));
+        let compressed =
+            |text: &str| Compressed { digest: Digest::of(text.as_bytes()), size: text.len() as u64 };
+        let (config, layer) = (compressed("config"), compressed("layer"));
         let types = |how| {
             let manifest = write(&config, &[(Compression::Gzip, &layer), (how, &layer)]).unwrap();
             let blobs = manifest.blobs().map(|blob| blob.media_type.clone());
@@ -61,8 +64,8 @@ mod tests {
     }
     #[test]
     fn the_bytes_stay_as_they_are_so_that_a_second_push_has_the_same_digest() {
-        let packed = |byte: u8| Packed { digest: Digest::of(&[byte]), size: byte.into() };
-        let (config, layers) = (packed(1), [packed(2), packed(3)]);
+        let compressed = |byte: u8| Compressed { digest: Digest::of(&[byte]), size: byte.into() };
+        let (config, layers) = (compressed(1), [compressed(2), compressed(3)]);
         let written = |how| write(&config, &[(Compression::Gzip, &layers[0]), (how, &layers[1])]).unwrap();
         assert_eq!(
             written(Compression::Gzip).bytes,

@@ -11,11 +11,11 @@ use tokio::sync::Mutex as AsyncMutex;
 use url::Url;
 use zeroize::Zeroizing;
 
-use crate::answer::{failure, read_capped};
-use crate::challenge::Challenge;
-use crate::credentials::{Credentials, Kind};
+use crate::credentials::{CredentialKind, Credentials};
 use crate::error::{Error, Result};
-use crate::http::Patience;
+use crate::registry::answer::{failure, read_capped};
+use crate::registry::challenge::Challenge;
+use crate::retry::Patience;
 
 /// A token without a stated lifetime lives this long, says the token specification.
 const DEFAULT_LIFETIME: Duration = Duration::from_secs(60);
@@ -62,7 +62,7 @@ enum Scheme {
 }
 
 #[derive(Default)]
-struct Slot {
+struct TokenSlot {
     token: Option<(HeaderValue, Instant)>,
     /// Counts the tokens of this slot, so that one refused token is dropped once.
     generation: u64,
@@ -79,7 +79,7 @@ pub(crate) struct Auth {
     scheme: Mutex<Scheme>,
     /// One slot per scope. Its lock is held while a token is fetched: whoever comes meanwhile waits for
     /// that token and does not fetch another.
-    slots: Mutex<HashMap<String, Arc<AsyncMutex<Slot>>>>,
+    slots: Mutex<HashMap<String, Arc<AsyncMutex<TokenSlot>>>>,
 }
 
 #[derive(Deserialize)]
@@ -105,7 +105,7 @@ impl Auth {
         self.scheme.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    fn slot(&self, scope: &Scope) -> Arc<AsyncMutex<Slot>> {
+    fn slot(&self, scope: &Scope) -> Arc<AsyncMutex<TokenSlot>> {
         let mut slots = self.slots.lock().unwrap_or_else(PoisonError::into_inner);
         slots.entry(scope.0.join(" ")).or_default().clone()
     }
@@ -175,9 +175,13 @@ impl Auth {
     /// The final word on a request that was refused however it was signed.
     pub(crate) fn advice(&self) -> &'static str {
         match self.credentials.0 {
-            Kind::Anonymous => "it asks for a sign-in, and there are no credentials for it",
-            Kind::Password { .. } => "the user or the password is wrong, or has no right to this repository",
-            Kind::IdentityToken(_) => "the stored sign-in is not valid any more; run `docker login` again",
+            CredentialKind::Anonymous => "it asks for a sign-in, and there are no credentials for it",
+            CredentialKind::Password { .. } => {
+                "the user or the password is wrong, or has no right to this repository"
+            }
+            CredentialKind::IdentityToken(_) => {
+                "the stored sign-in is not valid any more; run `docker login` again"
+            }
         }
     }
 
@@ -232,7 +236,7 @@ impl Auth {
         scopes: &[String],
     ) -> Result<(HeaderValue, Duration)> {
         let what = || format!("get a token for {}", self.name);
-        let request = if let Kind::IdentityToken(token) = &self.credentials.0 {
+        let request = if let CredentialKind::IdentityToken(token) = &self.credentials.0 {
             let mut form = url::form_urlencoded::Serializer::new(String::new());
             form.append_pair("grant_type", "refresh_token")
                 .append_pair("client_id", env!("CARGO_PKG_NAME"))

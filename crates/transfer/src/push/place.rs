@@ -4,69 +4,71 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use crate::client::Client;
+use crate::compression::Compression;
 use crate::digest::{Digest, Hasher};
 use crate::error::{Error, Result};
-use crate::pack::{Compression, Packed, Packers};
-use crate::packed::PlainLayer;
 use crate::progress::{Event, Meter, Moved};
-use crate::repository::{Mount, Repository};
-use crate::source::{Blob, Data};
-use crate::upload::Upload;
+use crate::push::compress::{Compressed, Compressors};
+use crate::push::layer::PlainLayer;
+use crate::push::upload::Upload;
+use crate::registry::repository::{Mount, Repository};
+use crate::source::Blob;
+use crate::source::data::Data;
 
 /// A blob that goes to one registry, into one repository or more.
-pub(crate) struct Task {
+pub(crate) struct BlobTask {
     pub(crate) number: usize,
     pub(crate) registry: String,
     pub(crate) blob: Blob,
-    pub(crate) pack: Option<Compression>,
+    pub(crate) compress: Option<Compression>,
     pub(crate) repositories: Vec<String>,
 }
 
 /// Which blob in which repository of which registry.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub(crate) struct Place {
+pub(crate) struct BlobPlace {
     pub(crate) registry: String,
     pub(crate) repository: String,
     pub(crate) digest: Digest,
     /// The same plain layer may be wanted compressed by one image and plain by another.
-    pub(crate) is_packed: bool,
+    pub(crate) is_compressed: bool,
 }
 
 /// What a blob became there.
-pub(crate) type Placed = HashMap<Place, Result<Packed, Arc<Error>>>;
+pub(crate) type BlobsPlaced = HashMap<BlobPlace, Result<Compressed, Arc<Error>>>;
 
 /// What the blobs of one call share.
-pub(crate) struct Context {
+pub(crate) struct Placer {
     pub(crate) client: Client,
-    pub(crate) packers: Option<Arc<Packers>>,
+    pub(crate) compressors: Option<Arc<Compressors>>,
     pub(crate) verify: bool,
     pub(crate) mount_from: Vec<String>,
 }
 
-impl Context {
+impl Placer {
     /// Brings one blob to all repositories that need it.
-    pub(crate) async fn run(&self, task: Task) -> Vec<(Place, Result<Packed, Arc<Error>>)> {
+    pub(crate) async fn run(&self, task: BlobTask) -> Vec<(BlobPlace, Result<Compressed, Arc<Error>>)> {
         let observer = &self.client.inner.patience.observer;
-        let mut results: Vec<(Place, Result<Packed, Arc<Error>>)> = Vec::new();
-        let mut first: Option<(&String, Packed)> = None;
+        let mut results: Vec<(BlobPlace, Result<Compressed, Arc<Error>>)> = Vec::new();
+        let mut first: Option<(&String, Compressed)> = None;
         for repository in &task.repositories {
             let result = self.place(&task, repository, first.as_ref()).await;
             let result = match result {
-                Ok((packed, how, bytes)) => {
+                Ok((compressed, how, bytes)) => {
                     observer(&Event::Finished { blob: task.number, how, bytes });
-                    first.get_or_insert_with(|| (repository, packed.clone()));
-                    Ok(packed)
+                    first.get_or_insert_with(|| (repository, compressed.clone()));
+                    Ok(compressed)
                 }
                 Err(error) => {
                     observer(&Event::Failed { blob: task.number });
                     Err(Arc::new(error))
                 }
             };
-            let place = Place {
+            let place = BlobPlace {
                 registry: task.registry.clone(),
                 repository: repository.clone(),
                 digest: task.blob.digest.clone(),
-                is_packed: task.pack.is_some(),
+                is_compressed: task.compress.is_some(),
             };
             results.push((place, result));
         }
@@ -76,18 +78,20 @@ impl Context {
     /// `first` is a repository that has got the blob in this call, and what it became there.
     async fn place(
         &self,
-        task: &Task,
+        task: &BlobTask,
         name: &str,
-        first: Option<&(&String, Packed)>,
-    ) -> Result<(Packed, Moved, u64)> {
+        first: Option<&(&String, Compressed)>,
+    ) -> Result<(Compressed, Moved, u64)> {
         let registry = self.client.registry(&task.registry)?;
         let repository = Repository { registry: &registry, name };
         let meter = Meter { observer: self.client.inner.patience.observer.clone(), blob: task.number };
         let (blob, cache) = (&task.blob, &self.client.inner.cache);
         // What will be in the registry, as far as that is known before anything is read.
-        let known = match task.pack {
-            None => Some(Packed { digest: blob.digest.clone(), size: blob.data.len() }),
-            Some(how) => first.map(|(_, packed)| packed.clone()).or_else(|| cache.get(&blob.digest, how)),
+        let known = match task.compress {
+            None => Some(Compressed { digest: blob.digest.clone(), size: blob.data.len() }),
+            Some(how) => {
+                first.map(|(_, compressed)| compressed.clone()).or_else(|| cache.get(&blob.digest, how))
+            }
         };
         let sources = first.iter().map(|(repository, _)| *repository).chain(&self.mount_from);
         let mut session = None;
@@ -102,7 +106,7 @@ impl Context {
                     Mount::Refused => {}
                 }
             }
-            if task.pack.is_none() {
+            if task.compress.is_none() {
                 if self.verify {
                     verify(&blob.digest, &blob.data).await?;
                 }
@@ -111,29 +115,21 @@ impl Context {
                 return Ok((known, Moved::Sent, bytes));
             }
         }
-        let (Some(how), Some(packers)) = (task.pack, self.packers.clone()) else {
+        let (Some(how), Some(compressors)) = (task.compress, self.compressors.clone()) else {
             return Err(Error::Invalid(format!("{} cannot be compressed", blob.digest)));
         };
-        let layer = PlainLayer { data: blob.data.clone(), digest: blob.digest.clone(), how, packers, meter };
-        let (packed, bytes) = layer.send(repository, cache).await?;
-        cache.put(&blob.digest, how, &packed);
-        Ok((packed, Moved::Sent, bytes))
+        let layer =
+            PlainLayer { data: blob.data.clone(), digest: blob.digest.clone(), how, compressors, meter };
+        let (compressed, bytes) = layer.send(repository, cache).await?;
+        cache.put(&blob.digest, how, &compressed);
+        Ok((compressed, Moved::Sent, bytes))
     }
 }
 
 /// Hashes a blob where it is.
 async fn verify(digest: &Digest, data: &Data) -> Result<()> {
-    let (wanted, data) = (digest.clone(), data.clone());
-    let hash = move || -> Result<Digest> {
-        let (mut hasher, mut reader) = (Hasher::of(&wanted), data.open(0)?);
-        let mut piece = vec![0; crate::feed::PIECE];
-        loop {
-            match reader.read(&mut piece).map_err(|error| data.failed(error))? {
-                0 => return Ok(hasher.finish()),
-                n => hasher.update(&piece[..n]),
-            }
-        }
-    };
+    let (hasher, data) = (Hasher::of(digest), data.clone());
+    let hash = move || data.hash(hasher);
     let found = tokio::task::spawn_blocking(hash).await.map_err(|error| Error::task(&error))??;
     if found == *digest {
         return Ok(());

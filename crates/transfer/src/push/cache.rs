@@ -4,8 +4,9 @@
 use std::io::Write;
 use std::path::PathBuf;
 
+use crate::compression::Compression;
 use crate::digest::Digest;
-use crate::pack::{Compression, Packed};
+use crate::push::compress::Compressed;
 
 /// A folder with one small file per layer. Damaged or unreadable entries count as missing, and an entry
 /// that cannot be written is left out: the cache only saves work.
@@ -37,18 +38,18 @@ impl Cache {
         Some(folder.join(format!("{}.{extension}", plain.hex())))
     }
 
-    pub(crate) fn get(&self, plain: &Digest, how: Compression) -> Option<Packed> {
+    pub(crate) fn get(&self, plain: &Digest, how: Compression) -> Option<Compressed> {
         let text = std::fs::read_to_string(self.path(plain, how)?).ok()?;
         let (digest, size) = text.trim_end().split_once(' ')?;
-        Some(Packed { digest: digest.parse().ok()?, size: size.parse().ok()? })
+        Some(Compressed { digest: digest.parse().ok()?, size: size.parse().ok()? })
     }
 
-    pub(crate) fn put(&self, plain: &Digest, how: Compression, packed: &Packed) {
+    pub(crate) fn put(&self, plain: &Digest, how: Compression, compressed: &Compressed) {
         let Some(path) = self.path(plain, how) else { return };
         let Some(folder) = path.parent() else { return };
         let written = std::fs::create_dir_all(folder)
             .and_then(|()| tempfile::NamedTempFile::new_in(folder))
-            .and_then(|mut file| writeln!(file, "{} {}", packed.digest, packed.size).map(|()| file))
+            .and_then(|mut file| writeln!(file, "{} {}", compressed.digest, compressed.size).map(|()| file))
             .and_then(|file| file.persist(&path).map_err(|error| error.error));
         if let Err(error) = written {
             tracing::warn!(path = %path.display(), %error, "the layer cache cannot be written");
@@ -65,14 +66,14 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let cache = Cache::new(Some(folder.path().join("new")));
         let plain = Digest::of(b"plain");
-        let packed = Packed { digest: Digest::of(b"packed"), size: 7 };
+        let compressed = Compressed { digest: Digest::of(b"compressed"), size: 7 };
         assert_eq!(cache.get(&plain, Compression::Gzip), None);
-        cache.put(&plain, Compression::Gzip, &packed);
-        assert_eq!(cache.get(&plain, Compression::Gzip), Some(packed.clone()));
+        cache.put(&plain, Compression::Gzip, &compressed);
+        assert_eq!(cache.get(&plain, Compression::Gzip), Some(compressed.clone()));
         assert_eq!(cache.get(&plain, Compression::Zstd), None);
         std::fs::write(cache.path(&plain, Compression::Gzip).unwrap(), "sha256:zz 7").unwrap();
         assert_eq!(cache.get(&plain, Compression::Gzip), None);
-        Cache::new(None).put(&plain, Compression::Gzip, &packed);
+        Cache::new(None).put(&plain, Compression::Gzip, &compressed);
         assert_eq!(Cache::new(None).get(&plain, Compression::Gzip), None);
     }
 }

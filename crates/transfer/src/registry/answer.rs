@@ -7,7 +7,7 @@ use serde::Deserialize;
 
 use crate::digest::shown;
 use crate::error::{Error, RegistryError, Result};
-use crate::http::Patience;
+use crate::retry::Patience;
 
 /// Most of an error's body that is read.
 const ERROR_CAP: usize = 16 * 1024;

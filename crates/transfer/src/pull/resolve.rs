@@ -5,17 +5,17 @@ use std::collections::HashSet;
 use reqwest::Method;
 use reqwest::header::{ACCEPT, CONTENT_TYPE};
 
-use crate::answer::{failure, read_capped};
-use crate::auth::Scope;
 use crate::client::Client;
 use crate::digest::{Digest, Hasher};
 use crate::error::{Error, Result};
-use crate::http::{Registry, Request};
 use crate::manifest::{
     Content, DOCKER_INDEX, DOCKER_MANIFEST, Descriptor, MANIFEST_CAP, MANIFESTS_BYTES_CAP, MANIFESTS_CAP,
     Manifest, OCI_INDEX, OCI_MANIFEST,
 };
 use crate::reference::Reference;
+use crate::registry::answer::{failure, read_capped};
+use crate::registry::auth::Scope;
+use crate::registry::http::{Registry, Request};
 use crate::target::Root;
 
 /// The manifests of one image.

@@ -1,6 +1,7 @@
 //! Images on this machine: OCI layouts, in a folder or a tar file, and archives of `docker save`.
 
 mod archive;
+pub(crate) mod data;
 mod docker;
 mod layout;
 mod tree;
@@ -8,11 +9,12 @@ mod tree;
 use std::path::Path;
 use std::sync::Arc;
 
+use crate::compression::Compression;
 use crate::digest::Digest;
 use crate::error::{Error, Result};
 use crate::manifest::{Descriptor, Manifest};
 
-pub(crate) use tree::Data;
+use data::Data;
 use tree::Tree;
 
 /// A folder or file with images.
@@ -37,12 +39,12 @@ pub struct Source {
 #[derive(Clone, Debug)]
 pub struct Image {
     tree: Arc<Tree>,
-    entry: Entry,
+    entry: ImageEntry,
     names: Vec<String>,
 }
 
 #[derive(Clone, Debug)]
-enum Entry {
+enum ImageEntry {
     Layout(Descriptor),
     Docker(docker::Saved),
 }
@@ -51,11 +53,11 @@ enum Entry {
 #[derive(Debug)]
 pub(crate) struct Loaded {
     pub(crate) blobs: Vec<Blob>,
-    pub(crate) form: Form,
+    pub(crate) manifests: Manifests,
 }
 
 #[derive(Debug)]
-pub(crate) enum Form {
+pub(crate) enum Manifests {
     /// Manifests as they are, children first, the image's own last.
     Ready(Vec<Manifest>),
     /// A manifest is to be written when the layers' digests are known. The places are those in `blobs`.
@@ -71,7 +73,7 @@ pub(crate) struct Blob {
     /// Whether it is a plain layer, which may be compressed on the way.
     pub(crate) is_plain_layer: bool,
     /// The media type, where a manifest is yet to be written.
-    pub(crate) compression: Option<crate::Compression>,
+    pub(crate) compression: Option<Compression>,
 }
 
 impl Source {
@@ -151,16 +153,16 @@ impl Image {
     /// when it is pushed.
     pub fn digest(&self) -> Option<&Digest> {
         match &self.entry {
-            Entry::Layout(named) => Some(&named.digest),
-            Entry::Docker(_) => None,
+            ImageEntry::Layout(named) => Some(&named.digest),
+            ImageEntry::Docker(_) => None,
         }
     }
 
     /// Reads the manifests. Blocks.
     pub(crate) fn load(&self) -> Result<Loaded> {
         match &self.entry {
-            Entry::Layout(named) => layout::load(&self.tree, named),
-            Entry::Docker(saved) => docker::load(&self.tree, saved),
+            ImageEntry::Layout(named) => layout::load(&self.tree, named),
+            ImageEntry::Docker(saved) => docker::load(&self.tree, saved),
         }
     }
 }

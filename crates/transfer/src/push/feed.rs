@@ -11,14 +11,13 @@ use futures_util::stream;
 use reqwest::Response;
 use tokio::sync::{mpsc, oneshot};
 
-use crate::auth::Scope;
 use crate::error::{Error, Result};
-use crate::http::{Patience, Registry, Request};
 use crate::progress::Meter;
-use crate::source::Data;
+use crate::registry::auth::Scope;
+use crate::registry::http::{Registry, Request};
+use crate::retry::Patience;
+use crate::source::data::{Data, PIECE};
 
-/// How much is read and handed on at once, in bytes.
-pub(crate) const PIECE: usize = 256 * 1024;
 /// Pieces that wait between the thread and the network.
 const WAITING: usize = 2;
 
@@ -111,13 +110,13 @@ pub(crate) fn read(data: Data, from: u64, len: u64) -> Feed<()> {
 }
 
 /// An answer to a streamed request.
-pub(crate) struct Streamed<T> {
+pub(crate) struct StreamedAnswer<T> {
     pub(crate) response: Response,
     pub(crate) result: oneshot::Receiver<T>,
 }
 
 /// Sends a feed as the body of a request; once. `sent` counts what goes out. With a meter that knows
-/// `begun`, progress is told of.
+/// `begun`, progress is reported.
 pub(crate) async fn send<T>(
     registry: &Registry,
     scope: &Scope,
@@ -125,7 +124,7 @@ pub(crate) async fn send<T>(
     feed: Feed<T>,
     sent: &Arc<AtomicU64>,
     meter: Option<(Meter, u64)>,
-) -> Result<Streamed<T>> {
+) -> Result<StreamedAnswer<T>> {
     let Feed { mut pieces, result, failure } = feed;
     let (counter, begun) = (sent.clone(), sent.load(Ordering::Relaxed));
     let body = stream::poll_fn(move |context| {
@@ -143,7 +142,7 @@ pub(crate) async fn send<T>(
     if let Some(error) = failure.lock().unwrap_or_else(PoisonError::into_inner).take() {
         return Err(error);
     }
-    Ok(Streamed { response: answer?, result })
+    Ok(StreamedAnswer { response: answer?, result })
 }
 
 /// Ends what does not move any more.

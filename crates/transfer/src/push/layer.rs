@@ -4,16 +4,17 @@ use std::io::Write;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use crate::cache::Cache;
+use crate::compression::Compression;
 use crate::digest::Digest;
 use crate::error::{Error, Result};
-use crate::feed::{self, Feed, Stop};
-use crate::pack::{Compression, Packed, Packers};
 use crate::progress::Meter;
-use crate::repository::{Repository, Session, received, session};
+use crate::push::cache::Cache;
+use crate::push::compress::{Compressed, Compressors};
+use crate::push::feed::{self, Feed, Stop};
+use crate::push::upload::Upload;
+use crate::registry::repository::{Repository, UploadSession, received, session};
 use crate::retry::is_passing;
-use crate::source::Data;
-use crate::upload::Upload;
+use crate::source::data::Data;
 
 /// A plain layer and how it is to be compressed.
 #[derive(Clone)]
@@ -21,15 +22,15 @@ pub(crate) struct PlainLayer {
     pub(crate) data: Data,
     pub(crate) digest: Digest,
     pub(crate) how: Compression,
-    pub(crate) packers: Arc<Packers>,
+    pub(crate) compressors: Arc<Compressors>,
     pub(crate) meter: Meter,
 }
 
 /// How the one pass ended.
-enum Outcome {
-    Done(Packed),
-    /// It did not work out; the upload may be taken up again.
-    Spool(Option<Session>),
+enum StreamEnd {
+    Done(Compressed),
+    /// It did not work out; the upload may be resumed.
+    Spool(Option<UploadSession>),
 }
 
 impl PlainLayer {
@@ -38,21 +39,21 @@ impl PlainLayer {
     /// The digest is known only at the end, so the length cannot be announced. Where a registry does not
     /// take that, or the connection breaks, the compressed layer is written to a temporary file, and the
     /// upload goes on from there: the bytes are the same each time.
-    pub(crate) async fn send(&self, repository: Repository<'_>, cache: &Cache) -> Result<(Packed, u64)> {
+    pub(crate) async fn send(&self, repository: Repository<'_>, cache: &Cache) -> Result<(Compressed, u64)> {
         let sent = Arc::new(AtomicU64::new(0));
         let session = match self.stream(repository, &sent).await? {
-            Outcome::Done(packed) => return Ok((packed, sent.load(Ordering::Relaxed))),
-            Outcome::Spool(session) => session,
+            StreamEnd::Done(compressed) => return Ok((compressed, sent.load(Ordering::Relaxed))),
+            StreamEnd::Spool(session) => session,
         };
-        let (file, packed) = self.spool(cache).await?;
-        let data = Data::File { path: file.path().into(), offset: 0, len: packed.size };
+        let (file, compressed) = self.spool(cache).await?;
+        let data = Data::File { path: file.path().into(), offset: 0, len: compressed.size };
         let resync = session.is_some();
-        let upload = Upload::new(repository, &packed.digest, &data).session(session);
+        let upload = Upload::new(repository, &compressed.digest, &data).session(session);
         let wire = sent.load(Ordering::Relaxed) + upload.run(resync).await?;
-        Ok((packed, wire))
+        Ok((compressed, wire))
     }
 
-    async fn stream(&self, repository: Repository<'_>, sent: &Arc<AtomicU64>) -> Result<Outcome> {
+    async fn stream(&self, repository: Repository<'_>, sent: &Arc<AtomicU64>) -> Result<StreamEnd> {
         let learned = &repository.registry.learned;
         let refused = || {
             learned.no_streams.load(Ordering::Relaxed)
@@ -68,7 +69,7 @@ impl PlainLayer {
             let request = repository.upload(&opened, &self.digest, false);
             let layer = self.clone();
             let pieces = Feed::spawn(move |inlet| {
-                layer.packers.pack(
+                layer.compressors.compress(
                     &layer.data,
                     &layer.digest,
                     layer.how,
@@ -88,14 +89,14 @@ impl PlainLayer {
             let response = streamed.response;
             match response.status().as_u16() {
                 200..=299 => {
-                    let packed = streamed.result.await;
-                    let packed = packed
+                    let compressed = streamed.result.await;
+                    let compressed = compressed
                         .map_err(|_| Error::protocol(&request.what, "it came before the end of the layer"))?;
                     let next = session(&request, response.headers())?;
-                    if received(response.headers()).is_some_and(|received| received != packed.size) {
-                        return Ok(Outcome::Spool(Some(next)));
+                    if received(response.headers()).is_some_and(|received| received != compressed.size) {
+                        return Ok(StreamEnd::Spool(Some(next)));
                     }
-                    return self.finish(repository, next, packed).await;
+                    return self.finish(repository, next, compressed).await;
                 }
                 401 => {}
                 400 | 404 | 405 | 411 | 413 | 415 | 501 => {
@@ -108,32 +109,37 @@ impl PlainLayer {
                 }
             }
         }
-        Ok(Outcome::Spool(None))
+        Ok(StreamEnd::Spool(None))
     }
 
     /// After a failure that may pass, the rest goes out from a temporary file.
     async fn after(
         &self,
         repository: Repository<'_>,
-        session: Option<Session>,
+        session: Option<UploadSession>,
         error: Error,
-    ) -> Result<Outcome> {
+    ) -> Result<StreamEnd> {
         match repository.registry.patience.again(1, &error).await {
-            true => Ok(Outcome::Spool(session)),
+            true => Ok(StreamEnd::Spool(session)),
             false => Err(error),
         }
     }
 
-    async fn finish(&self, repository: Repository<'_>, session: Session, packed: Packed) -> Result<Outcome> {
-        match repository.close(&session, &packed.digest).await {
-            Ok(()) => Ok(Outcome::Done(packed)),
+    async fn finish(
+        &self,
+        repository: Repository<'_>,
+        session: UploadSession,
+        compressed: Compressed,
+    ) -> Result<StreamEnd> {
+        match repository.close(&session, &compressed.digest).await {
+            Ok(()) => Ok(StreamEnd::Done(compressed)),
             // Whether it was taken, and how much of it, is found out on the other way.
             Err(error) if is_passing(&error) => self.after(repository, Some(session), error).await,
             Err(error) => Err(error),
         }
     }
 
-    async fn spool(&self, cache: &Cache) -> Result<(tempfile::NamedTempFile, Packed)> {
+    async fn spool(&self, cache: &Cache) -> Result<(tempfile::NamedTempFile, Compressed)> {
         let (layer, folder) = (self.clone(), cache.scratch());
         // Gone when nobody waits for the file any more.
         let waiting = Arc::new(());
@@ -141,14 +147,15 @@ impl PlainLayer {
         let work = move || {
             let failed = |error| Error::io(&folder, "write a temporary file in it", error);
             let mut file = tempfile::NamedTempFile::new_in(&folder).map_err(failed)?;
-            let packed = layer.packers.pack(&layer.data, &layer.digest, layer.how, &|_| {}, &mut |piece| {
-                if wanted.strong_count() == 0 {
-                    return Err(Stop::Closed);
-                }
-                file.write_all(&piece).map_err(|error| Stop::Failed(failed(error)))
-            });
-            match packed {
-                Ok(packed) => Ok((file, packed)),
+            let compressed =
+                layer.compressors.compress(&layer.data, &layer.digest, layer.how, &|_| {}, &mut |piece| {
+                    if wanted.strong_count() == 0 {
+                        return Err(Stop::Closed);
+                    }
+                    file.write_all(&piece).map_err(|error| Stop::Failed(failed(error)))
+                });
+            match compressed {
+                Ok(compressed) => Ok((file, compressed)),
                 Err(Stop::Failed(error)) => Err(error),
                 Err(Stop::Closed) => Err(Error::Invalid("the compression was given up".into())),
             }

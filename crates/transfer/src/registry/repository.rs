@@ -5,12 +5,12 @@ use reqwest::header::{ACCEPT, CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, HeaderNam
 use reqwest::{Method, Response};
 use url::Url;
 
-use crate::answer::{failure, read_capped};
-use crate::auth::Scope;
 use crate::digest::Digest;
 use crate::error::{Error, Result};
-use crate::http::{Registry, Request, location};
 use crate::manifest::Manifest;
+use crate::registry::answer::{failure, read_capped};
+use crate::registry::auth::Scope;
+use crate::registry::http::{Registry, Request, location};
 
 pub(crate) const OCTETS: &str = "application/octet-stream";
 const CONTENT_DIGEST: HeaderName = HeaderName::from_static("docker-content-digest");
@@ -25,7 +25,7 @@ pub(crate) struct Repository<'a> {
 
 /// An upload that the registry has opened.
 #[derive(Clone, Debug)]
-pub(crate) struct Session {
+pub(crate) struct UploadSession {
     pub(crate) url: Url,
     /// Chunks must not be shorter, but for the last.
     pub(crate) min_chunk: u64,
@@ -35,7 +35,7 @@ pub(crate) struct Session {
 pub(crate) enum Mount {
     Done,
     /// The registry would rather have the bytes.
-    Opened(Session),
+    Opened(UploadSession),
     Refused,
 }
 
@@ -85,7 +85,7 @@ impl Repository<'_> {
     }
 
     /// Opens an upload.
-    pub(crate) async fn open(&self, digest: &Digest) -> Result<Session> {
+    pub(crate) async fn open(&self, digest: &Digest) -> Result<UploadSession> {
         let url = self.registry.url(&format!("{}/blobs/uploads/", self.name));
         let request = Request::new(self.what("begin the upload of", digest.short()), Method::POST, url);
         let response = self.registry.send(&self.scope(), &request).await?;
@@ -96,7 +96,7 @@ impl Repository<'_> {
     }
 
     /// The whole of a small blob in one request. `Some` if the registry only opened an upload.
-    pub(crate) async fn post_whole(&self, digest: &Digest, bytes: Bytes) -> Result<Option<Session>> {
+    pub(crate) async fn post_whole(&self, digest: &Digest, bytes: Bytes) -> Result<Option<UploadSession>> {
         let mut url = self.registry.url(&format!("{}/blobs/uploads/", self.name));
         url.query_pairs_mut().append_pair("digest", digest.as_str());
         let request = Request::new(self.what("send", digest.short()), Method::POST, url)
@@ -114,7 +114,7 @@ impl Repository<'_> {
     }
 
     /// A part of an upload, or, with `digest`, the request that ends it.
-    pub(crate) fn upload(&self, session: &Session, digest: &Digest, is_last: bool) -> Request {
+    pub(crate) fn upload(&self, session: &UploadSession, digest: &Digest, is_last: bool) -> Request {
         let mut url = session.url.clone();
         let method = if is_last {
             url.query_pairs_mut().append_pair("digest", digest.as_str());
@@ -126,7 +126,7 @@ impl Repository<'_> {
     }
 
     /// Ends an upload whose bytes are all there.
-    pub(crate) async fn close(&self, session: &Session, digest: &Digest) -> Result<()> {
+    pub(crate) async fn close(&self, session: &UploadSession, digest: &Digest) -> Result<()> {
         let request = self.upload(session, digest, true).header(CONTENT_LENGTH, "0");
         let response = self.registry.send_once(&self.scope(), &request, None).await?;
         self.closed(request.what, response, digest).await
@@ -143,16 +143,16 @@ impl Repository<'_> {
     /// How far an upload got; `None` if the registry has lost it.
     pub(crate) async fn progress(
         &self,
-        session: &Session,
+        session: &UploadSession,
         digest: &Digest,
-    ) -> Result<Option<(Session, u64)>> {
+    ) -> Result<Option<(UploadSession, u64)>> {
         let request = Request::new(self.what("resume", digest.short()), Method::GET, session.url.clone());
         let response = self.registry.send(&self.scope(), &request).await?;
         if !response.status().is_success() {
             return Ok(None);
         }
         let url = location(&request, response.headers()).unwrap_or_else(|_| session.url.clone());
-        Ok(received(response.headers()).map(|offset| (Session { url, ..session.clone() }, offset)))
+        Ok(received(response.headers()).map(|offset| (UploadSession { url, ..session.clone() }, offset)))
     }
 
     /// Puts a manifest, its bytes as they are. Where the answer got lost, or is no clear yes, the registry is read.
@@ -207,8 +207,8 @@ impl Repository<'_> {
     }
 }
 
-pub(crate) fn session(request: &Request, headers: &HeaderMap) -> Result<Session> {
-    Ok(Session { url: location(request, headers)?, min_chunk: number(headers, MIN_CHUNK).unwrap_or(0) })
+pub(crate) fn session(request: &Request, headers: &HeaderMap) -> Result<UploadSession> {
+    Ok(UploadSession { url: location(request, headers)?, min_chunk: number(headers, MIN_CHUNK).unwrap_or(0) })
 }
 
 /// How many bytes the registry has. Registries write `0-0` for none; for a single byte it is then sent

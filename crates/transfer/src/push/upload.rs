@@ -1,4 +1,4 @@
-//! Sends a blob whose digest is known, and takes it up again where it was cut off.
+//! Sends a blob whose digest is known, and resumes it where it was cut off.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -8,15 +8,15 @@ use reqwest::header::{CONTENT_LENGTH, CONTENT_RANGE};
 
 use crate::digest::Digest;
 use crate::error::{Error, Result};
-use crate::feed;
-use crate::http::{Patience, Request};
 use crate::progress::Meter;
-use crate::repository::{Repository, Session, received};
-use crate::retry::is_passing;
-use crate::source::Data;
+use crate::push::feed;
+use crate::registry::http::Request;
+use crate::registry::repository::{Repository, UploadSession, received};
+use crate::retry::{Patience, is_passing};
+use crate::source::data::{Data, PIECE};
 
 /// Blobs up to this size, in bytes, go out in one request.
-const SMALL: u64 = feed::PIECE as u64;
+const SMALL: u64 = PIECE as u64;
 /// The first size of body to try when a registry calls one too large, and the smallest.
 const CHUNK: u64 = 32 * 1024 * 1024;
 const CHUNK_MIN: u64 = 512 * 1024;
@@ -27,7 +27,7 @@ pub(crate) struct Upload<'a> {
     digest: &'a Digest,
     data: &'a Data,
     meter: Option<Meter>,
-    session: Option<Session>,
+    session: Option<UploadSession>,
     /// What the registry has.
     offset: u64,
     /// The furthest that the registry ever was.
@@ -39,7 +39,7 @@ pub(crate) struct Upload<'a> {
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Step {
+enum UploadStep {
     /// All in one POST.
     Post,
     Open,
@@ -62,7 +62,7 @@ impl<'a> Upload<'a> {
     }
 
     /// Continues in an upload that is open already.
-    pub(crate) fn session(self, session: Option<Session>) -> Self {
+    pub(crate) fn session(self, session: Option<UploadSession>) -> Self {
         Self { session, ..self }
     }
 
@@ -91,7 +91,7 @@ impl<'a> Upload<'a> {
         Ok(self.sent.load(Ordering::Relaxed))
     }
 
-    fn next(&self) -> Step {
+    fn next(&self) -> UploadStep {
         let learned = &self.repository.registry.learned;
         let size = self.data.len();
         let cap = match learned.body_cap.load(Ordering::Relaxed) {
@@ -100,21 +100,21 @@ impl<'a> Upload<'a> {
         };
         let Some(session) = &self.session else {
             let single = size <= SMALL.min(cap) && !learned.no_single_post.load(Ordering::Relaxed);
-            return if single { Step::Post } else { Step::Open };
+            return if single { UploadStep::Post } else { UploadStep::Open };
         };
         match size - self.offset {
             _ if self.offset == 0 && (size <= cap || learned.no_chunks.load(Ordering::Relaxed)) => {
-                Step::Whole
+                UploadStep::Whole
             }
-            0 => Step::Close,
-            left => Step::Chunk { len: left.min(cap.max(session.min_chunk)) },
+            0 => UploadStep::Close,
+            left => UploadStep::Chunk { len: left.min(cap.max(session.min_chunk)) },
         }
     }
 
     /// Does one step; `true` when the blob is there.
-    async fn take(&mut self, step: Step) -> Result<bool> {
+    async fn take(&mut self, step: UploadStep) -> Result<bool> {
         let Some(session) = self.session.clone() else {
-            if step == Step::Post {
+            if step == UploadStep::Post {
                 return self.post().await;
             }
             self.session = Some(self.repository.open(self.digest).await?);
@@ -123,15 +123,15 @@ impl<'a> Upload<'a> {
         };
         let (repository, size) = (self.repository, self.data.len());
         match step {
-            Step::Post | Step::Open => Ok(false),
-            Step::Close => repository.close(&session, self.digest).await.map(|()| true),
-            Step::Whole => {
+            UploadStep::Post | UploadStep::Open => Ok(false),
+            UploadStep::Close => repository.close(&session, self.digest).await.map(|()| true),
+            UploadStep::Whole => {
                 let request =
                     repository.upload(&session, self.digest, true).header(CONTENT_LENGTH, &size.to_string());
                 let response = self.send(&request, size).await?;
                 repository.closed(request.what, response, self.digest).await.map(|()| true)
             }
-            Step::Chunk { len } => {
+            UploadStep::Chunk { len } => {
                 let end = self.offset + len;
                 let request = repository
                     .upload(&session, self.digest, false)
@@ -141,8 +141,8 @@ impl<'a> Upload<'a> {
                 if !response.status().is_success() {
                     return Err(repository.fail(request.what, response).await);
                 }
-                let next = crate::repository::session(&request, response.headers())?;
-                self.session = Some(Session { min_chunk: session.min_chunk, ..next });
+                let next = crate::registry::repository::session(&request, response.headers())?;
+                self.session = Some(UploadSession { min_chunk: session.min_chunk, ..next });
                 let received = received(response.headers()).unwrap_or(end);
                 if received <= self.offset || received > size {
                     let detail = format!("{received} bytes are said to be there after {end}");
@@ -182,11 +182,11 @@ impl<'a> Upload<'a> {
 
     /// After a failure: finds another way, or where to go on, or that there is none. `true` when the blob
     /// turns out to be there.
-    async fn recover(&mut self, step: Step, error: Error) -> Result<bool> {
+    async fn recover(&mut self, step: UploadStep, error: Error) -> Result<bool> {
         let learned = &self.repository.registry.learned;
         match (error.status(), step) {
-            (Some(413), Step::Post | Step::Whole | Step::Chunk { .. }) => {
-                let tried = if let Step::Chunk { len } = step { len } else { self.data.len() };
+            (Some(413), UploadStep::Post | UploadStep::Whole | UploadStep::Chunk { .. }) => {
+                let tried = if let UploadStep::Chunk { len } = step { len } else { self.data.len() };
                 let cap = if tried > CHUNK { CHUNK } else { tried / 2 };
                 if cap < CHUNK_MIN || learned.no_chunks.load(Ordering::Relaxed) {
                     return Err(error);
@@ -199,11 +199,11 @@ impl<'a> Upload<'a> {
                 self.failures = 0;
                 return self.resync().await;
             }
-            (Some(400 | 404 | 405 | 415 | 501), Step::Post) => {
+            (Some(400 | 404 | 405 | 415 | 501), UploadStep::Post) => {
                 learned.no_single_post.store(true, Ordering::Relaxed);
                 return Ok(false);
             }
-            (Some(404 | 405 | 501), Step::Chunk { .. })
+            (Some(404 | 405 | 501), UploadStep::Chunk { .. })
                 if !is_lost(&error) && !learned.no_chunks.load(Ordering::Relaxed) =>
             {
                 if learned.body_cap.load(Ordering::Relaxed) != 0 {
@@ -217,11 +217,11 @@ impl<'a> Upload<'a> {
         }
         self.failures += 1;
         // A signature that ended within the body, an upload that is gone, offsets that disagree.
-        let mendable = matches!(error.status(), Some(401 | 416)) || is_lost(&error);
+        let recoverable = matches!(error.status(), Some(401 | 416)) || is_lost(&error);
         let policy = &self.repository.registry.patience.policy;
-        if mendable && self.failures < policy.attempts {
-            tracing::debug!(%error, "taking the upload up again");
-        } else if mendable || !self.repository.registry.patience.again(self.failures, &error).await {
+        if recoverable && self.failures < policy.attempts {
+            tracing::debug!(%error, "resuming the upload");
+        } else if recoverable || !self.repository.registry.patience.again(self.failures, &error).await {
             let attempts = self.failures;
             return Err(match is_passing(&error) {
                 true => Patience::exhausted(attempts, error),

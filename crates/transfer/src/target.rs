@@ -15,11 +15,11 @@ use crate::reference::Reference;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Target {
     path: PathBuf,
-    form: Form,
+    form: TargetForm,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Form {
+enum TargetForm {
     Folder,
     Archive,
     Docker,
@@ -29,18 +29,18 @@ impl Target {
     /// An OCI layout in a folder. It is created, or, if it is a layout already, added to; blobs that it
     /// has are not fetched again.
     pub fn layout(path: impl Into<PathBuf>) -> Self {
-        Self { path: path.into(), form: Form::Folder }
+        Self { path: path.into(), form: TargetForm::Folder }
     }
 
     /// An OCI layout in a tar file. An existing file is replaced.
     pub fn layout_archive(path: impl Into<PathBuf>) -> Self {
-        Self { path: path.into(), form: Form::Archive }
+        Self { path: path.into(), form: TargetForm::Archive }
     }
 
     /// An archive that `docker load` and `podman load` read, and an OCI layout at the same time. The
     /// layers stay compressed, so that all digests stay the same. An existing file is replaced.
     pub fn docker_archive(path: impl Into<PathBuf>) -> Self {
-        Self { path: path.into(), form: Form::Docker }
+        Self { path: path.into(), form: TargetForm::Docker }
     }
 
     /// Where it is.
@@ -49,7 +49,7 @@ impl Target {
     }
 
     pub(crate) fn is_docker(&self) -> bool {
-        self.form == Form::Docker
+        self.form == TargetForm::Docker
     }
 }
 
@@ -98,8 +98,8 @@ pub(crate) enum Writer {
 impl Writer {
     pub(crate) fn begin(target: &Target, roots: &[Root], blobs: &[Descriptor]) -> Result<Self> {
         Ok(match target.form {
-            Form::Folder => Self::Folder(folder::Folder::begin(&target.path)?),
-            Form::Archive | Form::Docker => {
+            TargetForm::Folder => Self::Folder(folder::Folder::begin(&target.path)?),
+            TargetForm::Archive | TargetForm::Docker => {
                 Self::Archive(archive::Archive::begin(&target.path, roots, blobs, target.is_docker())?)
             }
         })

@@ -1,0 +1,26 @@
+//! How layers are compressed.
+
+/// How plain layers of docker archives are compressed on their way to a registry. Layers that are
+/// compressed already, and all of OCI layouts, go out as they are.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Compression {
+    /// What every registry and every container runtime reads.
+    #[default]
+    Gzip,
+    /// Smaller and faster; runtimes since about 2020 read it.
+    Zstd,
+    /// Not at all.
+    None,
+}
+
+impl Compression {
+    /// How content is compressed, by its first bytes; `None` also for what is not known here.
+    pub(crate) fn of(first: &[u8]) -> Option<Self> {
+        match first {
+            [0x1f, 0x8b, ..] => Some(Self::Gzip),
+            [0x28, 0xb5, 0x2f, 0xfd, ..] => Some(Self::Zstd),
+            _ => None,
+        }
+    }
+}

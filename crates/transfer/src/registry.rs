@@ -1,0 +1,7 @@
+//! One registry, as it is spoken to: addresses, sign-in, requests and what their answers mean.
+
+pub(crate) mod answer;
+pub(crate) mod auth;
+mod challenge;
+pub(crate) mod http;
+pub(crate) mod repository;
