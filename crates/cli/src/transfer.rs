@@ -5,7 +5,7 @@ use std::sync::Arc;
 use mlspace_registry_transfer::{Client, Credentials, Error, Observer};
 
 use crate::context::Context;
-use crate::failure::{Exit, Failure, causes};
+use crate::failure::{Exit, Failure, REPORT, causes};
 use crate::settings::files;
 
 impl Context<'_> {
@@ -97,8 +97,23 @@ fn kind(error: &Error) -> (Exit, &'static str, Option<&'static str>) {
         (Some(429), _) => (Exit::Limit, "rate_limited", Some("wait a minute, then run it again")),
         (Some(445), _) => (Exit::Firewall, "blocked_by_firewall", Some("change the names that were sent")),
         (_, Error::Invalid(_)) => (Exit::Usage, "invalid", None),
+        (_, Error::Internal(_)) => (Exit::Other, "internal", Some(REPORT)),
+        (_, Error::Protocol { .. }) => (Exit::Other, "unexpected_answer", None),
         (_, Error::Source { .. }) => (Exit::Other, "not_an_image", None),
         _ if error.is_transport() => (Exit::Other, "not_reached", Some(AGAIN)),
         _ => (Exit::Other, "failed", None),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_fault_of_our_own_is_not_blamed_on_the_arguments() {
+        assert_eq!(Failure::from(Error::Invalid("x".into())).exit, Exit::Usage);
+        let failure = Failure::from(Error::Internal("x".into()));
+        assert_eq!((failure.exit, failure.code), (Exit::Other, "internal"));
+        assert_eq!(failure.hint.as_deref(), Some(REPORT));
     }
 }

@@ -17,6 +17,10 @@ pub enum Error {
     #[error("{0}")]
     Invalid(String),
 
+    /// A fault of this crate. There is nothing to correct, so please report it.
+    #[error("a fault of the transfer's own, please report it: {0}")]
+    Internal(String),
+
     /// The file or folder is not an image, is damaged, or tries something that no honest image does.
     #[error("{}: {detail}", path.display())]
     #[non_exhaustive]
@@ -187,7 +191,7 @@ impl Error {
 
     /// A blocking task that ended by itself; only a panic in it does that.
     pub(crate) fn task(error: &tokio::task::JoinError) -> Self {
-        Self::Invalid(format!("a worker of the transfer ended early: {error}"))
+        Self::Internal(format!("a worker ended early: {error}"))
     }
 
     /// The registry's error, if that is what it is.

@@ -117,7 +117,7 @@ impl Pull {
 
         let for_target = roots.clone();
         let writer =
-            Arc::into_inner(writer).ok_or_else(|| Error::Invalid("a download is still under way".into()))?;
+            Arc::into_inner(writer).ok_or_else(|| Error::Internal("a download is still under way".into()))?;
         let finish = move || writer.finish(&for_target);
         tokio::task::spawn_blocking(finish).await.map_err(|error| Error::task(&error))??;
         let roots = Arc::into_inner(roots).unwrap_or_default();

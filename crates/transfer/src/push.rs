@@ -216,7 +216,7 @@ impl Push {
             match placed.get(&place) {
                 Some(Ok(compressed)) => sizes.push(compressed.clone()),
                 Some(Err(error)) => return Err(error.clone()),
-                None => return Err(Arc::new(Error::Invalid(format!("{} was not moved", blob.digest)))),
+                None => return Err(Arc::new(Error::Internal(format!("{} was not moved", blob.digest)))),
             }
         }
         let written;
@@ -236,7 +236,7 @@ impl Push {
         let registry = self.client.registry(reference.registry())?;
         let repository = Repository { registry: &registry, name: reference.repository() };
         let Some((root, children)) = manifests.split_last() else {
-            return Err(Error::Invalid("the image has no manifest".into()));
+            return Err(Error::Internal("the image has no manifest".into()));
         };
         if let Some(digest) = reference.digest().filter(|digest| **digest != root.digest) {
             return Err(Error::Digest {

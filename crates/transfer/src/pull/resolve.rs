@@ -40,9 +40,10 @@ pub(crate) async fn resolve(client: &Client, reference: &Reference, platform: Op
                 }
                 let held: usize = open.iter().chain(&found).map(|manifest| manifest.bytes.len()).sum();
                 if seen.len() > MANIFESTS_CAP || held > MANIFESTS_BYTES_CAP {
-                    return Err(Error::Invalid(format!(
-                        "{reference}: it has too many or too long manifests"
-                    )));
+                    return Err(Error::protocol(
+                        format!("get the manifests of {reference}"),
+                        "they are too many or too long",
+                    ));
                 }
                 let digest = &child.digest;
                 open.push(fetch_manifest(&registry, reference, digest.as_str(), Some(digest)).await?);

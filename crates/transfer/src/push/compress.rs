@@ -100,7 +100,7 @@ impl Compressors {
 }
 
 fn stopped() -> Error {
-    Error::Invalid("a thread that compresses layers ended early".into())
+    Error::Internal("a thread that compresses layers ended early".into())
 }
 
 fn check(data: &Data, read: u64, expected: &Digest, found: Digest) -> Result<()> {

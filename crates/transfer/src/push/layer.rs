@@ -157,7 +157,7 @@ impl PlainLayer {
             match compressed {
                 Ok(compressed) => Ok((file, compressed)),
                 Err(Stop::Failed(error)) => Err(error),
-                Err(Stop::Closed) => Err(Error::Invalid("the compression was given up".into())),
+                Err(Stop::Closed) => Err(Error::Internal("the compression was given up".into())),
             }
         };
         let spooled = tokio::task::spawn_blocking(work).await;

@@ -116,7 +116,7 @@ impl Placer {
             }
         }
         let (Some(how), Some(compressors)) = (task.compress, self.compressors.clone()) else {
-            return Err(Error::Invalid(format!("{} cannot be compressed", blob.digest)));
+            return Err(Error::Internal(format!("nothing compresses {}", blob.digest)));
         };
         let layer =
             PlainLayer { data: blob.data.clone(), digest: blob.digest.clone(), how, compressors, meter };

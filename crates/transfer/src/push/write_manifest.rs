@@ -29,7 +29,7 @@ pub(crate) fn write(config: &Compressed, layers: &[(Compression, &Compressed)]) 
         config: describe(config_type, config),
         layers: layers.iter().map(|(how, compressed)| describe(layer_type(*how), compressed)).collect(),
     };
-    let impossible = |error: String| Error::Invalid(format!("the manifest cannot be written: {error}"));
+    let impossible = |error: String| Error::Internal(format!("the manifest cannot be written: {error}"));
     let bytes = serde_json::to_vec(&manifest).map_err(|error| impossible(error.to_string()))?;
     Manifest::parse(bytes.into(), Some(media_type)).map_err(impossible)
 }

@@ -110,6 +110,10 @@ impl Auth {
         slots.entry(scope.0.join(" ")).or_default().clone()
     }
 
+    fn basic(&self) -> Option<HeaderValue> {
+        self.credentials.basic().and_then(|basic| secret(&basic))
+    }
+
     fn refusal(&self, detail: impl Into<String>) -> Error {
         Error::SignIn { registry: self.name.clone(), detail: detail.into() }
     }
@@ -118,8 +122,8 @@ impl Auth {
     pub(crate) async fn sign(&self, scope: &Scope) -> Result<Option<Signature>> {
         match self.scheme() {
             Scheme::Unknown => Ok(None),
-            Scheme::Basic => match self.credentials.basic() {
-                Some(basic) => Ok(Some(Signature { header: secret(&basic)?, generation: 0 })),
+            Scheme::Basic => match self.basic() {
+                Some(header) => Ok(Some(Signature { header, generation: 0 })),
                 None => Err(self.refusal("it asks for a user and a password, and there are none for it")),
             },
             Scheme::Bearer { realm, service } => {
@@ -151,7 +155,7 @@ impl Auth {
     ) -> Result<()> {
         let learned = match Challenge::best(headers) {
             Some(Challenge::Basic) => {
-                if used.is_some_and(|used| used.generation == 0) || self.credentials.basic().is_none() {
+                if used.is_some_and(|used| used.generation == 0) || self.basic().is_none() {
                     return Err(self.refusal(self.advice()));
                 }
                 Scheme::Basic
@@ -261,8 +265,8 @@ impl Auth {
                 }
             }
             let request = self.http.get(url);
-            match self.credentials.basic() {
-                Some(basic) => request.header(AUTHORIZATION, secret(&basic)?),
+            match self.basic() {
+                Some(basic) => request.header(AUTHORIZATION, basic),
                 None => request,
             }
         };
@@ -280,15 +284,15 @@ impl Auth {
             .or(answer.access_token)
             .filter(|token| !token.is_empty())
             .ok_or_else(|| Error::protocol(what(), "there is no token in it"))?;
-        let header = secret(&Zeroizing::new(format!("Bearer {}", token.as_str())))?;
+        let header = secret(&Zeroizing::new(format!("Bearer {}", token.as_str())))
+            .ok_or_else(|| Error::protocol(what(), "its token holds characters that cannot be sent"))?;
         Ok((header, answer.expires_in.map_or(DEFAULT_LIFETIME, Duration::from_secs)))
     }
 }
 
-fn secret(value: &str) -> Result<HeaderValue> {
-    let mut header = HeaderValue::from_str(value).map_err(|_| {
-        Error::Invalid("a user, password or token holds characters that cannot be sent".into())
-    })?;
+/// A header that is not logged; `None` if it cannot be sent.
+fn secret(value: &str) -> Option<HeaderValue> {
+    let mut header = HeaderValue::from_str(value).ok()?;
     header.set_sensitive(true);
-    Ok(header)
+    Some(header)
 }
