@@ -1,5 +1,7 @@
 //! Keys, tokens, workspaces and the registry password.
 
+pub(crate) mod registry;
+
 use std::collections::HashMap;
 use std::time::Duration;
 

@@ -8,16 +8,15 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 
 use crate::clock::Clock;
-use crate::dispatch::{Service, Shared};
-use crate::fault_spec::{FaultError, FaultSpec};
-use crate::oci;
-use crate::oci::content::Content;
-use crate::oci::store::Store;
+use crate::faults::spec::{FaultError, FaultSpec};
 use crate::quirks::Quirk;
 use crate::seed::{Seed, SeedError};
-use crate::server;
+use crate::service::{Service, Shared};
 use crate::simulator::Simulator;
 use crate::state::World;
+use crate::state::content::Content;
+use crate::state::store::Store;
+use crate::{management, oci, server};
 
 /// How a simulator is to be.
 #[derive(Clone, Debug)]
@@ -157,8 +156,9 @@ impl Builder {
             server::serve(registry_listener, move |request| images.clone().respond(request), stopped.clone());
         let storage =
             server::serve(storage_listener, move |request| storage.clone().respond(request), stopped.clone());
-        let management = shared.clone();
-        let management = server::serve(listener, move |request| management.clone().respond(request), stopped);
+        let service = shared.clone();
+        let management =
+            server::serve(listener, move |request| management::respond(service.clone(), request), stopped);
         let server = tokio::spawn(async { tokio::join!(management, images, storage) });
         Ok(Simulator { base_url, registry: registry.to_string(), shared, stop, server })
     }

@@ -1,15 +1,19 @@
 //! Faults: what goes wrong, in which operation, and when.
 
+pub(crate) mod armed;
+pub(crate) mod run;
+pub(crate) mod shapes;
+pub(crate) mod spec;
+
 use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use serde_json::{Value, json};
+use serde_json::Value;
 use uuid::Uuid;
 
-use crate::oci;
-use crate::reply::Reply;
-use crate::response::{HTML, JSON, page};
+use crate::response::{BLOCKED, HTML, JSON, page};
+use shapes::ErrorBody;
 
 /// A fault, to be armed for an operation with [`Simulator::fail`](crate::Simulator::fail).
 ///
@@ -53,73 +57,6 @@ pub(crate) enum Effect {
     ExpireToken,
 }
 
-/// The shapes in which services of this family write an error.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum ErrorBody {
-    /// `{"detail": "text"}`
-    Detail,
-    /// `{"detail": {"reason": "text"}}`
-    DetailReason,
-    /// `{"detail": [{"loc", "msg", "type"}]}`
-    Fields,
-    /// `{"reason": "text", "status": 503}`
-    Reason,
-    /// `{"message": "text"}`
-    Message,
-    /// `{"error_code": 503, "error_message": "text"}`
-    Code,
-    /// `{"errors": [{"code", "message", "detail"}]}`, as the image registry answers.
-    Errors,
-    /// Plain text.
-    Text,
-    /// An HTML page.
-    Html,
-    /// An HTML page inside a JSON string.
-    HtmlInJson,
-    /// JSON that ends too early.
-    Broken,
-    /// No body at all.
-    Empty,
-}
-
-/// How the shapes are called as text.
-pub(crate) const SHAPES: &[(&str, ErrorBody)] = &[
-    ("detail", ErrorBody::Detail),
-    ("detail-reason", ErrorBody::DetailReason),
-    ("fields", ErrorBody::Fields),
-    ("reason", ErrorBody::Reason),
-    ("message", ErrorBody::Message),
-    ("code", ErrorBody::Code),
-    ("errors", ErrorBody::Errors),
-    ("text", ErrorBody::Text),
-    ("html", ErrorBody::Html),
-    ("html-in-json", ErrorBody::HtmlInJson),
-    ("broken", ErrorBody::Broken),
-    ("empty", ErrorBody::Empty),
-];
-
-impl ErrorBody {
-    fn write(self, status: u16) -> (&'static str, Vec<u8>) {
-        let text = "a fault of the simulator";
-        let body = match self {
-            Self::Detail => json!({ "detail": text }),
-            Self::DetailReason => json!({ "detail": { "reason": text } }),
-            Self::Fields => json!({ "detail": [{ "loc": ["body"], "msg": text, "type": "value_error" }] }),
-            Self::Reason => json!({ "reason": text, "status": status }),
-            Self::Message => json!({ "message": text }),
-            Self::Code => json!({ "error_code": status, "error_message": text }),
-            Self::Errors => oci::error_body(oci::code_of(status), text, &Value::Null),
-            Self::HtmlInJson => json!(page(text)),
-            Self::Broken => return (JSON, br#"{"detail": "a fault of the sim"#.to_vec()),
-            Self::Text => return ("text/plain; charset=utf-8", text.into()),
-            Self::Html => return (HTML, page(text).into()),
-            Self::Empty => return (JSON, Vec::new()),
-        };
-        (JSON, body.to_string().into())
-    }
-}
-
 impl Fault {
     fn new(effect: Effect) -> Self {
         Self { effect, headers: Vec::new(), after: 0, every: 1, times: None }
@@ -148,8 +85,7 @@ impl Fault {
 
     /// Answers as the web application firewall does: 445 and an HTML page.
     pub fn firewall() -> Self {
-        let Reply { status, content_type, body, .. } = Reply::firewall();
-        Self::bytes(status, content_type, body)
+        Self::bytes(445, HTML, page(BLOCKED))
     }
 
     /// Never answers, and does nothing.
@@ -277,11 +213,6 @@ impl Fault {
     pub fn every(mut self, requests: u64) -> Self {
         self.every = requests.max(1);
         self
-    }
-
-    /// The answer with this fault's headers.
-    pub(crate) fn dress(&self, reply: Reply) -> Reply {
-        self.headers.iter().fold(reply, |reply, (name, value)| reply.header(name, value.as_str()))
     }
 
     /// Whether the fault can do anything in that operation.

@@ -2,13 +2,12 @@
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 
+use hyper::header::HeaderValue;
+use hyper::http::request::Parts;
 use serde_json::Value;
 
 /// How many requests the journal keeps; older ones are dropped, and still counted.
 pub(crate) const KEPT: usize = 10_000;
-
-/// Bodies longer than this many bytes are not kept.
-const LONGEST_BODY: usize = 256 * 1024;
 
 /// What stands where a secret was.
 const REDACTED: &str = "[redacted]";
@@ -38,6 +37,28 @@ pub struct Recorded {
     pub status: Option<u16>,
 }
 
+impl Recorded {
+    /// A request before its body is read.
+    pub(crate) fn of(parts: &Parts, operation: Option<&'static str>) -> Self {
+        let text = |value: &HeaderValue| String::from_utf8_lossy(value.as_bytes()).into_owned();
+        let query = parts.uri.query().unwrap_or_default().as_bytes();
+        Self {
+            operation,
+            method: parts.method.to_string(),
+            path: parts.uri.path().to_owned(),
+            query: form_urlencoded::parse(query).into_owned().collect(),
+            headers: parts
+                .headers
+                .iter()
+                .map(|(name, value)| (name.as_str().to_owned(), text(value)))
+                .collect(),
+            body: None,
+            received: 0,
+            status: None,
+        }
+    }
+}
+
 #[derive(Debug, Default)]
 pub(crate) struct Journal {
     records: VecDeque<Recorded>,
@@ -47,14 +68,11 @@ pub(crate) struct Journal {
 
 impl Journal {
     /// Notes a request and returns its number.
-    pub(crate) fn arrived(&mut self, mut request: Recorded, body_length: usize) -> usize {
+    pub(crate) fn arrived(&mut self, mut request: Recorded) -> usize {
         for name in SECRET_HEADERS {
             if let Some(value) = request.headers.get_mut(name) {
                 REDACTED.clone_into(value);
             }
-        }
-        if body_length > LONGEST_BODY {
-            request.body = None;
         }
         if let Some(body) = &mut request.body {
             redact(body);
@@ -137,9 +155,9 @@ mod tests {
     #[test]
     fn a_full_journal_drops_the_oldest_and_answers_find_their_request() {
         let mut journal = Journal::default();
-        let first = journal.arrived(request("/first".to_owned()), 0);
+        let first = journal.arrived(request("/first".to_owned()));
         for number in 0..KEPT {
-            let number = journal.arrived(request(format!("/{number}")), 0);
+            let number = journal.arrived(request(format!("/{number}")));
             journal.answered(number, 200);
         }
         journal.answered(first, 500);

@@ -1,54 +1,38 @@
 #![doc = include_str!("../README.md")]
 
-mod armed;
 mod auth;
 mod body;
 mod builder;
-mod call;
 mod clock;
-mod deletes;
-mod dispatch;
-mod distort;
-mod fault_spec;
 mod faults;
 mod ids;
-mod images;
 mod journal;
 mod limiter;
+mod management;
+mod names;
 mod oci;
 mod operations;
 mod ordered;
-mod password;
 mod quirks;
 mod ready;
-mod registry;
-mod reply;
-mod repositories;
-mod request;
 mod response;
 mod seed;
 mod server;
-mod service_auth;
+mod service;
 mod simulator;
 mod state;
-mod tags;
-mod views;
-mod workspaces;
 
 pub use auth::Key;
 pub use builder::{Builder, StartError};
-pub use fault_spec::{FAULTS, FaultError, FaultSpec};
-pub use faults::{ErrorBody, Fault};
+pub use faults::Fault;
+pub use faults::shapes::ErrorBody;
+pub use faults::spec::{FAULTS, FaultError, FaultSpec};
 pub use journal::Recorded;
-pub use oci::OCI_OPERATION_IDS;
-pub use oci::choices::{
-    CutChunk, DeletedImageBlobs, IndexChildren, Mounts, RegistryAuth, RegistryPrefix, SparseIndex,
-    UploadLocation,
-};
-pub use operations::OPERATION_IDS;
+pub use operations::{OCI_OPERATION_IDS, OPERATION_IDS};
 pub use quirks::{
-    Colors, Commands, ExistingTag, OverMaximum, QUIRKS, Quirk, QuirkError, Switch, TagNames, TaggedImages,
-    UnknownParent,
+    Colors, Commands, CutChunk, DeletedImageBlobs, ExistingTag, IndexChildren, Mounts, OverMaximum, QUIRKS,
+    Quirk, QuirkError, RegistryAuth, RegistryPrefix, SparseIndex, Switch, TagNames, TaggedImages,
+    UnknownParent, UploadLocation,
 };
 pub use ready::{Personal, Ready};
 pub use seed::{Seed, SeedError};

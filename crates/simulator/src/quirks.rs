@@ -1,12 +1,18 @@
 //! What is not known about the service, or differs from place to place: one switch each.
 
+mod management;
+mod registry;
+mod value;
+
 use std::fmt;
 use std::str::FromStr;
 
-use crate::oci::choices::{
+pub use management::{Colors, Commands, ExistingTag, OverMaximum, TagNames, TaggedImages, UnknownParent};
+pub use registry::{
     CutChunk, DeletedImageBlobs, IndexChildren, Mounts, RegistryAuth, RegistryPrefix, SparseIndex,
     UploadLocation,
 };
+use value::Value;
 
 /// Declares the switches once: their names, their values, what they mean, and how to set them.
 macro_rules! quirks {
@@ -192,138 +198,6 @@ impl fmt::Display for QuirkError {
 }
 
 impl std::error::Error for QuirkError {}
-
-/// A value that a switch can have, read from text.
-pub(crate) trait Value: Sized {
-    fn read(text: &str) -> Option<Self>;
-}
-
-impl Value for bool {
-    fn read(text: &str) -> Option<Self> {
-        match text {
-            "on" | "true" => Some(true),
-            "off" | "false" => Some(false),
-            _ => None,
-        }
-    }
-}
-
-/// Zero is no sensible number for any of the switches.
-impl Value for usize {
-    fn read(text: &str) -> Option<Self> {
-        text.parse().ok().filter(|number| (1..=1_000_000_000).contains(number))
-    }
-}
-
-impl Value for u8 {
-    fn read(text: &str) -> Option<Self> {
-        usize::read(text)?.try_into().ok()
-    }
-}
-
-impl Value for Option<usize> {
-    fn read(text: &str) -> Option<Self> {
-        if matches!(text, "unlimited" | "off") { Some(None) } else { usize::read(text).map(Some) }
-    }
-}
-
-impl Value for String {
-    fn read(text: &str) -> Option<Self> {
-        let host = |c: char| c.is_ascii_alphanumeric() || ".-:[]".contains(c);
-        (!text.is_empty() && text.chars().all(host)).then(|| text.to_owned())
-    }
-}
-
-/// Declares a choice: its words and its variants.
-macro_rules! choice {
-    ($(#[$doc:meta])* $name:ident { $($(#[$about:meta])* $variant:ident = $word:literal,)* }) => {
-        $(#[$doc])*
-        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-        #[non_exhaustive]
-        pub enum $name { $($(#[$about])* $variant,)* }
-
-        impl Value for $name {
-            fn read(text: &str) -> Option<Self> {
-                match text {
-                    $($word => Some(Self::$variant),)*
-                    _ => None,
-                }
-            }
-        }
-    };
-}
-
-pub(crate) use choice;
-
-choice! {
-    /// What deleting an image does when tags point to it.
-    TaggedImages {
-        /// The tags go with the image.
-        RemoveTags = "remove-tags",
-        /// The image stays, and its id is not in the answer.
-        Refused = "refused",
-        /// The image goes and the tags stay.
-        KeepTags = "keep-tags",
-    }
-}
-choice! {
-    /// What creating a tag does when another image of the repository has the name.
-    ExistingTag {
-        /// The tag moves, as it does when docker pushes it.
-        Moves = "moves",
-        /// 409.
-        Refused = "refused",
-    }
-}
-choice! {
-    /// What listing the images or tags of an unknown id answers.
-    UnknownParent {
-        /// 404.
-        NotFound = "not-found",
-        /// An empty list.
-        Empty = "empty",
-    }
-}
-choice! {
-    /// What becomes of a `page_size` over the highest one.
-    OverMaximum {
-        /// It is taken as the highest.
-        Clamped = "clamped",
-        /// 422.
-        Refused = "refused",
-    }
-}
-choice! {
-    /// Which colours of tags are accepted.
-    Colors {
-        /// Any text.
-        Any = "any",
-        /// `#` and 3 or 6 hexadecimal digits.
-        Hex = "hex",
-    }
-}
-choice! {
-    /// Which names of tags are accepted.
-    TagNames {
-        /// 1 to 128 of `A-Z a-z 0-9 _ . -`, not beginning with `.` or `-`.
-        Docker = "docker",
-        /// Any text.
-        Any = "any",
-    }
-}
-choice! {
-    /// How the field `commands` looks.
-    Commands {
-        /// Docker command lines.
-        Present = "present",
-        /// An empty object.
-        Empty = "empty",
-        /// Null.
-        Null = "null",
-        /// The field is not there.
-        Absent = "absent",
-    }
-}
 
 #[cfg(test)]
 mod tests {

@@ -94,6 +94,10 @@ pub(crate) fn truncate(response: Response, after: Option<u64>) -> Response {
     Response::from_parts(parts, streamed(kept.chain(end)))
 }
 
+/// What the page of the web application firewall says.
+pub(crate) const BLOCKED: &str = "The request was blocked";
+
+/// An HTML page.
 pub(crate) fn page(title: &str) -> String {
     format!("<!DOCTYPE html><html><head><title>{title}</title></head><body><h1>{title}</h1></body></html>")
 }

@@ -232,7 +232,7 @@ fn check<'f>(repository: &'f Repository, names: &mut HashSet<&'f str>) -> Result
         }
         for tag in &image.tags {
             let (Tag::Name(tag) | Tag::Whole(WholeTag { name: tag, .. })) = tag;
-            if !crate::tags::is_tag_name(tag) || !tags.insert(tag) {
+            if !crate::names::is_tag_name(tag) || !tags.insert(tag) {
                 return Err(format!("`{tag}` in `{name}` is no name of a tag or there twice"));
             }
         }

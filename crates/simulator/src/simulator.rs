@@ -12,14 +12,14 @@ use uuid::Uuid;
 
 use crate::auth::{EMAIL, Key};
 use crate::builder::{Builder, StartError};
-use crate::dispatch::Shared;
-use crate::fault_spec::FaultError;
 use crate::faults::Fault;
+use crate::faults::spec::FaultError;
 use crate::journal::Recorded;
+use crate::management::views::Viewer;
 use crate::quirks::{Quirk, Quirks};
 use crate::ready::Ready;
+use crate::service::Shared;
 use crate::state::{NewImage, Person};
-use crate::views::Viewer;
 
 /// A running simulator. It stops when it is dropped.
 pub struct Simulator {

@@ -1,8 +1,12 @@
 //! The contents of the registry. Knows nothing of HTTP, of keys or of how things are written on the wire.
 
-mod contents;
+pub(crate) mod content;
 mod deleting;
+pub(crate) mod digest;
 mod lookup;
+pub(crate) mod manifest;
+mod model;
+pub(crate) mod store;
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
@@ -14,8 +18,8 @@ use crate::clock::Clock;
 use crate::ids::Ids;
 use crate::ordered::Ordered;
 
-pub use contents::NewImage;
-pub(crate) use contents::{Image, Person, Repository, Tag, Tagged};
+pub use model::NewImage;
+pub(crate) use model::{Image, Person, Repository, Tag, Tagged};
 
 /// The registry of one workspace.
 #[derive(Debug)]

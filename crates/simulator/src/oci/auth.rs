@@ -3,7 +3,6 @@
 //! The user is the person's address, the password the one that `generate_password` gave last; before the first one
 //! nobody can sign in. A token dies with the password that it was asked with.
 
-use std::collections::HashMap;
 use std::fmt;
 use std::time::Duration;
 
@@ -15,12 +14,14 @@ use hyper::http::request::Parts;
 use mlspace_registry_api::Secret;
 
 use crate::auth::EMAIL;
-use crate::dispatch::Service;
+use crate::auth::registry::Token;
 use crate::ids::Ids;
-use crate::oci::choices::RegistryAuth;
-use crate::oci::digest::{Algorithm, Digest};
+use crate::names::is_repository_name;
 use crate::oci::error::Refusal;
-use crate::oci::route::{Endpoint, Route, TOKEN, is_repository_name};
+use crate::oci::route::{Endpoint, Route, TOKEN};
+use crate::quirks::RegistryAuth;
+use crate::service::Service;
+use crate::state::digest::{Algorithm, Digest};
 
 /// What a request needs: an action on a repository. The repository is named as in requests, or nothing is needed
 /// but to be signed in.
@@ -28,27 +29,6 @@ use crate::oci::route::{Endpoint, Route, TOKEN, is_repository_name};
 pub(crate) struct Scope {
     pub(crate) repository: String,
     pub(crate) actions: &'static [&'static str],
-}
-
-/// The tokens that were given out.
-#[derive(Default)]
-pub(crate) struct Tokens {
-    ids: Option<Ids>,
-    known: HashMap<String, Token>,
-}
-
-struct Token {
-    /// The password that it was asked with.
-    password: Secret,
-    expires: Duration,
-    /// Repositories and what may be done in them.
-    access: Vec<(String, String)>,
-}
-
-impl Tokens {
-    pub(crate) fn expire(&mut self) {
-        self.known.values_mut().for_each(|token| token.expires = Duration::ZERO);
-    }
 }
 
 impl Scope {

@@ -11,11 +11,11 @@ use hyper::header::{
 };
 use hyper::{Method, StatusCode};
 
-use super::digest::Digest;
 use super::error::Refusal;
 use super::route::STORAGE;
 use super::{Answer, Call, Registry};
 use crate::response::{Response, append, response, streamed};
+use crate::state::digest::Digest;
 
 /// How much of a file is read at once.
 const PIECE: u64 = 256 * 1024;

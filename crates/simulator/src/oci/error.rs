@@ -4,8 +4,10 @@ use hyper::StatusCode;
 use hyper::header::{CONTENT_TYPE, HeaderName};
 use serde_json::{Value, json};
 
-use crate::oci::digest::Digest;
 use crate::response::{Cut, JSON, Response, append, response};
+use crate::service::BadPart;
+use crate::state::digest::Digest;
+use crate::state::manifest::Part;
 
 /// Why a request gets no success.
 #[derive(Debug)]
@@ -23,25 +25,6 @@ pub(crate) struct Refusal {
     message: String,
     detail: Value,
     headers: Vec<(HeaderName, String)>,
-}
-
-/// The body of a refusal.
-pub(crate) fn body(code: &str, message: &str, detail: &Value) -> Value {
-    json!({ "errors": [{ "code": code, "message": message, "detail": detail }] })
-}
-
-/// The code that a registry most likely gives with a status.
-pub(crate) fn code_of(status: u16) -> &'static str {
-    match status {
-        401 => "UNAUTHORIZED",
-        403 => "DENIED",
-        404 => "NAME_UNKNOWN",
-        405 => "UNSUPPORTED",
-        413 => "SIZE_INVALID",
-        416 => "BLOB_UPLOAD_INVALID",
-        429 => "TOOMANYREQUESTS",
-        _ => "UNKNOWN",
-    }
 }
 
 impl Refusal {
@@ -67,6 +50,11 @@ impl Refusal {
             .detail(json!({ "digest": digest.to_string() }))
     }
 
+    pub(crate) fn no_manifest(why: &str) -> Self {
+        Self::bad("MANIFEST_INVALID", "not a manifest that this registry takes")
+            .detail(json!({ "reason": why }))
+    }
+
     pub(crate) fn manifest_unknown() -> Self {
         Self::missing("MANIFEST_UNKNOWN", "the repository has no such manifest")
     }
@@ -90,10 +78,32 @@ impl Refusal {
     }
 
     pub(crate) fn into_response(self) -> Response {
-        let body = body(self.code, &self.message, &self.detail).to_string();
+        let error = json!({ "code": self.code, "message": self.message, "detail": self.detail });
+        let body = json!({ "errors": [error] }).to_string();
         let mut response = response(self.status, [(CONTENT_TYPE, JSON)], body);
         append(&mut response, self.headers);
         response
+    }
+}
+
+impl From<BadPart> for Refusal {
+    fn from(bad: BadPart) -> Self {
+        let Part { digest, size } = match &bad {
+            BadPart::Unknown(part) | BadPart::Size { part, .. } => part,
+        };
+        let detail = json!({ "digest": digest.to_string(), "size": size });
+        let refusal = match bad {
+            BadPart::Unknown(_) => {
+                let message = "the manifest refers to something that the repository does not have";
+                Self::missing("MANIFEST_BLOB_UNKNOWN", message)
+            }
+            BadPart::Size { length, .. } => {
+                let message =
+                    format!("the manifest gives a size that is not that of the content, {length} bytes");
+                Self::bad("SIZE_INVALID", message)
+            }
+        };
+        refusal.detail(detail)
     }
 }
 

@@ -5,14 +5,14 @@ use hyper::header::{CONTENT_LENGTH, CONTENT_TYPE, HeaderName, LOCATION};
 use hyper::{Method, StatusCode};
 
 use super::blobs::DIGEST;
-use super::digest::{Algorithm, Digest};
 use super::error::{Failure, Refusal};
-use super::manifest::Manifest;
-use super::publish::Push;
-use super::route::{self, Reference};
+use super::route;
 use super::{Answer, Call, Registry};
 use crate::body::Body;
 use crate::response::{append, response};
+use crate::service::Push;
+use crate::state::digest::{Algorithm, Digest};
+use crate::state::manifest::{Manifest, Reference};
 
 /// The longest manifest, in bytes.
 const LONGEST: usize = 4 * 1024 * 1024;
@@ -69,7 +69,8 @@ impl Registry {
                 digest.clone()
             }
         };
-        let manifest = Manifest::parse(&bytes, call.header(CONTENT_TYPE))?;
+        let manifest = Manifest::parse(&bytes, call.header(CONTENT_TYPE));
+        let manifest = manifest.map_err(|why| Refusal::no_manifest(&why))?;
         let subject = manifest.subject.as_ref().map(ToString::to_string);
         // One header for each tag: clients do not take a list apart.
         let answered: Vec<_> = tags.iter().map(|tag| (TAG, tag.clone())).collect();
@@ -77,7 +78,8 @@ impl Registry {
             let mut service = self.shared.lock();
             let config = service.config_of(&call.repository, &manifest);
             let repository = &call.repository;
-            service.push_manifest(Push { repository, digest: &digest, bytes, manifest, config, tags })?;
+            let push = Push { repository, digest: &digest, bytes, manifest, config, tags };
+            service.push_manifest(push).map_err(Refusal::from)?;
         }
         let location = self.location(call, &format!("/v2/{}/manifests/{digest}", call.name));
         let headers = [(LOCATION, location), (DIGEST, digest.to_string())];

@@ -4,10 +4,10 @@ use hyper::StatusCode;
 use hyper::header::{CONTENT_TYPE, HeaderName};
 use serde_json::json;
 
-use super::digest::Digest;
-use super::manifest::{OCI_INDEX, Referrer};
 use super::{Answer, Call, Registry};
 use crate::response::{append, response};
+use crate::state::digest::Digest;
+use crate::state::manifest::{OCI_INDEX, Referrer};
 
 const FILTERS: HeaderName = HeaderName::from_static("oci-filters-applied");
 

@@ -7,22 +7,16 @@ use percent_encoding::percent_decode_str;
 use serde_json::json;
 use uuid::Uuid;
 
-use crate::oci::digest::Digest;
+use crate::names::{is_repository_name, is_tag_name};
 use crate::oci::error::Refusal;
-use crate::tags::is_tag_name;
+use crate::state::digest::Digest;
+use crate::state::manifest::Reference;
 
 /// The path of the token endpoint.
 pub(crate) const TOKEN: &str = "/service/token";
 
 /// The beginning of the addresses to which blobs are redirected.
 pub(crate) const STORAGE: &str = "/storage/";
-
-/// A manifest, by one of its names.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Reference {
-    Digest(Digest),
-    Tag(String),
-}
 
 /// What a path names.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -47,27 +41,6 @@ pub(crate) struct Route {
     pub(crate) name: String,
     pub(crate) endpoint: Endpoint,
 }
-
-/// The ids of all operations of the image registry, for faults and for the journal.
-pub const OCI_OPERATION_IDS: &[&str] = &[
-    "oci_ping",
-    "oci_token",
-    "oci_blob_get",
-    "oci_blob_head",
-    "oci_blob_delete",
-    "oci_storage_get",
-    "oci_upload_start",
-    "oci_upload_status",
-    "oci_upload_patch",
-    "oci_upload_put",
-    "oci_upload_cancel",
-    "oci_manifest_get",
-    "oci_manifest_head",
-    "oci_manifest_put",
-    "oci_manifest_delete",
-    "oci_tag_list",
-    "oci_referrer_list",
-];
 
 /// The operations of an endpoint by method.
 fn operations(endpoint: &Endpoint) -> &'static [(Method, &'static str)] {
@@ -149,25 +122,6 @@ fn parse(method: &Method, path: &str) -> Result<(String, Endpoint), Refusal> {
     Ok((name, endpoint?))
 }
 
-/// What the distribution specification allows.
-pub(crate) fn is_repository_name(name: &str) -> bool {
-    name.len() <= 255 && name.split('/').all(is_component)
-}
-
-fn is_component(part: &str) -> bool {
-    let word = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
-    let bytes = part.as_bytes();
-    let ends = bytes.first().zip(bytes.last());
-    let known = |byte: &u8| word(*byte) || b"._-".contains(byte);
-    // Between two words: one dot, one or two underscores, or any number of dashes.
-    let joined = |separator: &[u8]| {
-        matches!(separator, b"" | b"." | b"_" | b"__") || separator.iter().all(|byte| *byte == b'-')
-    };
-    ends.is_some_and(|(first, last)| word(*first) && word(*last))
-        && bytes.iter().all(known)
-        && bytes.split(|byte| word(*byte)).all(joined)
-}
-
 fn upload(id: &str) -> Result<Uuid, Refusal> {
     // Only the form in which ids are given out.
     let uuid = Uuid::try_parse(id).ok().filter(|uuid| uuid.to_string() == id);
@@ -203,6 +157,7 @@ pub(crate) fn tag(text: &str) -> Result<String, Refusal> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::operations::OCI_OPERATION_IDS;
 
     #[test]
     fn names_of_any_depth_and_endpoints_in_names_are_told_apart() {

@@ -9,14 +9,15 @@ use serde_json::json;
 use tokio::sync::{Mutex as AsyncMutex, OwnedMutexGuard};
 use uuid::Uuid;
 
-use super::choices::{CutChunk, Mounts};
-use super::digest::{Algorithm, Digest};
 use super::error::{Failure, Refusal};
 use super::write::{self, Limits, Session};
 use super::{Answer, Call, Registry, route};
 use crate::body::Body;
 use crate::ids::Ids;
+use crate::names::is_repository_name;
+use crate::quirks::{CutChunk, Mounts};
 use crate::response::{Response, append, response};
+use crate::state::digest::{Algorithm, Digest};
 
 const UPLOAD_ID: HeaderName = HeaderName::from_static("docker-upload-uuid");
 const MIN_LENGTH: HeaderName = HeaderName::from_static("oci-chunk-min-length");
@@ -107,7 +108,7 @@ impl Registry {
         let mut service = self.shared.lock();
         let from = call.query("from").filter(|from| !from.is_empty());
         if let Some(from) = from
-            && !route::is_repository_name(from)
+            && !is_repository_name(from)
         {
             return Err(Refusal::bad("NAME_INVALID", "`from` is not the name of a repository"));
         }

@@ -8,10 +8,10 @@ use bytes::Bytes;
 use tempfile::NamedTempFile;
 use tokio::sync::{OwnedMutexGuard, mpsc};
 
-use super::choices::CutChunk;
-use super::digest::{Algorithm, Digest, Hasher};
 use super::error::{Failure, Refusal};
 use crate::body::Body;
+use crate::quirks::CutChunk;
+use crate::state::digest::{Algorithm, Digest, Hasher};
 
 /// How many pieces may wait for the disk.
 const WAITING: usize = 1;

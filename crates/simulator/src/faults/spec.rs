@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use serde_json::json;
 
-use crate::faults::{Effect, Fault, SHAPES};
-use crate::oci::OCI_OPERATION_IDS;
-use crate::operations::OPERATION_IDS;
+use super::shapes::SHAPES;
+use super::{Effect, Fault};
+use crate::operations::{OCI_OPERATION_IDS, OPERATION_IDS};
 use crate::quirks::Switch;
 
 /// Why a fault cannot be armed, or a text is not one.

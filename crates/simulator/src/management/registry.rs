@@ -1,7 +1,7 @@
 //! `/public/v2/docker_registry/v2/registries/current`
 
-use crate::call::Call;
-use crate::reply::{Answer, Reply};
+use super::call::Call;
+use super::reply::{Answer, Reply};
 
 pub(crate) fn get(call: &mut Call<'_>) -> Answer {
     let person = call.registry()?;

@@ -2,8 +2,8 @@
 
 use serde_json::Value;
 
+use super::reply::Reply;
 use crate::ids::Ids;
-use crate::reply::Reply;
 
 /// Changes the JSON of an answer.
 pub(crate) fn rewrite(reply: &mut Reply, change: impl FnOnce(&mut Value)) {

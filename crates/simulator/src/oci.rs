@@ -2,40 +2,30 @@
 
 mod auth;
 mod blobs;
-pub(crate) mod choices;
-pub(crate) mod content;
-mod digest;
 mod error;
-mod manifest;
 mod manifests;
-mod publish;
 mod referrers;
 mod route;
-pub(crate) mod store;
 mod tags;
 mod token;
 mod uploads;
 mod write;
-
-use std::collections::BTreeMap;
 
 use hyper::body::Incoming;
 use hyper::header::{CONTENT_TYPE, HOST, HeaderName, HeaderValue};
 use hyper::http::request::Parts;
 use hyper::{HeaderMap, Method, StatusCode};
 
-pub(crate) use auth::Tokens;
-pub(crate) use error::{body as error_body, code_of};
-pub use route::OCI_OPERATION_IDS;
-
 use crate::body::Body;
-use crate::dispatch::Shared;
-use crate::faults::{Effect, Fault};
+use crate::faults::Effect;
+use crate::faults::run::Strike;
 use crate::journal::Recorded;
 use crate::oci::error::{Failure, Refusal};
 use crate::oci::route::{Endpoint, Route};
 use crate::oci::uploads::Uploads;
-use crate::response::{Cut, JSON, Response, response, truncate};
+use crate::quirks::{RegistryPrefix, UploadLocation};
+use crate::response::{Cut, JSON, Response, response};
+use crate::service::Shared;
 
 const VERSION: HeaderName = HeaderName::from_static("docker-distribution-api-version");
 
@@ -102,9 +92,19 @@ impl Registry {
         let routed = route::route(&parts.method, parts.uri.path());
         let (number, admitted) = self.admit(&parts, routed, &host);
         let response = match admitted {
-            Ok((route, fault)) => {
-                let since = self.shared.clock().now();
-                let answered = self.run(parts, body, route, fault, host, since).await;
+            Ok((route, strike)) => {
+                let handle = async {
+                    let cut_after = match strike.effect() {
+                        Some(Effect::CutAfter(bytes)) => Some(*bytes),
+                        _ => None,
+                    };
+                    match self.handle(parts, body, route, host, cut_after).await {
+                        Ok(response) => Ok(response),
+                        Err(Failure::Refused(refusal)) => Ok(refusal.into_response()),
+                        Err(Failure::Cut) => Err(Cut),
+                    }
+                };
+                let answered = strike.run(self.shared.clock(), handle).await;
                 self.shared.lock().journal.received(number, body.received);
                 answered?
             }
@@ -121,10 +121,10 @@ impl Registry {
         parts: &Parts,
         routed: Result<Route, Refusal>,
         host: &str,
-    ) -> (usize, Result<(Route, Option<Fault>), Refusal>) {
+    ) -> (usize, Result<(Route, Strike), Refusal>) {
         let mut service = self.shared.lock();
         let operation = routed.as_ref().ok().map(|route| route.operation);
-        let number = service.journal.arrived(record(parts, operation), 0);
+        let number = service.journal.arrived(Recorded::of(parts, operation));
         let admitted = routed.and_then(|route| {
             service.admit_to_registry(&route, parts, host)?;
             let fault = service.faults.strike(route.operation, Vec::new);
@@ -132,55 +132,9 @@ impl Registry {
                 service.tokens.expire();
                 service.admit_to_registry(&route, parts, host)?;
             }
-            Ok((route, fault))
+            Ok((route, Strike { fault, since: service.clock.now() }))
         });
         (number, admitted)
-    }
-
-    async fn run(
-        &self,
-        parts: Parts,
-        body: &mut Body,
-        route: Route,
-        fault: Option<Fault>,
-        host: String,
-        since: std::time::Duration,
-    ) -> Result<Response, Cut> {
-        let effect = fault.as_ref().map(|fault| &fault.effect);
-        match effect {
-            Some(Effect::Hang) => std::future::pending().await,
-            Some(Effect::Delay(by)) => self.shared.clock().sleep_until(since.saturating_add(*by)).await,
-            Some(Effect::LostBefore) => return Err(Cut),
-            _ => {}
-        }
-        let mut answer = match effect {
-            Some(Effect::Answer { status, content_type, body }) => {
-                let status = StatusCode::from_u16(*status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-                response(status, [(CONTENT_TYPE, *content_type)], body.clone())
-            }
-            _ => {
-                let cut_after = match effect {
-                    Some(Effect::CutAfter(bytes)) => Some(*bytes),
-                    _ => None,
-                };
-                match self.handle(parts, body, route, host, cut_after).await {
-                    Ok(response) => response,
-                    Err(Failure::Refused(refusal)) => refusal.into_response(),
-                    Err(Failure::Cut) => return Err(Cut),
-                }
-            }
-        };
-        for (name, value) in fault.iter().flat_map(|fault| &fault.headers) {
-            if let (Ok(name), Ok(value)) = (HeaderName::try_from(*name), HeaderValue::from_str(value)) {
-                answer.headers_mut().insert(name, value);
-            }
-        }
-        match effect {
-            Some(Effect::LostAfter) => Err(Cut),
-            Some(Effect::Truncated) => Ok(truncate(answer, None)),
-            Some(Effect::CutAfter(bytes)) => Ok(truncate(answer, Some(*bytes))),
-            _ => Ok(answer),
-        }
     }
 
     async fn handle(
@@ -227,7 +181,7 @@ impl Registry {
                 "the name of the repository is missing after the registry's id",
             ));
         }
-        let required = service.quirks.registry_prefix == choices::RegistryPrefix::Required;
+        let required = service.quirks.registry_prefix == RegistryPrefix::Required;
         if required && !has_prefix && !names_none {
             let message = "the name does not begin with the registry's id";
             return Err(Refusal::missing("NAME_UNKNOWN", message));
@@ -245,25 +199,8 @@ impl Registry {
     /// A `Location`.
     fn location(&self, call: &Call, path: &str) -> String {
         match self.shared.lock().quirks.upload_location {
-            choices::UploadLocation::Absolute => format!("http://{}{path}", call.host),
-            choices::UploadLocation::Relative => path.to_owned(),
+            UploadLocation::Absolute => format!("http://{}{path}", call.host),
+            UploadLocation::Relative => path.to_owned(),
         }
-    }
-}
-
-fn record(parts: &Parts, operation: Option<&'static str>) -> Recorded {
-    let text = |value: &HeaderValue| String::from_utf8_lossy(value.as_bytes()).into_owned();
-    let headers: BTreeMap<_, _> =
-        parts.headers.iter().map(|(name, value)| (name.as_str().to_owned(), text(value))).collect();
-    let query = parts.uri.query().unwrap_or_default().as_bytes();
-    Recorded {
-        operation,
-        method: parts.method.to_string(),
-        path: parts.uri.path().to_owned(),
-        query: form_urlencoded::parse(query).into_owned().collect(),
-        headers,
-        body: None,
-        received: 0,
-        status: None,
     }
 }

@@ -2,8 +2,8 @@
 
 use mlspace_registry_api::types::UserPasswordResponse;
 
-use crate::call::Call;
-use crate::reply::{Answer, Reply};
+use super::call::Call;
+use super::reply::{Answer, Reply};
 use crate::state::Person;
 
 pub(crate) fn generate(call: &mut Call<'_>) -> Answer {

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use tempfile::{NamedTempFile, TempDir};
 
-use crate::oci::digest::{Algorithm, Digest};
+use crate::state::digest::{Algorithm, Digest};
 
 /// A folder with blobs. File names are made of digests alone.
 pub(crate) struct Store {

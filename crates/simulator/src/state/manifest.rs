@@ -3,10 +3,8 @@
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
-use serde_json::json;
 
-use crate::oci::digest::Digest;
-use crate::oci::error::Refusal;
+use crate::state::digest::Digest;
 
 pub(crate) const OCI_INDEX: &str = "application/vnd.oci.image.index.v1+json";
 const OCI_MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
@@ -19,6 +17,13 @@ const CONFIGS: [&str; 2] =
 
 /// A configuration longer than this is not shown as `extra_attrs`.
 const LONGEST_CONFIG: u64 = 4 * 1024 * 1024;
+
+/// A manifest, by one of its names.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Reference {
+    Digest(Digest),
+    Tag(String),
+}
 
 #[derive(Clone, Debug)]
 pub(crate) struct Manifest {
@@ -84,21 +89,20 @@ pub(crate) struct Referrer<'a> {
 }
 
 impl Manifest {
-    /// Reads a manifest; `content_type` is the one it was sent with.
-    pub(crate) fn parse(bytes: &[u8], content_type: Option<&str>) -> Result<Self, Refusal> {
-        let document: Document =
-            serde_json::from_slice(bytes).map_err(|error| invalid(&error.to_string()))?;
+    /// Reads a manifest, or says why it is none; `content_type` is the one it was sent with.
+    pub(crate) fn parse(bytes: &[u8], content_type: Option<&str>) -> Result<Self, String> {
+        let document: Document = serde_json::from_slice(bytes).map_err(|error| error.to_string())?;
         let content_type = content_type.map(|text| text.split(';').next().unwrap_or_default().trim());
         let media_type = match (content_type, document.media_type) {
             (Some(sent), Some(inside)) if sent != inside => {
-                return Err(invalid(&format!("sent as {sent}, and its mediaType is {inside}")));
+                return Err(format!("sent as {sent}, and its mediaType is {inside}"));
             }
             (Some(sent), _) => sent.to_owned(),
             (None, Some(inside)) => inside,
-            (None, None) => return Err(invalid("neither a Content-Type nor a mediaType")),
+            (None, None) => return Err("neither a Content-Type nor a mediaType".to_owned()),
         };
         if document.schema_version != 2 {
-            return Err(invalid("the schemaVersion is not 2"));
+            return Err("the schemaVersion is not 2".to_owned());
         }
         let mut artifact_type = document.artifact_type.filter(|text| !text.is_empty());
         let mut shown = None;
@@ -117,10 +121,12 @@ impl Manifest {
                 Contents::Index(parts.collect::<Result<_, _>>()?)
             }
             (OCI_MANIFEST | DOCKER_MANIFEST, ..) => {
-                return Err(invalid("a manifest of an image has a config and no manifests"));
+                return Err("a manifest of an image has a config and no manifests".to_owned());
             }
-            (OCI_INDEX | DOCKER_LIST, ..) => return Err(invalid("an index has neither a config nor layers")),
-            (other, ..) => return Err(invalid(&format!("{other} is not a media type this registry takes"))),
+            (OCI_INDEX | DOCKER_LIST, ..) => {
+                return Err("an index has neither a config nor layers".to_owned());
+            }
+            (other, ..) => return Err(format!("{other} is not a media type this registry takes")),
         };
         Ok(Self {
             subject: document.subject.map(|subject| subject.digest()).transpose()?,
@@ -140,11 +146,11 @@ impl Manifest {
 }
 
 impl Descriptor {
-    fn digest(&self) -> Result<Digest, Refusal> {
-        Digest::parse(&self.digest).ok_or_else(|| invalid(&format!("`{}` is not a digest", self.digest)))
+    fn digest(&self) -> Result<Digest, String> {
+        Digest::parse(&self.digest).ok_or_else(|| format!("`{}` is not a digest", self.digest))
     }
 
-    fn part(&self) -> Result<Part, Refusal> {
+    fn part(&self) -> Result<Part, String> {
         Ok(Part { digest: self.digest()?, size: self.size })
     }
 
@@ -156,13 +162,10 @@ impl Descriptor {
     }
 }
 
-fn invalid(why: &str) -> Refusal {
-    Refusal::bad("MANIFEST_INVALID", "not a manifest that this registry takes")
-        .detail(json!({ "reason": why }))
-}
-
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
 
     fn part() -> serde_json::Value {
@@ -170,7 +173,7 @@ mod tests {
         json!({ "mediaType": CONFIGS[0], "digest": digest, "size": 2 })
     }
 
-    fn parse(document: &serde_json::Value, content_type: Option<&str>) -> Result<Manifest, Refusal> {
+    fn parse(document: &serde_json::Value, content_type: Option<&str>) -> Result<Manifest, String> {
         Manifest::parse(document.to_string().as_bytes(), content_type)
     }
 

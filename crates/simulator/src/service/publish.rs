@@ -1,19 +1,15 @@
 //! Where the registry and the management API meet: what a push, a pull or a delete on one side is on the other.
 
 use bytes::Bytes;
-use hyper::StatusCode;
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 use uuid::Uuid;
 
-use crate::dispatch::Service;
-use crate::oci::choices::{DeletedImageBlobs, IndexChildren, SparseIndex};
-use crate::oci::content::Stored;
-use crate::oci::digest::Digest;
-use crate::oci::error::Refusal;
-use crate::oci::manifest::{Contents, Manifest, Part};
-use crate::oci::route::Reference;
-use crate::quirks::TaggedImages;
+use super::Service;
+use crate::quirks::{DeletedImageBlobs, IndexChildren, SparseIndex, TaggedImages};
 use crate::state::NewImage;
+use crate::state::content::Stored;
+use crate::state::digest::Digest;
+use crate::state::manifest::{Contents, Manifest, Part, Reference};
 
 /// A manifest that was pushed.
 pub(crate) struct Push<'a> {
@@ -26,9 +22,18 @@ pub(crate) struct Push<'a> {
     pub(crate) tags: Vec<String>,
 }
 
+/// Why a manifest is not taken: something that it refers to.
+#[derive(Debug)]
+pub(crate) enum BadPart {
+    /// It is not there.
+    Unknown(Part),
+    /// It is there, and has so many bytes.
+    Size { part: Part, length: u64 },
+}
+
 impl Service {
     /// Takes a manifest whose blobs are there, and shows it as an image.
-    pub(crate) fn push_manifest(&mut self, push: Push<'_>) -> Result<(), Refusal> {
+    pub(crate) fn push_manifest(&mut self, push: Push<'_>) -> Result<(), BadPart> {
         let Push { repository, digest, bytes, manifest, config, tags } = push;
         let mut size = bytes.len() as u64;
         for part in manifest.parts() {
@@ -53,8 +58,7 @@ impl Service {
     }
 
     /// Checks that what a manifest refers to is there, and returns how many bytes it comes to.
-    fn check_part(&self, repository: &str, part: &Part, contents: &Contents) -> Result<u64, Refusal> {
-        let detail = json!({ "digest": part.digest.to_string(), "size": part.size });
+    fn check_part(&self, repository: &str, part: &Part, contents: &Contents) -> Result<u64, BadPart> {
         let child = self
             .content
             .manifest(repository, &part.digest)
@@ -67,15 +71,11 @@ impl Service {
                 if sparse && matches!(contents, Contents::Index(_)) {
                     return Ok(part.size);
                 }
-                let message = "the manifest refers to something that the repository does not have";
-                let refusal = Refusal::new(StatusCode::NOT_FOUND, "MANIFEST_BLOB_UNKNOWN", message);
-                return Err(refusal.detail(detail));
+                return Err(BadPart::Unknown(part.clone()));
             }
         };
         if length != part.size {
-            let message =
-                format!("the manifest gives a size that is not that of the content, {length} bytes");
-            return Err(Refusal::bad("SIZE_INVALID", message).detail(detail));
+            return Err(BadPart::Size { part: part.clone(), length });
         }
         Ok(total)
     }

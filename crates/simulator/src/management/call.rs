@@ -4,11 +4,11 @@ use std::time::Duration;
 
 use uuid::Uuid;
 
+use super::reply::{Problems, Reply};
+use super::request::Request;
 use crate::auth::{BadToken, Workspace};
-use crate::dispatch::Service;
 use crate::faults::Effect;
-use crate::reply::{Problems, Reply};
-use crate::request::Request;
+use crate::service::Service;
 use crate::state::Person;
 
 /// One request that reached its operation.

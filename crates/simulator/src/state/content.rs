@@ -8,9 +8,9 @@ use bytes::Bytes;
 use tempfile::NamedTempFile;
 use uuid::Uuid;
 
-use crate::oci::digest::Digest;
-use crate::oci::manifest::Manifest;
-use crate::oci::store::Store;
+use crate::state::digest::Digest;
+use crate::state::manifest::Manifest;
+use crate::state::store::Store;
 
 /// The registry's contents. A blob's file is there as long as a repository has the blob.
 pub(crate) struct Content {

@@ -2,12 +2,12 @@
 
 use uuid::Uuid;
 
-use crate::call::Call;
-use crate::deletes;
+use super::call::Call;
+use super::deletes;
+use super::reply::{Answer, Problems, Reply};
+use super::request::{Fields, path_uuid};
 use crate::faults::Effect;
 use crate::quirks::OverMaximum;
-use crate::reply::{Answer, Problems, Reply};
-use crate::request::{Fields, path_uuid};
 use crate::state::Person;
 
 pub(crate) fn list(call: &mut Call<'_>) -> Answer {

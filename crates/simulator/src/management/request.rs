@@ -6,7 +6,7 @@ use bytes::Bytes;
 use serde_json::{Map, Value};
 use uuid::Uuid;
 
-use crate::reply::{Problems, Reply};
+use super::reply::{Problems, Reply};
 
 /// A request that was read to its end.
 #[derive(Debug)]

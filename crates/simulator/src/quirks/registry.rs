@@ -1,6 +1,6 @@
-//! The values of the registry's switches.
+//! The choices that the image registry's switches leave.
 
-use crate::quirks::{Value, choice};
+use super::value::{Value, choice};
 
 choice! {
     /// How the registry asks for a user and a password.

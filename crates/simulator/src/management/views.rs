@@ -8,6 +8,7 @@ use serde_json::{Map, Value};
 use uuid::Uuid;
 
 use crate::quirks::{Commands, Quirks};
+use crate::service::Service;
 use crate::state::{Image, Person, Repository, Tag, World};
 
 /// Who looks at what, and how things are written.
@@ -16,6 +17,13 @@ pub(crate) struct Viewer<'a> {
     pub(crate) world: &'a World,
     pub(crate) quirks: &'a Quirks,
     pub(crate) person: Person,
+}
+
+impl Service {
+    /// The registry as that person sees it.
+    pub(crate) fn viewer(&self, person: Person) -> Viewer<'_> {
+        Viewer { world: &self.world, quirks: &self.quirks, person }
+    }
 }
 
 /// The outer option leaves the field out, the inner one is null.

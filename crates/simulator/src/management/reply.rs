@@ -5,7 +5,7 @@ use hyper::header::{CONTENT_TYPE, HeaderName, HeaderValue};
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use crate::response::{HTML, JSON, Response, page, response};
+use crate::response::{BLOCKED, HTML, JSON, Response, page, response};
 
 /// An answer before it is sent.
 #[derive(Clone, Debug)]
@@ -59,7 +59,7 @@ impl Reply {
 
     /// What the web application firewall answers.
     pub(crate) fn firewall() -> Self {
-        Self::html(445, "The request was blocked")
+        Self::html(445, BLOCKED)
     }
 
     pub(crate) fn header(mut self, name: &'static str, value: impl Into<String>) -> Self {

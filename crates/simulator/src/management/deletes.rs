@@ -2,11 +2,11 @@
 
 use uuid::Uuid;
 
-use crate::call::Call;
-use crate::dispatch::Service;
+use super::call::Call;
+use super::reply::{Answer, Problems, Reply};
+use super::request::Fields;
 use crate::faults::Effect;
-use crate::reply::{Answer, Problems, Reply};
-use crate::request::Fields;
+use crate::service::Service;
 
 /// Deletes the ids in that field of the body, each with `delete`, and answers those that went.
 pub(crate) fn delete(call: &mut Call<'_>, field: &str, delete: fn(&mut Service, Uuid) -> bool) -> Answer {

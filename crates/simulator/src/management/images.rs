@@ -2,13 +2,13 @@
 
 use uuid::Uuid;
 
-use crate::call::Call;
-use crate::deletes;
+use super::call::Call;
+use super::deletes;
+use super::reply::{Answer, Problems, Reply};
+use super::request::path_uuid;
+use super::views::{ImageView, Viewer};
 use crate::quirks::UnknownParent;
-use crate::reply::{Answer, Problems, Reply};
-use crate::request::path_uuid;
 use crate::state::Repository;
-use crate::views::{ImageView, Viewer};
 
 pub(crate) fn list(call: &mut Call<'_>) -> Answer {
     let person = call.registry()?;

@@ -4,8 +4,8 @@ use std::cell::LazyCell;
 
 use uuid::Uuid;
 
-use crate::fault_spec::{FaultError, check};
-use crate::faults::{Effect, Fault};
+use super::spec::{FaultError, check};
+use super::{Effect, Fault};
 
 /// The faults that are armed.
 #[derive(Debug, Default)]

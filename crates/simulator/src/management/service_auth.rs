@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use mlspace_registry_api::types::{BaseToken, ServiceAuthResponse};
 
-use crate::call::Call;
-use crate::reply::{Answer, Problems, Reply};
-use crate::request::Fields;
+use super::call::Call;
+use super::reply::{Answer, Problems, Reply};
+use super::request::Fields;
 
 pub(crate) fn sign_in(call: &mut Call<'_>) -> Answer {
     let mut problems = Problems::default();

@@ -2,9 +2,9 @@
 
 use mlspace_registry_api::types::{ApiKeyResponse, ListWorkspacesResponse, Workspace, WorkspaceAllocation};
 
+use super::call::Call;
+use super::reply::{Answer, Reply};
 use crate::auth::EMAIL;
-use crate::call::Call;
-use crate::reply::{Answer, Reply};
 
 pub(crate) fn list(call: &mut Call<'_>) -> Answer {
     call.person()?;

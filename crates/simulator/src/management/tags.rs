@@ -2,12 +2,13 @@
 
 use uuid::Uuid;
 
-use crate::call::Call;
+use super::call::Call;
+use super::reply::{Answer, Problems, Reply};
+use super::request::{Fields, path_uuid};
+use super::{deletes, images};
+use crate::names::is_tag_name;
 use crate::quirks::{Colors, ExistingTag, TagNames, UnknownParent};
-use crate::reply::{Answer, Problems, Reply};
-use crate::request::{Fields, path_uuid};
 use crate::state::{Person, Tagged};
-use crate::{deletes, images};
 
 pub(crate) fn list(call: &mut Call<'_>) -> Answer {
     let person = call.registry()?;
@@ -72,12 +73,6 @@ fn show(call: &Call<'_>, person: Person, id: Uuid) -> Answer {
     let viewer = call.service.viewer(person);
     let tag = viewer.world.tag(id).ok_or_else(|| call.not_found("Tag"))?;
     Reply::ok(&viewer.tag(tag))
-}
-
-/// What the OCI distribution specification allows.
-pub(crate) fn is_tag_name(name: &str) -> bool {
-    let word = |c: char| c.is_ascii_alphanumeric() || c == '_';
-    name.len() <= 128 && name.starts_with(word) && name.chars().all(|c| word(c) || c == '.' || c == '-')
 }
 
 fn check_color(colors: Colors, color: Option<&str>) -> Result<(), Reply> {

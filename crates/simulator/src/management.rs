@@ -1,0 +1,171 @@
+//! The management API: what happens to a request between its arrival and its answer, in this order: journal, rate
+//! limit, firewall, faults that strike before, the operation itself, faults that strike after.
+
+mod call;
+mod deletes;
+mod distort;
+mod images;
+mod password;
+mod registry;
+mod reply;
+mod repositories;
+mod request;
+mod route;
+mod service_auth;
+mod tags;
+pub(crate) mod views;
+mod workspaces;
+
+use hyper::body::Incoming;
+use hyper::http::request::Parts;
+use serde_json::Value;
+use uuid::Uuid;
+
+use crate::body::Body;
+use crate::faults::Effect;
+use crate::faults::run::Strike;
+use crate::ids::Ids;
+use crate::journal::Recorded;
+use crate::operations::Operation;
+use crate::quirks::Quirks;
+use crate::response::{Cut, JSON, Response};
+use crate::service::{Service, Shared};
+use call::Call;
+use distort::{other_ids, rewrite, without_offset};
+use reply::Reply;
+use request::Request;
+use route::{Route, handler, route};
+
+/// Bodies longer than this many bytes are not kept in the journal.
+const LONGEST_RECORDED: usize = 256 * 1024;
+
+/// The longest body that is read. A delete of 100,000 ids fits.
+const LONGEST_BODY: usize = 4 * 1024 * 1024;
+
+/// A request that goes to its operation, or to the fault that strikes it.
+struct Admitted {
+    operation: &'static Operation,
+    part: String,
+    strike: Strike,
+}
+
+impl Service {
+    /// Notes a request, and says what is to be done: an answer at once, or an operation. All under one lock, so
+    /// that whoever sees the request in the journal knows that its fault is chosen and its delay begun.
+    fn admit(&mut self, parts: &Parts, request: &Request, whole: bool) -> (usize, Result<Admitted, Reply>) {
+        let route = route(&parts.method, &request.path);
+        let id = match &route {
+            Route::Found(operation, _) => Some(operation.id),
+            _ => None,
+        };
+        let body = request.json().filter(|_| request.body_length <= LONGEST_RECORDED);
+        let received = request.body_length as u64;
+        let number =
+            self.journal.arrived(Recorded { body: body.cloned(), received, ..Recorded::of(parts, id) });
+        (number, self.check(route, request, whole))
+    }
+
+    fn check(&mut self, route: Route, request: &Request, whole: bool) -> Result<Admitted, Reply> {
+        if let Some(refused) = self.limit() {
+            return Err(refused);
+        }
+        if !whole {
+            return Err(Reply::detail(413, "Request body too large"));
+        }
+        if self.quirks.firewall && is_suspicious(request) {
+            return Err(Reply::firewall());
+        }
+        let Route::Found(operation, part) = route else {
+            return Err(no_operation(&route, request, &self.quirks));
+        };
+        let fault = self.faults.strike(operation.id, || ids_in(request.json()));
+        Ok(Admitted { operation, part, strike: Strike { fault, since: self.clock.now() } })
+    }
+
+    fn limit(&mut self) -> Option<Reply> {
+        let limit = self.quirks.rate_limit?;
+        let wait = self.limiter.take(limit, self.clock.now()).err()?;
+        let reply = Reply::code(429, 429, &format!("Rate limit exceeded: {limit} per 1 minute"));
+        Some(if self.quirks.retry_after { reply.header("retry-after", wait.to_string()) } else { reply })
+    }
+}
+
+/// Answers a request to the management API.
+pub(crate) async fn respond(shared: Shared, request: hyper::Request<Incoming>) -> Result<Response, Cut> {
+    let (parts, body) = request.into_parts();
+    let body = Body::new(body).whole(LONGEST_BODY).await?;
+    let whole = body.is_some();
+    let request = Request::new(&parts, &body.unwrap_or_default());
+    let (number, admitted) = shared.lock().admit(&parts, &request, whole);
+    let response = match admitted {
+        Ok(Admitted { operation, part, strike }) => {
+            let process =
+                async { Ok(process(&shared, operation, &part, &request, strike.effect()).into_response()) };
+            strike.run(shared.clock(), process).await?
+        }
+        Err(reply) => reply.into_response(),
+    };
+    let status = response.status().as_u16();
+    shared.lock().journal.answered(number, status);
+    tracing::debug!(method = request.method, path = request.path, status);
+    Ok(response)
+}
+
+fn process(
+    shared: &Shared,
+    operation: &Operation,
+    part: &str,
+    request: &Request,
+    effect: Option<&Effect>,
+) -> Reply {
+    let mut service = shared.lock();
+    let naive = service.quirks.naive_timestamps || effect == Some(&Effect::NaiveTimestamps);
+    let mut call = Call { service: &mut service, request, part, effect };
+    let mut reply = handler(operation.name)(&mut call).unwrap_or_else(|refusal| refusal);
+    drop(service);
+    if reply.status == 200 && naive {
+        rewrite(&mut reply, without_offset);
+    }
+    if reply.status == 200 && effect == Some(&Effect::WrongIds) {
+        rewrite(&mut reply, |value| other_ids(value, &mut Ids::new(3)));
+    }
+    reply
+}
+
+/// What a path and method get that no operation has.
+fn no_operation(route: &Route, request: &Request, quirks: &Quirks) -> Reply {
+    match route {
+        Route::WrongMethod(allow) => Reply::detail(405, "Method Not Allowed").header("allow", allow.as_str()),
+        Route::Redirect(path) => {
+            let query = form_urlencoded::Serializer::new(String::new()).extend_pairs(&request.query).finish();
+            let separator = if query.is_empty() { "" } else { "?" };
+            let host = request.header("host").unwrap_or_default();
+            let location = format!("http://{host}{path}{separator}{query}");
+            Reply::new(307, JSON, "").header("location", location)
+        }
+        _ => Reply::not_found(quirks.html_not_found, "Not Found"),
+    }
+}
+
+/// The ids in the lists of a body, as the deletes have them.
+fn ids_in(body: Option<&Value>) -> Vec<Uuid> {
+    let lists = body.and_then(Value::as_object).into_iter().flat_map(|fields| fields.values());
+    let items = lists.filter_map(Value::as_array).flatten();
+    items.filter_map(|item| item.as_str()?.parse().ok()).collect()
+}
+
+/// Whether the web application firewall would stop it.
+fn is_suspicious(request: &Request) -> bool {
+    fn text(text: &str) -> bool {
+        ["../", "..\\", "$(", "`", ";", "|", "&&"].iter().any(|sign| text.contains(sign))
+    }
+    fn any(value: &Value) -> bool {
+        match value {
+            Value::String(value) => text(value),
+            Value::Array(items) => items.iter().any(any),
+            Value::Object(fields) => fields.values().any(any),
+            _ => false,
+        }
+    }
+    request.query.iter().any(|(_, value)| text(value)) || request.json().is_some_and(any)
+}

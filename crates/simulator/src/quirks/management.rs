@@ -1,0 +1,73 @@
+//! The choices that the management API's switches leave.
+
+use super::value::{Value, choice};
+
+choice! {
+    /// What deleting an image does when tags point to it.
+    TaggedImages {
+        /// The tags go with the image.
+        RemoveTags = "remove-tags",
+        /// The image stays, and its id is not in the answer.
+        Refused = "refused",
+        /// The image goes and the tags stay.
+        KeepTags = "keep-tags",
+    }
+}
+choice! {
+    /// What creating a tag does when another image of the repository has the name.
+    ExistingTag {
+        /// The tag moves, as it does when docker pushes it.
+        Moves = "moves",
+        /// 409.
+        Refused = "refused",
+    }
+}
+choice! {
+    /// What listing the images or tags of an unknown id answers.
+    UnknownParent {
+        /// 404.
+        NotFound = "not-found",
+        /// An empty list.
+        Empty = "empty",
+    }
+}
+choice! {
+    /// What becomes of a `page_size` over the highest one.
+    OverMaximum {
+        /// It is taken as the highest.
+        Clamped = "clamped",
+        /// 422.
+        Refused = "refused",
+    }
+}
+choice! {
+    /// Which colours of tags are accepted.
+    Colors {
+        /// Any text.
+        Any = "any",
+        /// `#` and 3 or 6 hexadecimal digits.
+        Hex = "hex",
+    }
+}
+choice! {
+    /// Which names of tags are accepted.
+    TagNames {
+        /// 1 to 128 of `A-Z a-z 0-9 _ . -`, not beginning with `.` or `-`.
+        Docker = "docker",
+        /// Any text.
+        Any = "any",
+    }
+}
+choice! {
+    /// How the field `commands` looks.
+    Commands {
+        /// Docker command lines.
+        Present = "present",
+        /// An empty object.
+        Empty = "empty",
+        /// Null.
+        Null = "null",
+        /// The field is not there.
+        Absent = "absent",
+    }
+}
