@@ -1,13 +1,10 @@
 //! Bad input of every kind gets the 4xx that says what is wrong, and changes nothing.
-#![allow(clippy::unwrap_used, clippy::panic)]
 
-mod wire;
-
+use crate::wire::{Answer, REGISTRY, Wire};
 use mlspace_registry_simulator::{OPERATION_IDS, Simulator};
 use reqwest::RequestBuilder;
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use wire::{Answer, REGISTRY, Wire};
 
 /// One good call for each operation of the registry: id, method, path, body.
 struct Calls(Vec<(&'static str, &'static str, String, Option<Value>)>);

@@ -1,14 +1,11 @@
 //! The service's own behaviour: what it holds, and how calls change it.
-#![allow(clippy::unwrap_used, clippy::panic)]
-
-mod wire;
 
 use std::time::Duration;
 
+use crate::wire::{Wire, ids};
 use mlspace_registry_simulator::{NewImage, Quirk, Seed, Simulator};
 use serde_json::{Value, json};
 use uuid::Uuid;
-use wire::{Wire, ids};
 
 async fn empty() -> (Simulator, Wire) {
     let simulator = Simulator::builder().seed(Seed::Empty).start().await.unwrap();

@@ -1,13 +1,10 @@
 //! What goes wrong on purpose, as a client sees it.
-#![allow(clippy::unwrap_used, clippy::panic)]
-
-mod wire;
 
 use std::time::Duration;
 
+use crate::wire::{REGISTRY, Wire, ids};
 use mlspace_registry_simulator::{ErrorBody, Fault, FaultError, NewImage, Seed, Simulator};
 use serde_json::{Value, json};
-use wire::{REGISTRY, Wire, ids};
 
 async fn simulator() -> (Simulator, Wire) {
     let simulator = Simulator::builder().seed(Seed::Empty).start().await.unwrap();

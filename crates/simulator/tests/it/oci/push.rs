@@ -1,6 +1,6 @@
 //! Push: blobs in one request, in two, in chunks and by mount.
 
-use crate::client::{bytes, located, open, sha256, sha512};
+use super::client::{bytes, located, open, sha256, sha512};
 
 fn with_digest(location: &str, digest: &str) -> String {
     format!("{location}{}digest={digest}", if location.contains('?') { '&' } else { '?' })

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::client::{CONFIG, INDEX, LAYER, MANIFEST, descriptor, index, located, open, sha256, sha512};
+use super::client::{CONFIG, INDEX, LAYER, MANIFEST, descriptor, index, located, open, sha256, sha512};
 
 #[tokio::test]
 async fn a_manifest_is_refused_if_what_it_refers_to_is_missing_or_of_another_size() {

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use mlspace_registry_simulator::{Seed, Simulator, StartError};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
-use crate::client::{Client, bytes, sha256};
+use super::client::{Client, bytes, sha256};
 
 /// All files below a folder with their contents.
 fn files(folder: &Path) -> BTreeMap<PathBuf, Vec<u8>> {

@@ -1,13 +1,10 @@
 //! What the handle gives to tests and to programs that run the simulator for others.
-#![allow(clippy::unwrap_used, clippy::panic)]
-
-mod wire;
 
 use std::error::Error;
 
+use crate::wire::Wire;
 use mlspace_registry_simulator::{Seed, Simulator, StartError};
 use serde_json::{Value, json};
-use wire::Wire;
 
 #[tokio::test]
 async fn the_journal_keeps_everything_but_the_secrets() {

@@ -7,7 +7,7 @@ use std::process::Output;
 use mlspace_registry_simulator::{Seed, Simulator};
 use serde_json::{Value, json};
 
-use crate::client::{CONFIG, LAYER, MANIFEST, descriptor, sha256};
+use super::client::{CONFIG, LAYER, MANIFEST, descriptor, sha256};
 
 /// Whether the tool runs here.
 fn there_is(tool: &str) -> bool {

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::client::{MANIFEST, open, sha256};
+use super::client::{MANIFEST, open, sha256};
 
 #[tokio::test]
 async fn a_tag_is_deleted_alone() {

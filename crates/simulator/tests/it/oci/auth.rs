@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use mlspace_registry_simulator::{Quirk, Seed, Simulator};
 
-use crate::client::{Answer, Client, MANIFEST};
+use super::client::{Answer, Client, MANIFEST};
 
 async fn start(quirk: &str) -> (Simulator, Client) {
     let quirk: Quirk = quirk.parse().unwrap();
@@ -78,7 +78,7 @@ async fn a_mount_needs_the_right_to_pull_from_where_the_blob_is() {
     let (simulator, client) = start("registry-auth=bearer").await;
     simulator.rotate_registry_password();
     let both = good_token(&client, &simulator, "repository:a:pull,push&scope=repository:b:pull,push").await;
-    let digest = crate::client::sha256(b"x");
+    let digest = super::client::sha256(b"x");
     let post = client.request("POST", &format!("/v2/a/blobs/uploads/?digest={digest}"));
     client.send(post.bearer_auth(&both).body("x")).await.is(201);
     let mount = format!("/v2/b/blobs/uploads/?mount={digest}&from=a");
@@ -92,7 +92,7 @@ async fn a_mount_is_done_with_the_token_that_its_challenge_asks_for() {
     let (simulator, client) = start("registry-auth=bearer").await;
     simulator.rotate_registry_password();
     let to_a = good_token(&client, &simulator, "repository:a:pull,push").await;
-    let digest = crate::client::sha256(b"x");
+    let digest = super::client::sha256(b"x");
     let post = client.request("POST", &format!("/v2/a/blobs/uploads/?digest={digest}"));
     client.send(post.bearer_auth(&to_a).body("x")).await.is(201);
 

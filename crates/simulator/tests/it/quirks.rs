@@ -1,14 +1,11 @@
 //! Each switch changes what it says it changes.
-#![allow(clippy::unwrap_used, clippy::panic)]
-
-mod wire;
 
 use std::time::Duration;
 
+use crate::wire::{Wire, ids};
 use mlspace_registry_simulator::{NewImage, QUIRKS, Quirk, Seed, Simulator};
 use serde_json::{Value, json};
 use uuid::Uuid;
-use wire::{Wire, ids};
 
 /// Five repositories, the first with one image that has two tags.
 async fn with(quirks: &[&str]) -> (Simulator, Wire, Uuid) {
@@ -233,6 +230,7 @@ fn no_quirk_is_without_a_test() {
         include_str!("contract.rs"),
         include_str!("oci/auth.rs"),
         include_str!("oci/faults.rs"),
+        include_str!("oci/habits.rs"),
         include_str!("oci/management_api.rs"),
         include_str!("oci/push.rs"),
         include_str!("oci/push_manifest.rs"),

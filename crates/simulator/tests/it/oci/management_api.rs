@@ -6,7 +6,7 @@ use mlspace_registry_api::types;
 use mlspace_registry_simulator::Simulator;
 use serde_json::json;
 
-use crate::client::{Client, INDEX, MANIFEST, bytes, index, open, sha256};
+use super::client::{Client, INDEX, MANIFEST, bytes, index, open, sha256};
 use crate::wire::Wire;
 
 /// The images of the only repository.

@@ -2,7 +2,7 @@
 
 use mlspace_registry_simulator::{ErrorBody, Fault, FaultSpec};
 
-use crate::client::{MANIFEST, bytes, open, sha256};
+use super::client::{MANIFEST, bytes, open, sha256};
 
 #[tokio::test]
 async fn a_chunk_that_was_cut_counts_as_far_as_it_came() {

@@ -1,15 +1,11 @@
 //! Every operation of the OpenAPI document is answered, and every answer is one that the document describes.
 
-#![allow(clippy::unwrap_used, clippy::panic)]
-
-mod wire;
-
 use std::collections::BTreeSet;
 use std::path::Path;
 
+use crate::wire::{Answer, REGISTRY, Wire};
 use mlspace_registry_simulator::{ErrorBody, Fault, OPERATION_IDS, Quirk, Simulator};
 use serde_json::{Value, json};
-use wire::{Answer, REGISTRY, Wire};
 
 fn document() -> Value {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../openapi/resolved.json");

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::client::{MANIFEST, bytes, open, sha256};
+use super::client::{MANIFEST, bytes, open, sha256};
 
 #[tokio::test]
 async fn a_blob_comes_back_whole_and_in_parts() {

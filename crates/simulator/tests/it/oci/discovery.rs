@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::client::{Client, INDEX, MANIFEST, index, open, sha256};
+use super::client::{Client, INDEX, MANIFEST, index, open, sha256};
 
 async fn tags(client: &Client, query: &str) -> (Vec<String>, Option<String>) {
     let answer = client.call("GET", &format!("/v2/a/tags/list{query}")).await.is(200);
@@ -57,7 +57,7 @@ async fn attach(client: &Client, subject: &Value, artifact_type: Option<&str>, n
     artifact
 }
 
-async fn referrers(client: &Client, digest: &str, query: &str) -> crate::client::Answer {
+async fn referrers(client: &Client, digest: &str, query: &str) -> super::client::Answer {
     let answer = client.call("GET", &format!("/v2/a/referrers/{digest}{query}")).await.is(200);
     assert_eq!(answer.header("content-type"), INDEX);
     assert_eq!((&answer.json()["schemaVersion"], &answer.json()["mediaType"]), (&json!(2), &json!(INDEX)));

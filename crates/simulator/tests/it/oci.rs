@@ -1,10 +1,5 @@
 //! The image registry by the groups of the distribution specification, and what it is to the management API.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
-
-#[path = "../wire/mod.rs"]
-mod wire;
-
 mod auth;
 mod client;
 mod discovery;

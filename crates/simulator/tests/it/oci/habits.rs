@@ -1,6 +1,6 @@
 //! Habits of other registries, each behind a switch.
 
-use crate::client::{MANIFEST, bytes, open, sha256};
+use super::client::{MANIFEST, bytes, open, sha256};
 use mlspace_registry_simulator::{Fault, Quirk, Simulator};
 
 fn streamed(blob: &[u8]) -> reqwest::Body {
