@@ -23,7 +23,7 @@ pub use compression::Compression;
 pub use credentials::Credentials;
 pub use digest::Digest;
 pub use error::{Error, RegistryError, Result, TransportKind};
-pub use manifest::MANIFEST_CAP;
+pub use manifest::{MANIFEST_CAP, Manifest};
 pub use progress::{Event, Moved, Observer, PlannedBlob};
 pub use pull::{Pull, PullReport, Pulled};
 pub use push::{Push, PushReport, Pushed};

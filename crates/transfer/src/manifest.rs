@@ -86,9 +86,9 @@ impl fmt::Display for Platform {
     }
 }
 
-/// A manifest's bytes and what is in them.
+/// A manifest or an index, byte for byte as the registry has it; read by [`Client::manifest`](crate::Client::manifest).
 #[derive(Clone, Debug)]
-pub(crate) struct Manifest {
+pub struct Manifest {
     pub(crate) digest: Digest,
     pub(crate) media_type: String,
     pub(crate) bytes: Bytes,
@@ -112,6 +112,21 @@ struct Probe {
 }
 
 impl Manifest {
+    /// The digest of the bytes.
+    pub fn digest(&self) -> &Digest {
+        &self.digest
+    }
+
+    /// The media type: the manifest's own, else the one that the registry announced.
+    pub fn media_type(&self) -> &str {
+        &self.media_type
+    }
+
+    /// The bytes, JSON, at most [`MANIFEST_CAP`] of them.
+    pub fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
     /// Reads a manifest. `announced` is the media type that came with it. The error is a sentence
     /// without a subject.
     pub(crate) fn parse(bytes: Bytes, announced: Option<&str>) -> Result<Self, String> {

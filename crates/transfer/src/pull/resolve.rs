@@ -18,6 +18,21 @@ use crate::registry::auth::Scope;
 use crate::registry::http::{Registry, Request};
 use crate::target::Root;
 
+impl Client {
+    /// Reads one manifest or index, and checks it against the digest that is asked for or that the registry
+    /// states. Cost: one request, and those of signing in.
+    ///
+    /// Registries may count this as a pull.
+    ///
+    /// # Errors
+    /// [`Error::is_not_found`] if the registry has no such manifest; [`Error::Protocol`] if what it has is
+    /// neither the manifest of an image nor an index.
+    pub async fn manifest(&self, reference: &Reference) -> Result<Manifest> {
+        let registry = self.registry(reference.registry())?;
+        fetch_manifest(&registry, reference, reference.target(), reference.digest()).await
+    }
+}
+
 /// The manifests of one image.
 pub(crate) async fn resolve(client: &Client, reference: &Reference, platform: Option<&str>) -> Result<Root> {
     let registry = client.registry(reference.registry())?;

@@ -54,6 +54,31 @@ async fn what_was_pushed_comes_back_the_same_into_every_target() {
 }
 
 #[tokio::test]
+async fn a_manifest_is_read_byte_for_byte_and_only_if_it_has_the_digest_asked_for() {
+    let (registry, digest) = filled(Quirks::default(), &[bytes(1, 100)]).await;
+    let client = client().0.build().unwrap();
+    let by_digest = reference(registry.address, &format!("app@{digest}"));
+    for reference in [reference(registry.address, "app:v1"), by_digest.clone()] {
+        let manifest = client.manifest(&reference).await.unwrap();
+        assert_eq!(manifest.digest(), &digest);
+        assert_eq!(Digest::of(manifest.bytes()), digest);
+        assert_eq!(manifest.media_type(), "application/vnd.oci.image.manifest.v1+json");
+    }
+    assert_eq!(registry.count("GET", "/blobs/"), 0);
+    let missing = client.manifest(&reference(registry.address, "app:v2")).await.unwrap_err();
+    assert!(missing.is_not_found(), "{missing}");
+    let other = registry
+        .store()
+        .manifests
+        .values_mut()
+        .map(|held| held.1 = [&held.1[..], b" "].concat().into())
+        .count();
+    assert!(other > 0);
+    let error = client.manifest(&by_digest).await.unwrap_err();
+    assert!(matches!(error, Error::Digest { .. }), "{error}");
+}
+
+#[tokio::test]
 async fn a_layout_is_added_to_and_what_it_has_is_not_fetched_again() {
     let (registry, _) = filled(Quirks::default(), &[bytes(1, MIB)]).await;
     let folder = tempfile::tempdir().unwrap();
