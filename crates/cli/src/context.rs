@@ -39,6 +39,9 @@ impl<'a> Context<'a> {
         if jq.is_some() && !format.is_json() {
             return Err(Failure::usage("--jq works on JSON: use it with -o json or -o ndjson"));
         }
+        if global.csv_for_spreadsheets && format != Format::Csv {
+            return Err(Failure::usage("--csv-for-spreadsheets is a kind of -o csv, and of no other format"));
+        }
         let requests = Arc::default();
         Ok(Self { io, global, format, jq, start, requests, writes: Cell::new(false) })
     }
@@ -68,9 +71,11 @@ impl<'a> Context<'a> {
         let now = self.io.clock.wall().duration_since(UNIX_EPOCH).unwrap_or_default();
         Look {
             format: self.format,
+            for_spreadsheets: self.global.csv_for_spreadsheets,
             jq: self.jq.clone(),
             now: now.as_secs().cast_signed(),
             color,
+            terminal: self.io.terminals.stdout,
             width: self.io.width,
         }
     }

@@ -20,6 +20,10 @@ pub(crate) struct Global {
     #[arg(short, long, global = true, value_enum, value_name = "FORMAT", hide_possible_values = false)]
     pub(crate) output: Option<Format>,
 
+    /// CSV with a `'` before text that a spreadsheet would run as a formula.
+    #[arg(long, global = true)]
+    pub(crate) csv_for_spreadsheets: bool,
+
     /// Print what this jq program makes of the JSON.
     #[arg(long, global = true, value_name = "EXPR")]
     pub(crate) jq: Option<String>,
@@ -88,15 +92,20 @@ pub(crate) fn parse_color(text: &str) -> Result<String, String> {
 
 impl Global {
     pub(crate) fn format(&self) -> Format {
-        let by_default = if self.jq.is_some() { Format::Json } else { Format::Table };
+        let by_default = match (&self.jq, self.csv_for_spreadsheets) {
+            (Some(_), _) => Format::Json,
+            (None, true) => Format::Csv,
+            (None, false) => Format::Table,
+        };
         self.output.unwrap_or(by_default)
     }
 }
 
 /// How data is printed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Format {
     /// For people.
+    #[default]
     Table,
     /// One JSON value, fields named as in the API.
     Json,
@@ -104,7 +113,7 @@ pub(crate) enum Format {
     Ndjson,
     /// The same as JSON, in YAML.
     Yaml,
-    /// Comma-separated values with a heading.
+    /// Comma-separated values with a heading; a list in a cell is JSON.
     Csv,
 }
 

@@ -32,30 +32,41 @@ pub(crate) trait Record: Serialize {
 }
 
 /// How things are printed.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Look {
     pub(crate) format: Format,
+    /// True where CSV is for programs that run what looks like a formula.
+    pub(crate) for_spreadsheets: bool,
     /// A program that the JSON goes through.
     pub(crate) jq: Option<Program>,
     /// The time, in seconds since 1970.
     pub(crate) now: i64,
     /// True if colours may be used.
     pub(crate) color: bool,
+    /// True where the data goes to a terminal, which must not see everything.
+    pub(crate) terminal: bool,
     /// The width of the terminal, if the data goes to one.
     pub(crate) width: Option<usize>,
+}
+
+impl Look {
+    /// Text that is data: as it is, or on a terminal so that it does no harm.
+    pub(crate) fn text(&self, text: String) -> String {
+        if self.terminal { text::printable_lines(&text) } else { text }
+    }
 }
 
 /// Prints a single thing.
 pub(crate) fn one<T: Record>(to: &mut dyn Write, look: &Look, item: &T) -> Result<(), Failure> {
     if let Some(program) = &look.jq {
-        return program.run(&text::json_line(item), to);
+        return program.run(&text::json_line(item), look, to);
     }
     let text = match look.format {
         Format::Table => table::draw_card(&item.card(look), look.color),
         Format::Json => text::json_pretty(item) + "\n",
         Format::Ndjson => text::json_line(item) + "\n",
-        Format::Yaml => yaml(item)?,
-        Format::Csv => csv::line(T::FIELDS.iter().copied()) + &csv::row(item, T::FIELDS)?,
+        Format::Yaml => yaml_item(item, false)?,
+        Format::Csv => csv::line(T::FIELDS.iter().copied()) + &csv::row(item, T::FIELDS, look)?,
     };
     Ok(to.write_all(text.as_bytes())?)
 }
@@ -78,7 +89,7 @@ impl Sink {
         self.items += 1;
         if let Some(program) = &self.look.jq {
             if self.look.format == Format::Ndjson {
-                return program.run(&text::json_line(item), to);
+                return program.run(&text::json_line(item), &self.look, to);
             }
             self.whole.push(if self.items == 1 { '[' } else { ',' });
             self.whole.push_str(&text::json_line(item));
@@ -95,11 +106,11 @@ impl Sink {
             }
             Format::Ndjson => text::json_line(item) + "\n",
             // Lists of one item after another are one list.
-            Format::Yaml => yaml(&[item])?,
+            Format::Yaml => yaml_item(item, true)?,
             Format::Csv if self.items == 1 => {
-                csv::line(T::FIELDS.iter().copied()) + &csv::row(item, T::FIELDS)?
+                csv::line(T::FIELDS.iter().copied()) + &csv::row(item, T::FIELDS, &self.look)?
             }
-            Format::Csv => csv::row(item, T::FIELDS)?,
+            Format::Csv => csv::row(item, T::FIELDS, &self.look)?,
         };
         Ok(to.write_all(text.as_bytes())?)
     }
@@ -120,8 +131,8 @@ impl Sink {
         if let Some(program) = &self.look.jq {
             return match (self.look.format, self.items) {
                 (Format::Ndjson, _) => Ok(()),
-                (_, 0) => program.run("[]", to),
-                _ => program.run(&(self.whole + "]"), to),
+                (_, 0) => program.run("[]", &self.look, to),
+                _ => program.run(&(self.whole + "]"), &self.look, to),
             };
         }
         let text = match self.look.format {
@@ -139,6 +150,16 @@ impl Sink {
 fn yaml<T: Serialize>(value: &T) -> Result<String, Failure> {
     let text = serde_saphyr::to_string(value)
         .map_err(|error| Failure::other(format!("this cannot be written as YAML: {error}")))?;
-    // Nothing but escapes for characters that a terminal acts on may remain; the writer escapes them.
     Ok(if text.ends_with('\n') { text } else { text + "\n" })
+}
+
+/// One value, or with `- ` before it one of a list. Text that the writer leaves as it is, and a terminal must not
+/// see, is escaped as in JSON, which is YAML as well.
+fn yaml_item<T: Serialize>(item: &T, of_list: bool) -> Result<String, Failure> {
+    let text = if of_list { yaml(&[item])? } else { yaml(item)? };
+    if text::is_unsafe(&text) {
+        let start = if of_list { "- " } else { "" };
+        return Ok(format!("{start}{}\n", text::json_line(item)));
+    }
+    Ok(text)
 }

@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use crate::context::Context;
 use crate::failure::{Exit, Failure, causes};
-use crate::output::text::{json_pretty, printable_lines};
+use crate::output::text::json_pretty;
 
 /// All paths of the API begin with it.
 const PREFIX: &str = "/public/v2/";
@@ -129,11 +129,11 @@ impl Api {
             let exit = if writes { Exit::Unknown } else { Exit::Other };
             Failure::new(exit, "not_reached", format!("the answer broke off: {}", error.without_url()))
         })?;
-        let program = context.look().jq;
+        let look = context.look();
         let shown = match serde_json::from_str::<Value>(&text) {
-            Ok(value) => match program {
+            Ok(value) => match &look.jq {
                 Some(program) if status.is_success() => {
-                    program.run(&value.to_string(), &mut context.io.stdout)?;
+                    program.run(&value.to_string(), &look, &mut context.io.stdout)?;
                     String::new()
                 }
                 // A program for what was asked for makes nothing of an error.
@@ -146,7 +146,7 @@ impl Api {
                     .hint("without -o and --jq it is printed as it is"));
             }
             Err(_) if context.format.is_json() => String::new(),
-            Err(_) => printable_lines(&text) + "\n",
+            Err(_) => look.text(text) + "\n",
         };
         context.io.stdout.write_all(shown.as_bytes())?;
         let (exit, code) = match status.as_u16() {

@@ -7,7 +7,8 @@ use jaq_core::load::{Arena, File, Loader};
 use jaq_core::{Compiler, Ctx, Vars, data, unwrap_valr};
 use jaq_json::{Val, read};
 
-use super::text::{printable, printable_lines, safe_json};
+use super::Look;
+use super::text::{printable, safe_json};
 use crate::failure::Failure;
 
 /// Longest piece of a message about a program that is shown: such messages quote the input.
@@ -35,14 +36,15 @@ impl Program {
     }
 
     /// Runs it on one JSON value. Texts are printed without quotes, anything else as JSON, one a line.
-    pub(crate) fn run(&self, json: &str, to: &mut dyn Write) -> Result<(), Failure> {
+    pub(crate) fn run(&self, json: &str, look: &Look, to: &mut dyn Write) -> Result<(), Failure> {
         let failed = |problem: String| Failure::usage(format!("--jq: {}", shorten(&problem)));
         let input = read::parse_single(json.as_bytes()).map_err(|error| failed(error.to_string()))?;
         let context = Ctx::<data::JustLut<Val>>::new(&self.0.lut, Vars::new([]));
         for output in self.0.id.run((context, input)).map(unwrap_valr) {
             let line = match output.map_err(|error| failed(error.to_string()))? {
-                Val::TStr(text) => printable_lines(&String::from_utf8_lossy(&text)),
-                other => safe_json(Ok(other.to_string())),
+                Val::TStr(text) => look.text(String::from_utf8_lossy(&text).into_owned()),
+                other if look.terminal => safe_json(Ok(other.to_string())),
+                other => other.to_string(),
             };
             to.write_all(line.as_bytes())?;
             to.write_all(b"\n")?;
@@ -75,7 +77,8 @@ mod tests {
 
     fn run(code: &str, json: &str) -> Result<String, Failure> {
         let mut out = Vec::new();
-        Program::new(code)?.run(json, &mut out)?;
+        let look = Look { terminal: true, ..Look::default() };
+        Program::new(code)?.run(json, &look, &mut out)?;
         Ok(String::from_utf8(out).unwrap())
     }
 

@@ -1,9 +1,9 @@
 //! Tables: columns as wide as their content, cut to fit a terminal.
 
 use anstyle::Style;
-use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
+use unicode_segmentation::UnicodeSegmentation;
 
-use crate::output::text::printable;
+use crate::output::text::{printable, width};
 
 /// Narrower than this no column is cut.
 const NARROWEST: usize = 8;
@@ -37,12 +37,13 @@ impl Cell {
     }
 
     fn width(&self) -> usize {
-        self.text.width()
+        width(&self.text)
     }
 
-    fn paint(&self, width: usize, last: bool, color: bool) -> String {
-        let text = cut(&self.text, width);
-        let space = " ".repeat(width - text.width());
+    fn paint(&self, columns: usize, last: bool, color: bool) -> String {
+        let text = cut(&self.text, columns);
+        // A cut text may leave a column empty where the next character takes two.
+        let space = " ".repeat(columns.saturating_sub(width(&text)));
         let styled =
             if color && !text.is_empty() { format!("{}{text}{:#}", self.style, self.style) } else { text };
         match (self.right, last) {
@@ -54,33 +55,28 @@ impl Cell {
 }
 
 /// The beginning of the text, with a mark where it is cut.
-fn cut(text: &str, width: usize) -> String {
-    if text.width() <= width {
+fn cut(text: &str, columns: usize) -> String {
+    if width(text) <= columns {
         return text.to_owned();
     }
-    let mut short = String::new();
     let mut used = 1;
-    for c in text.chars() {
-        used += c.width().unwrap_or(0);
-        if used > width {
-            break;
-        }
-        short.push(c);
-    }
-    short.push('…');
-    short
+    let fits = |seen: &&str| {
+        used += width(seen);
+        used <= columns
+    };
+    text.graphemes(true).take_while(fits).collect::<String>() + "…"
 }
 
 /// Draws a table. Without a width nothing is cut.
-pub(crate) fn draw(header: &[&str], rows: &[Vec<Cell>], width: Option<usize>, color: bool) -> String {
-    let mut widths: Vec<usize> = header.iter().map(|name| name.width()).collect();
+pub(crate) fn draw(header: &[&str], rows: &[Vec<Cell>], terminal: Option<usize>, color: bool) -> String {
+    let mut widths: Vec<usize> = header.iter().map(|name| width(name)).collect();
     for row in rows {
         for (width, cell) in widths.iter_mut().zip(row) {
             *width = (*width).max(cell.width());
         }
     }
-    if let Some(width) = width {
-        fit(&mut widths, width);
+    if let Some(columns) = terminal {
+        fit(&mut widths, columns);
     }
     let bold = Style::new().bold();
     let right = |column: usize| rows.first().is_some_and(|row| row.get(column).is_some_and(|c| c.right));
@@ -97,7 +93,7 @@ pub(crate) fn draw(header: &[&str], rows: &[Vec<Cell>], width: Option<usize>, co
 
 /// Draws names with their values, one a line.
 pub(crate) fn draw_card(entries: &[(&str, Cell)], color: bool) -> String {
-    let name_width = entries.iter().map(|(name, _)| name.width()).max().unwrap_or(0);
+    let name_width = entries.iter().map(|(name, _)| width(name)).max().unwrap_or(0);
     let lines = entries.iter().map(|(name, cell)| {
         let name = Cell::new(name).style(Style::new().bold());
         line(&[name, Cell { right: false, ..cell.clone() }], &[name_width, cell.width()], color)
@@ -142,6 +138,8 @@ fn fit(widths: &mut [usize], width: usize) {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     fn rows() -> Vec<Vec<Cell>> {
@@ -161,7 +159,7 @@ mod tests {
     fn on_a_terminal_the_widest_column_gives_way() {
         for width in [20, 25, 80] {
             let text = draw(&["NAME", "SIZE"], &rows(), Some(width), false);
-            assert!(text.lines().all(|line| line.width() <= width), "{text}");
+            assert!(text.lines().all(|line| super::width(line) <= width), "{text}");
             assert!(text.contains("1.0 GiB"), "{text}");
         }
     }
@@ -184,5 +182,52 @@ mod tests {
         let colored = draw(&["NAME", "SIZE"], &rows(), Some(30), true);
         assert_ne!(colored, strip(&colored));
         assert_eq!(strip(&colored), draw(&["NAME", "SIZE"], &rows(), Some(30), false));
+    }
+
+    /// Text as people and attackers write it: emoji of several code points, wide and combining characters, escapes.
+    fn any_text() -> impl Strategy<Value = String> {
+        let piece = proptest::sample::select(vec![
+            "⚠️",
+            "1️⃣",
+            "👩‍💻",
+            "🇷🇺",
+            "✔️",
+            "е\u{301}",
+            "漢字",
+            "نص",
+            "\u{fe0f}",
+            "\u{200d}",
+            "\u{1b}[2J",
+            "\u{202e}",
+            "release ",
+            "до",
+            "\n",
+            "ﷺ",
+            "ᄀ",
+            "ก\u{e33}",
+        ]);
+        proptest::collection::vec(prop_oneof![piece.prop_map(str::to_owned), any::<String>()], 0..6)
+            .prop_map(|pieces| pieces.concat())
+    }
+
+    proptest! {
+        #[test]
+        fn no_text_breaks_a_table_of_any_width(
+            rows in proptest::collection::vec((any_text(), any_text()), 1..4),
+            terminal in 0_usize..120,
+            color: bool,
+        ) {
+            let row = |(name, labels): &(String, String)| vec![Cell::new(name), Cell::new(labels).right(), Cell::new("end")];
+            let rows: Vec<_> = rows.iter().map(row).collect();
+            let text = draw(&["NAME", "LABELS", "END"], &rows, Some(terminal), color);
+            prop_assert_eq!(text.lines().count(), rows.len() + 1);
+            if !color {
+                // The last column, which nothing cuts, begins at the same place in every row.
+                let starts: Vec<_> = text.lines().map(|line| super::width(&line[..line.len() - 3])).collect();
+                prop_assert!(starts.iter().all(|start| *start == starts[0]), "{}", text);
+                prop_assert!(starts[0] + 3 <= terminal.max(2 * NARROWEST + 2 * GAP + 3), "{}", text);
+            }
+            draw_card(&[("Name", Cell::new(&text))], color);
+        }
     }
 }

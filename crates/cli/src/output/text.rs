@@ -2,14 +2,36 @@
 
 use mlspace_registry::Timestamp;
 use serde::Serialize;
+use unicode_segmentation::UnicodeSegmentation;
+use unicode_width::UnicodeWidthStr;
 
-/// The text with everything escaped that could move the cursor, change colours or turn the line around:
+/// How many columns of a terminal the text takes: the sum over what a reader sees as one character, so that the
+/// parts of a text are as wide together as the whole.
+pub(crate) fn width(text: &str) -> usize {
+    text.graphemes(true).map(UnicodeWidthStr::width).sum()
+}
+
+/// The text with everything escaped that could move the cursor, change colours, turn the line around or hide in it:
 /// names come from the service, and whoever may push there chooses them.
 pub(crate) fn printable(text: &str) -> String {
+    escaped(text, |_| false, |safe, c| safe.extend(c.escape_unicode()))
+}
+
+/// The same for text of several lines, and with columns that tabs part.
+pub(crate) fn printable_lines(text: &str) -> String {
+    escaped(text, |c| matches!(c, '\n' | '\t'), |safe, c| safe.extend(c.escape_unicode()))
+}
+
+/// True if there is something to escape in a text that a program made, whose lines are its own.
+pub(crate) fn is_unsafe(text: &str) -> bool {
+    unsafe_ones(text).any(|(c, bad)| bad && c != '\n')
+}
+
+fn escaped(text: &str, keep: impl Fn(char) -> bool, escape: impl Fn(&mut String, char)) -> String {
     let mut safe = String::with_capacity(text.len());
-    for c in text.chars() {
-        if is_unsafe(c) {
-            safe.extend(c.escape_unicode());
+    for (c, bad) in unsafe_ones(text) {
+        if bad && !keep(c) {
+            escape(&mut safe, c);
         } else {
             safe.push(c);
         }
@@ -17,15 +39,24 @@ pub(crate) fn printable(text: &str) -> String {
     safe
 }
 
-/// The same for text of several lines.
-pub(crate) fn printable_lines(text: &str) -> String {
-    text.split('\n').map(printable).collect::<Vec<_>>().join("\n")
+/// Each character with whether a terminal must not see it. The only place that decides this.
+fn unsafe_ones(text: &str) -> impl Iterator<Item = (char, bool)> {
+    text.graphemes(true).flat_map(|seen| {
+        // Within an emoji joiners and selectors are what makes it one; after anything else nobody sees them.
+        let emoji = !seen.is_ascii() && seen.width() == 2 && !seen.starts_with(char::is_alphabetic);
+        let part = move |c| emoji && matches!(c, '\u{200d}' | '\u{fe0f}' | '\u{e0020}'..='\u{e007f}');
+        seen.chars().map(move |c| (c, (c.is_control() || is_invisible(c)) && !part(c)))
+    })
 }
 
-fn is_unsafe(c: char) -> bool {
-    c.is_control()
-        // Marks that reorder, hide or join what stands around them, and line ends beyond ASCII.
-        || matches!(c, '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}')
+/// Unicode's `Default_Ignorable_Code_Point`, the line ends beyond ASCII, and the marks around annotations: what
+/// reorders, hides or joins the text around it, and is not seen itself.
+fn is_invisible(c: char) -> bool {
+    matches!(c,
+        '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}'..='\u{1160}' | '\u{17b4}'..='\u{17b5}'
+        | '\u{180b}'..='\u{180f}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}'
+        | '\u{3164}' | '\u{fe00}'..='\u{fe0f}' | '\u{feff}' | '\u{ffa0}' | '\u{fff0}'..='\u{fffb}'
+        | '\u{1bca0}'..='\u{1bca3}' | '\u{1d173}'..='\u{1d17a}' | '\u{e0000}'..='\u{e0fff}')
 }
 
 /// JSON in one line, with nothing in it that a terminal would act on.
@@ -41,20 +72,19 @@ pub(crate) fn json_pretty(value: &impl Serialize) -> String {
 pub(super) fn safe_json(text: serde_json::Result<String>) -> String {
     // What is printed has text as keys and finite numbers, so this does not fail.
     let text = text.unwrap_or_else(|error| format!("{{\"error\":{{\"message\":\"{error}\"}}}}"));
-    if !text.chars().any(|c| c != '\n' && is_unsafe(c)) {
+    if !is_unsafe(&text) {
         return text;
     }
-    let mut safe = String::with_capacity(text.len() + 16);
-    for c in text.chars() {
-        // Such characters stand only inside strings, where the escape means the same; none is outside the
-        // basic plane.
-        if c != '\n' && is_unsafe(c) {
-            safe.push_str(&format!("\\u{:04x}", u32::from(c)));
-        } else {
-            safe.push(c);
-        }
-    }
-    safe
+    // Such characters stand only inside strings, where the escape means the same.
+    escaped(
+        &text,
+        |c| c == '\n',
+        |safe, c| {
+            for unit in c.encode_utf16(&mut [0; 2]) {
+                safe.push_str(&format!("\\u{unit:04x}"));
+            }
+        },
+    )
 }
 
 /// Bytes as people write them: `1.2 GiB`.
@@ -100,12 +130,29 @@ mod tests {
 
     #[test]
     fn nothing_that_a_terminal_acts_on_is_printed() {
-        let hostile = "a\u{1b}[31mb\r\n\u{9b}2Jc\u{202e}d\u{7f}";
+        let hostile = "a\u{1b}[31mb\r\n\u{9b}2Jc\u{202e}d\u{7f}\u{ad}\u{e0041}x\u{fe0f}\u{3164}";
         for text in [printable(hostile), json_line(&hostile), json_pretty(&hostile)] {
-            assert!(!text.chars().any(is_unsafe), "{text}");
+            assert!(unsafe_ones(&text).all(|(_, bad)| !bad), "{text}");
         }
         assert_eq!(serde_json::from_str::<String>(&json_line(&hostile)).unwrap(), hostile);
-        assert_eq!(printable("образ-🚀"), "образ-🚀");
+        assert_eq!(printable("pay\u{200d}load\tx"), "pay\\u{200d}load\\u{9}x");
+        assert_eq!(printable_lines("a\tb\n\u{feff}c\r"), "a\tb\n\\u{feff}c\\u{d}");
+    }
+
+    #[test]
+    fn emoji_of_several_code_points_are_shown_as_they_are() {
+        for text in [
+            "образ-🚀",
+            "⚠️ не удалять",
+            "1️⃣ first",
+            "👩‍💻",
+            "🏴\u{e0067}\u{e0062}\u{e0065}\u{e006e}\u{e0067}\u{e007f}",
+            "🇷🇺",
+            "👍🏽",
+        ] {
+            assert_eq!(printable(text), text);
+            assert!(!is_unsafe(text), "{text}");
+        }
     }
 
     #[test]
