@@ -6,7 +6,7 @@ use hyper::body::Incoming;
 
 use crate::response::Cut;
 
-/// How much of a body that is not wanted is read and thrown away, so that its sender sees the answer.
+/// The most bytes of an unwanted body that are read and thrown away, so that its sender sees the answer.
 const LONGEST_DRAIN: u64 = 64 * 1024 * 1024;
 
 /// The body of a request, and how much of it came.

@@ -1,4 +1,4 @@
-//! How a simulator is described and started.
+//! Describing and starting a simulator.
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
@@ -15,10 +15,10 @@ use crate::service::{Service, Shared};
 use crate::simulator::Simulator;
 use crate::state::World;
 use crate::state::content::Content;
-use crate::state::store::Store;
+use crate::state::store::BlobStore;
 use crate::{management, oci, server};
 
-/// How a simulator is to be.
+/// The description of a simulator that is to be started.
 #[derive(Clone, Debug)]
 pub struct Builder {
     listen: SocketAddr,
@@ -30,7 +30,7 @@ pub struct Builder {
     state_dir: Option<PathBuf>,
 }
 
-/// Why a simulator did not start.
+/// The reason for which a simulator did not start.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum StartError {
@@ -39,7 +39,7 @@ pub enum StartError {
     Listen {
         /// The address.
         address: SocketAddr,
-        /// Why.
+        /// The cause.
         source: std::io::Error,
     },
     /// The folder for the registry's files cannot be used.
@@ -47,7 +47,7 @@ pub enum StartError {
     State {
         /// The folder.
         folder: PathBuf,
-        /// Why.
+        /// The cause.
         source: std::io::Error,
     },
     /// The seed cannot be used.
@@ -73,14 +73,14 @@ impl Default for Builder {
 }
 
 impl Builder {
-    /// Where to listen; 127.0.0.1 and any free port if not set.
+    /// Listens there; 127.0.0.1 and any free port if not set.
     #[must_use]
     pub fn listen(mut self, address: SocketAddr) -> Self {
         self.listen = address;
         self
     }
 
-    /// Where the image registry is to listen; 127.0.0.1 and any free port if not set.
+    /// Lets the image registry listen there; 127.0.0.1 and any free port if not set.
     #[must_use]
     pub fn registry_listen(mut self, address: SocketAddr) -> Self {
         self.registry_listen = address;
@@ -96,7 +96,7 @@ impl Builder {
         self
     }
 
-    /// What is in the registry at the start; [`Seed::Demo`] if not set.
+    /// Fills the registry with that seed; [`Seed::Demo`] if not set.
     #[must_use]
     pub fn seed(mut self, seed: Seed) -> Self {
         self.seed = seed;
@@ -164,7 +164,7 @@ impl Builder {
     }
 
     fn content(&self) -> Result<Content, StartError> {
-        let store = Store::open(self.state_dir.as_deref());
+        let store = BlobStore::open(self.state_dir.as_deref());
         let folder = || self.state_dir.clone().unwrap_or_else(std::env::temp_dir);
         store.map(Content::new).map_err(|source| StartError::State { folder: folder(), source })
     }

@@ -215,7 +215,7 @@ impl Fault {
         self
     }
 
-    /// Whether the fault can do anything in that operation.
+    /// True if the fault can do anything in that operation.
     pub(crate) fn fits(&self, operation: &str) -> bool {
         let of_registry = operation.starts_with("oci_");
         match self.effect {

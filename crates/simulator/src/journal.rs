@@ -1,4 +1,4 @@
-//! What was asked of the simulator, without the secrets.
+//! The journal: the requests to the simulator, without the secrets.
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 
@@ -6,10 +6,10 @@ use hyper::header::HeaderValue;
 use hyper::http::request::Parts;
 use serde_json::Value;
 
-/// How many requests the journal keeps; older ones are dropped, and still counted.
+/// The number of requests that the journal keeps; older ones are dropped, and still counted.
 pub(crate) const KEPT: usize = 10_000;
 
-/// What stands where a secret was.
+/// The text that stands where a secret was.
 const REDACTED: &str = "[redacted]";
 
 const SECRET_HEADERS: [&str; 4] = ["authorization", "x-api-key", "cookie", "proxy-authorization"];
@@ -31,7 +31,7 @@ pub struct Recorded {
     pub headers: BTreeMap<String, String>,
     /// The body if it was JSON of at most 256 KiB.
     pub body: Option<Value>,
-    /// How many bytes of the body were taken; what is only read to be thrown away does not count.
+    /// The number of bytes of the body that were taken; what is only read to be thrown away does not count.
     pub received: u64,
     /// The status that was answered; `None` while there is none, and for good if the answer was lost on purpose.
     pub status: Option<u16>,

@@ -1,6 +1,6 @@
 #![doc = include_str!("../README.md")]
 
-mod auth;
+mod accounts;
 mod body;
 mod builder;
 mod clock;
@@ -22,7 +22,7 @@ mod service;
 mod simulator;
 mod state;
 
-pub use auth::Key;
+pub use accounts::Key;
 pub use builder::{Builder, StartError};
 pub use faults::Fault;
 pub use faults::shapes::ErrorBody;

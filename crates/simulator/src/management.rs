@@ -132,7 +132,7 @@ fn process(
     reply
 }
 
-/// What a path and method get that no operation has.
+/// The answer to a path and method that no operation has.
 fn no_operation(route: &Route, request: &Request, quirks: &Quirks) -> Reply {
     match route {
         Route::WrongMethod(allow) => Reply::detail(405, "Method Not Allowed").header("allow", allow.as_str()),
@@ -154,7 +154,7 @@ fn ids_in(body: Option<&Value>) -> Vec<Uuid> {
     items.filter_map(|item| item.as_str()?.parse().ok()).collect()
 }
 
-/// Whether the web application firewall would stop it.
+/// True if the web application firewall would stop it.
 fn is_suspicious(request: &Request) -> bool {
     fn text(text: &str) -> bool {
         ["../", "..\\", "$(", "`", ";", "|", "&&"].iter().any(|sign| text.contains(sign))

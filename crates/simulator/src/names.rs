@@ -1,12 +1,12 @@
-//! What repositories and tags may be called.
+//! Names of repositories and tags, by the grammar of the OCI distribution specification.
 
-/// What the OCI distribution specification allows for a tag.
+/// True for 1 to 128 of `A-Z a-z 0-9 _ . -`, not beginning with `.` or `-`.
 pub(crate) fn is_tag_name(name: &str) -> bool {
     let word = |c: char| c.is_ascii_alphanumeric() || c == '_';
     name.len() <= 128 && name.starts_with(word) && name.chars().all(|c| word(c) || c == '.' || c == '-')
 }
 
-/// What it allows for a repository.
+/// True for at most 255 characters, in parts between `/` of which each is a good one.
 pub(crate) fn is_repository_name(name: &str) -> bool {
     name.len() <= 255 && name.split('/').all(is_component)
 }

@@ -29,7 +29,7 @@ use crate::service::Shared;
 
 const VERSION: HeaderName = HeaderName::from_static("docker-distribution-api-version");
 
-/// What a handler returns.
+/// The result of a handler.
 type Answer = Result<Response, Failure>;
 
 /// The registry as every connection shares it.
@@ -43,8 +43,8 @@ pub(crate) struct Registry {
     storage_port: u16,
 }
 
-/// One request that was let in.
-struct Call {
+/// A request that was let in.
+struct RegistryRequest {
     parts: Parts,
     query: Vec<(String, String)>,
     /// The repository as the request names it.
@@ -56,7 +56,7 @@ struct Call {
     cut_after: Option<u64>,
 }
 
-impl Call {
+impl RegistryRequest {
     fn query(&self, name: &str) -> Option<&str> {
         self.query.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
     }
@@ -148,24 +148,26 @@ impl Registry {
         let query = parts.uri.query().unwrap_or_default();
         let query = form_urlencoded::parse(query.as_bytes()).into_owned().collect();
         let repository = self.repository(&route)?;
-        let call = Call { parts, query, name: route.name, repository, host, cut_after };
-        let method = call.parts.method.clone();
+        let request = RegistryRequest { parts, query, name: route.name, repository, host, cut_after };
+        let method = request.parts.method.clone();
         match (&route.endpoint, method) {
             (Endpoint::Ping, _) => Ok(response(StatusCode::OK, [(CONTENT_TYPE, JSON)], "{}")),
-            (Endpoint::Token, _) => self.token(&call, body).await,
-            (Endpoint::Blob(digest), Method::DELETE) => self.delete_blob(&call, digest),
-            (Endpoint::Blob(digest), _) => self.get_blob(&call, digest),
-            (Endpoint::Stored(digest), _) => self.get_stored(&call, digest),
-            (Endpoint::Uploads, _) => self.start_upload(&call, body).await,
-            (Endpoint::Upload(id), Method::PATCH) => self.patch_upload(&call, *id, body).await,
-            (Endpoint::Upload(id), Method::PUT) => self.put_upload(&call, *id, body).await,
-            (Endpoint::Upload(id), Method::DELETE) => self.cancel_upload(&call, *id).await,
-            (Endpoint::Upload(id), _) => self.upload_status(&call, *id).await,
-            (Endpoint::Manifest(reference), Method::PUT) => self.put_manifest(&call, reference, body).await,
-            (Endpoint::Manifest(reference), Method::DELETE) => self.delete_manifest(&call, reference),
-            (Endpoint::Manifest(reference), _) => self.get_manifest(&call, reference),
-            (Endpoint::Tags, _) => self.list_tags(&call),
-            (Endpoint::Referrers(digest), _) => self.list_referrers(&call, digest),
+            (Endpoint::Token, _) => self.token(&request, body).await,
+            (Endpoint::Blob(digest), Method::DELETE) => self.delete_blob(&request, digest),
+            (Endpoint::Blob(digest), _) => self.get_blob(&request, digest),
+            (Endpoint::Stored(digest), _) => self.get_stored(&request, digest),
+            (Endpoint::Uploads, _) => self.start_upload(&request, body).await,
+            (Endpoint::Upload(id), Method::PATCH) => self.patch_upload(&request, *id, body).await,
+            (Endpoint::Upload(id), Method::PUT) => self.put_upload(&request, *id, body).await,
+            (Endpoint::Upload(id), Method::DELETE) => self.cancel_upload(&request, *id).await,
+            (Endpoint::Upload(id), _) => self.upload_status(&request, *id).await,
+            (Endpoint::Manifest(reference), Method::PUT) => {
+                self.put_manifest(&request, reference, body).await
+            }
+            (Endpoint::Manifest(reference), Method::DELETE) => self.delete_manifest(&request, reference),
+            (Endpoint::Manifest(reference), _) => self.get_manifest(&request, reference),
+            (Endpoint::Tags, _) => self.list_tags(&request),
+            (Endpoint::Referrers(digest), _) => self.list_referrers(&request, digest),
         }
     }
 
@@ -189,7 +191,7 @@ impl Registry {
         Ok(repository)
     }
 
-    /// How the client calls this registry.
+    /// `HOST:PORT` as the client calls this registry.
     fn host(&self, headers: &HeaderMap) -> String {
         let sent = headers.get(HOST).and_then(|value| value.to_str().ok());
         let plain = |c: char| c.is_ascii_alphanumeric() || ".-:[]".contains(c);
@@ -197,9 +199,9 @@ impl Registry {
     }
 
     /// A `Location`.
-    fn location(&self, call: &Call, path: &str) -> String {
+    fn location(&self, request: &RegistryRequest, path: &str) -> String {
         match self.shared.lock().quirks.upload_location {
-            UploadLocation::Absolute => format!("http://{}{path}", call.host),
+            UploadLocation::Absolute => format!("http://{}{path}", request.host),
             UploadLocation::Relative => path.to_owned(),
         }
     }

@@ -15,7 +15,7 @@ pub(crate) struct Operation {
 /// Declares the operations of the management API.
 macro_rules! operations {
     ($($name:ident $id:literal $method:ident $path:literal;)*) => {
-        /// What an operation is called in this crate, so that none can be left without a handler.
+        /// The name of an operation in this crate, so that none can be left without a handler.
         #[derive(Clone, Copy, Debug)]
         pub(crate) enum Name { $($name,)* }
 

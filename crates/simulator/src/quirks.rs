@@ -1,4 +1,4 @@
-//! What is not known about the service, or differs from place to place: one switch each.
+//! Switches: one for each thing that is not known about the service or differs from place to place.
 
 mod management;
 mod registry;
@@ -17,7 +17,7 @@ use value::Value;
 /// Declares the switches once: their names, their values, what they mean, and how to set them.
 macro_rules! quirks {
     ($($variant:ident($field:ident: $type:ty = $default:expr), $name:literal, $values:literal, $about:literal;)*) => {
-        /// One switch with its value. As text: `NAME=VALUE`, or `NAME` for a switch that is on or off.
+        /// A switch with its value. As text: `NAME=VALUE`, or `NAME` for a switch that is on or off.
         ///
         /// ```
         /// use mlspace_registry_simulator::{Colors, Quirk};
@@ -155,18 +155,18 @@ quirks! {
         "The GET of a blob is redirected to a signed address on another port, which takes no `Authorization`.";
 }
 
-/// One line of help about a quirk or a fault.
+/// The help about a quirk or a fault.
 #[derive(Clone, Copy, Debug)]
 pub struct Switch {
     /// Its name.
     pub name: &'static str,
-    /// What it takes, alternatives separated by `|`; empty if it takes nothing.
+    /// The values that it takes, alternatives separated by `|`; empty if it takes nothing.
     pub values: &'static str,
-    /// What it does, in one line.
+    /// Its effect, in one line.
     pub about: &'static str,
 }
 
-/// Why a text is not a quirk.
+/// The reason for which a text is not a quirk.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum QuirkError {
@@ -176,9 +176,9 @@ pub enum QuirkError {
     Value {
         /// The quirk.
         name: &'static str,
-        /// What was given.
+        /// The value that was given.
         given: String,
-        /// What it takes.
+        /// The values that it takes.
         values: &'static str,
     },
 }

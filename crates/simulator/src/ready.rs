@@ -1,10 +1,10 @@
-//! What a program that runs the simulator for others tells them.
+//! The address and the keys, as a program that runs the simulator for others tells them.
 
 use mlspace_registry_api::Secret;
 use serde::Serialize;
 use uuid::Uuid;
 
-/// Where the simulator is and how to sign in. It holds the secrets on purpose: serialise it, or write
+/// The addresses of the simulator and the keys to sign in with. It holds the secrets on purpose: serialise it, or write
 /// [`Ready::to_env`], only to where the simulator's user is to find them.
 #[derive(Clone, Debug, Serialize)]
 #[non_exhaustive]
@@ -39,24 +39,24 @@ pub struct Personal {
 }
 
 impl Ready {
-    pub(crate) fn new(base_url: String, registry: String, auth: &crate::auth::Auth) -> Self {
+    pub(crate) fn new(base_url: String, registry: String, accounts: &crate::accounts::Accounts) -> Self {
         Self {
             event: "ready",
             base_url,
             registry,
-            workspace_id: auth.workspace.id,
-            api_key: auth.workspace.api_key.clone(),
-            client_id: auth.service_account.client_id.clone(),
-            client_secret: auth.service_account.client_secret.clone(),
+            workspace_id: accounts.workspace.id,
+            api_key: accounts.workspace.api_key.clone(),
+            client_id: accounts.service_account.client_id.clone(),
+            client_secret: accounts.service_account.client_secret.clone(),
             personal: Personal {
-                client_id: auth.personal.client_id.clone(),
-                client_secret: auth.personal.client_secret.clone(),
-                email: crate::auth::EMAIL.to_owned(),
+                client_id: accounts.personal.client_id.clone(),
+                client_secret: accounts.personal.client_secret.clone(),
+                email: crate::accounts::EMAIL.to_owned(),
             },
         }
     }
 
-    /// One line of JSON without a line end.
+    /// A line of JSON without a line end.
     pub fn to_json(&self) -> String {
         serde_json::json!(self).to_string()
     }

@@ -94,7 +94,7 @@ pub(crate) fn truncate(response: Response, after: Option<u64>) -> Response {
     Response::from_parts(parts, streamed(kept.chain(end)))
 }
 
-/// What the page of the web application firewall says.
+/// The title of the page of the web application firewall.
 pub(crate) const BLOCKED: &str = "The request was blocked";
 
 /// An HTML page.

@@ -1,4 +1,4 @@
-//! What is in the registry at the start.
+//! The contents of the registry at the start.
 
 use std::collections::HashSet;
 use std::path::PathBuf;
@@ -10,7 +10,7 @@ use serde_json::{Map, Value, json};
 
 use crate::state::{NewImage, Person, World};
 
-/// What is in the registry at the start. As text: `demo`, `empty`, `repos=N,images=N,tags=N`, or a path.
+/// The contents of the registry at the start. As text: `demo`, `empty`, `repos=N,images=N,tags=N`, or a path.
 ///
 /// A seed file is JSON; only `name` is required in a repository, and nothing in an image:
 ///
@@ -40,7 +40,7 @@ pub enum Seed {
     File(PathBuf),
 }
 
-/// Why a seed cannot be used.
+/// The reason for which a seed cannot be used.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum SeedError {
@@ -55,7 +55,7 @@ pub enum SeedError {
     Read {
         /// The file.
         path: PathBuf,
-        /// Why.
+        /// The cause.
         source: std::io::Error,
     },
     /// The file is not a seed.
@@ -63,7 +63,7 @@ pub enum SeedError {
     Form {
         /// The file.
         path: PathBuf,
-        /// Where and why.
+        /// The place and the cause.
         source: serde_json::Error,
     },
     /// The file says something that no registry can hold.
@@ -71,7 +71,7 @@ pub enum SeedError {
     Contents {
         /// The file.
         path: PathBuf,
-        /// What is wrong.
+        /// The mistake.
         reason: String,
     },
 }

@@ -11,7 +11,7 @@ use tokio::task::JoinSet;
 
 use crate::response::{Cut, Response};
 
-/// How long a request that is being answered may take to end once the simulator stops.
+/// The time that a request that is being answered may take to end once the simulator stops.
 const GRACE: Duration = Duration::from_secs(1);
 
 /// Serves until `stop` changes or its sender is gone, then ends every connection.

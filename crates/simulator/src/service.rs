@@ -1,11 +1,11 @@
-//! What a running simulator holds, and the one lock around it. Below both listeners, and knows neither.
+//! The contents of a running simulator, and the one lock around it. Below both listeners, and knows neither.
 
 mod publish;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use crate::auth::Auth;
-use crate::auth::registry::Tokens;
+use crate::accounts::Accounts;
+use crate::accounts::registry::Tokens;
 use crate::clock::Clock;
 use crate::faults::armed::Faults;
 use crate::journal::Journal;
@@ -22,7 +22,7 @@ pub(crate) struct Service {
     pub(crate) world: World,
     pub(crate) content: Content,
     pub(crate) tokens: Tokens,
-    pub(crate) auth: Auth,
+    pub(crate) accounts: Accounts,
     pub(crate) quirks: Quirks,
     pub(crate) faults: Faults,
     pub(crate) journal: Journal,
@@ -35,7 +35,7 @@ impl Service {
             world,
             content,
             tokens: Tokens::default(),
-            auth: Auth::new(),
+            accounts: Accounts::new(),
             quirks: Quirks::default(),
             faults: Faults::default(),
             journal: Journal::default(),

@@ -10,7 +10,7 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use uuid::Uuid;
 
-use crate::auth::{EMAIL, Key};
+use crate::accounts::{EMAIL, Key};
 use crate::builder::{Builder, StartError};
 use crate::faults::Fault;
 use crate::faults::spec::FaultError;
@@ -64,22 +64,22 @@ impl Simulator {
 
     /// The workspace that has the registry.
     pub fn workspace_id(&self) -> Uuid {
-        self.shared.lock().auth.workspace.id
+        self.shared.lock().accounts.workspace.id
     }
 
     /// That workspace's api key.
     pub fn api_key(&self) -> Secret {
-        self.shared.lock().auth.workspace.api_key.clone()
+        self.shared.lock().accounts.workspace.api_key.clone()
     }
 
     /// A service account's key, for which `generate_password` is refused.
     pub fn service_account(&self) -> Key {
-        self.shared.lock().auth.service_account.clone()
+        self.shared.lock().accounts.service_account.clone()
     }
 
     /// A person's key.
     pub fn personal(&self) -> Key {
-        self.shared.lock().auth.personal.clone()
+        self.shared.lock().accounts.personal.clone()
     }
 
     /// That person's address, which is the user name for `docker login`.
@@ -89,13 +89,13 @@ impl Simulator {
 
     /// That person's registry password, once there is one.
     pub fn registry_password(&self) -> Option<Secret> {
-        self.shared.lock().auth.password().cloned()
+        self.shared.lock().accounts.password().cloned()
     }
 
     /// Gives that person a new registry password, as `generate_password` does. The one before and the tokens that
     /// were asked with it end at once.
     pub fn rotate_registry_password(&self) -> Secret {
-        self.shared.lock().auth.rotate_password()
+        self.shared.lock().accounts.rotate_password()
     }
 
     /// Ends all tokens that the image registry gave out.
@@ -105,7 +105,7 @@ impl Simulator {
 
     /// Everything that another program needs to use this simulator.
     pub fn ready(&self) -> Ready {
-        Ready::new(self.base_url.clone(), self.registry.clone(), &self.shared.lock().auth)
+        Ready::new(self.base_url.clone(), self.registry.clone(), &self.shared.lock().accounts)
     }
 
     /// Pushes an image as docker would, and returns its id.
@@ -153,17 +153,17 @@ impl Simulator {
         })
     }
 
-    /// Whether the repository exists.
+    /// True if the repository exists.
     pub fn contains_repository(&self, id: Uuid) -> bool {
         self.shared.lock().world.repository(id).is_some()
     }
 
-    /// Whether the image exists.
+    /// True if the image exists.
     pub fn contains_image(&self, id: Uuid) -> bool {
         self.shared.lock().world.image(id).is_some()
     }
 
-    /// Whether the tag exists.
+    /// True if the tag exists.
     pub fn contains_tag(&self, id: Uuid) -> bool {
         self.shared.lock().world.tag(id).is_some()
     }
@@ -180,17 +180,17 @@ impl Simulator {
 
     /// Ends all tokens that were given out; they get 401 with the code for an expired token.
     pub fn expire_tokens(&self) {
-        self.shared.lock().auth.expire_tokens();
+        self.shared.lock().accounts.expire_tokens();
     }
 
     /// Ends the service account's key: it cannot sign in any more, and its tokens are no longer known.
     pub fn revoke_service_account(&self) {
-        self.shared.lock().auth.revoke(Person::ServiceAccount);
+        self.shared.lock().accounts.revoke(Person::ServiceAccount);
     }
 
     /// Replaces the workspace's api key.
     pub fn rotate_api_key(&self) {
-        self.shared.lock().auth.rotate_api_key();
+        self.shared.lock().accounts.rotate_api_key();
     }
 
     /// Arms a fault for an operation, behind those that are armed already.
@@ -216,7 +216,7 @@ impl Simulator {
         self.shared.lock().journal.records()
     }
 
-    /// How many requests of that operation came since the start or since [`Simulator::clear_journal`].
+    /// The number of requests of that operation since the start or since [`Simulator::clear_journal`].
     pub fn requests(&self, operation: &str) -> usize {
         self.shared.lock().journal.count(operation)
     }
@@ -246,7 +246,7 @@ impl Drop for Simulator {
     }
 }
 
-/// What a client reads when the service writes this.
+/// The model that a client reads when the service writes this.
 #[expect(clippy::expect_used, reason = "the models are those of the document, and so are the views")]
 fn decode<T: DeserializeOwned>(view: &impl Serialize) -> T {
     serde_json::from_value(serde_json::json!(view)).expect("a view that the models can read")

@@ -34,7 +34,7 @@ pub enum ErrorBody {
     Empty,
 }
 
-/// How the shapes are called as text.
+/// The shapes and their names as text.
 pub(crate) const SHAPES: &[(&str, ErrorBody)] = &[
     ("detail", ErrorBody::Detail),
     ("detail-reason", ErrorBody::DetailReason),

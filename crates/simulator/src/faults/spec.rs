@@ -11,7 +11,7 @@ use super::{Effect, Fault};
 use crate::operations::{OCI_OPERATION_IDS, OPERATION_IDS};
 use crate::quirks::Switch;
 
-/// Why a fault cannot be armed, or a text is not one.
+/// The reason for which a fault cannot be armed, or a text is not one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum FaultError {
@@ -119,7 +119,7 @@ const fn about(name: &'static str, values: &'static str, about: &'static str) ->
 pub struct FaultSpec {
     /// The operation id.
     pub operation: String,
-    /// What goes wrong there.
+    /// The fault.
     pub fault: Fault,
 }
 
@@ -188,7 +188,7 @@ fn add(fault: Fault, addition: &str, name: &str) -> Option<Fault> {
     })
 }
 
-/// Whether the fault can be armed for the operation.
+/// Says why the fault cannot be armed for the operation, if it cannot.
 pub(crate) fn check(operation: &str, fault: &Fault) -> Result<(), FaultError> {
     if !OPERATION_IDS.contains(&operation) && !OCI_OPERATION_IDS.contains(&operation) {
         return Err(FaultError::Operation(operation.to_owned()));

@@ -1,4 +1,4 @@
-//! What every operation does first: who calls, about which workspace, with which right.
+//! The first steps of every operation: who calls, about which workspace, with which right.
 
 use std::time::Duration;
 
@@ -6,22 +6,22 @@ use uuid::Uuid;
 
 use super::reply::{Problems, Reply};
 use super::request::Request;
-use crate::auth::{BadToken, Workspace};
+use crate::accounts::{BadToken, Workspace};
 use crate::faults::Effect;
 use crate::service::Service;
 use crate::state::Person;
 
-/// One request that reached its operation.
+/// A request that reached its operation.
 pub(crate) struct Call<'a> {
     pub(crate) service: &'a mut Service,
     pub(crate) request: &'a Request,
-    /// What stands for `{}` in the path.
+    /// The text that stands for `{}` in the path.
     pub(crate) part: &'a str,
     pub(crate) effect: Option<&'a Effect>,
 }
 
 impl Call<'_> {
-    /// Whom the token belongs to.
+    /// The person to whom the token belongs.
     pub(crate) fn person(&self) -> Result<Person, Reply> {
         let Some(value) = self.request.header("authorization") else {
             return Err(Reply::code(401, 19, "no authorization header, it is required"));
@@ -31,7 +31,7 @@ impl Call<'_> {
             None if self.service.quirks.bare_token => value,
             _ => "",
         };
-        self.service.auth.person(token, self.service.clock.now()).map_err(|error| match error {
+        self.service.accounts.person(token, self.service.clock.now()).map_err(|error| match error {
             BadToken::Expired => Reply::code(401, 20, "access_token expired"),
             BadToken::Unknown => Reply::code(401, 21, "invalid access_token"),
         })
@@ -43,11 +43,11 @@ impl Call<'_> {
         let header = self.request.header("x-workspace-id");
         let text = header.ok_or_else(|| Problems::one(&at, "missing", "Field required"))?;
         let id = Uuid::parse_str(text).ok();
-        id.and_then(|id| self.service.auth.find_workspace(id, self.service.quirks.workspaces))
+        id.and_then(|id| self.service.accounts.find_workspace(id, self.service.quirks.workspaces))
             .ok_or_else(|| Reply::detail(403, "The key has no access to this workspace"))
     }
 
-    /// Who acts on the registry, once the token, the workspace and the api key are found good.
+    /// The person who acts on the registry, once the token, the workspace and the api key are found good.
     pub(crate) fn registry(&self) -> Result<Person, Reply> {
         let person = self.person()?;
         let workspace = self.workspace()?;
@@ -58,7 +58,7 @@ impl Call<'_> {
             }
             Some(_) => {}
         }
-        if workspace.id != self.service.auth.workspace.id {
+        if workspace.id != self.service.accounts.workspace.id {
             return Err(Reply::detail(404, "The workspace has no registry"));
         }
         Ok(person)

@@ -9,7 +9,7 @@ use crate::state::Person;
 pub(crate) fn generate(call: &mut Call<'_>) -> Answer {
     match call.registry()? {
         Person::Personal => {
-            let password = call.service.auth.rotate_password();
+            let password = call.service.accounts.rotate_password();
             Reply::ok(&UserPasswordResponse { password })
         }
         Person::ServiceAccount => Err(Reply::detail(403, "A service account has no registry password")),

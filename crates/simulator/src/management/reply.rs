@@ -16,7 +16,7 @@ pub(crate) struct Reply {
     pub(crate) body: Vec<u8>,
 }
 
-/// What a handler returns; an `Err` is a refusal.
+/// The result of a handler; an `Err` is a refusal.
 pub(crate) type Answer = Result<Reply, Reply>;
 
 impl Reply {
@@ -57,7 +57,7 @@ impl Reply {
         Self::new(status, HTML, page(title))
     }
 
-    /// What the web application firewall answers.
+    /// The answer of the web application firewall.
     pub(crate) fn firewall() -> Self {
         Self::html(445, BLOCKED)
     }
@@ -79,11 +79,11 @@ impl Reply {
     }
 }
 
-/// What is wrong with a request, one entry for each thing, as FastAPI reports it.
+/// The faults of a request, one entry for each, as FastAPI reports them.
 #[derive(Debug, Default)]
 pub(crate) struct Problems(Vec<Value>);
 
-/// How many things are reported at most: a body of 4 MiB can have two million.
+/// The most things that are reported: a body of 4 MiB can have two million.
 const MOST_PROBLEMS: usize = 1_000;
 
 impl Problems {

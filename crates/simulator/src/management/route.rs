@@ -1,4 +1,4 @@
-//! What a method and a path mean, and who answers.
+//! From a method and a path to the operation and its handler.
 
 use hyper::Method;
 use percent_encoding::percent_decode_str;
@@ -8,7 +8,7 @@ use super::reply::Answer;
 use super::{images, password, registry, repositories, service_auth, tags, workspaces};
 use crate::operations::{Name, OPERATIONS, Operation};
 
-/// What a method and a path mean.
+/// The meaning of a method and a path.
 #[derive(Debug)]
 pub(crate) enum Route {
     /// An operation, and the part of the path that stands for `{}`.
@@ -51,7 +51,7 @@ fn parameter<'p>(operation: &Operation, path: &'p str) -> Option<&'p str> {
     (!part.is_empty() && !part.contains('/')).then_some(part)
 }
 
-/// Who answers an operation.
+/// The handler of an operation.
 pub(crate) fn handler(name: Name) -> fn(&mut Call<'_>) -> Answer {
     match name {
         Name::ServiceAuth => service_auth::sign_in,

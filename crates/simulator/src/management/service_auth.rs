@@ -17,7 +17,7 @@ pub(crate) fn sign_in(call: &mut Call<'_>) -> Answer {
 
     let lifetime = call.service.quirks.token_lifetime;
     let expires = call.now().saturating_add(Duration::from_secs(lifetime as u64));
-    let token = call.service.auth.sign_in(&id, &secret, expires);
+    let token = call.service.accounts.sign_in(&id, &secret, expires);
     let access_token = token.ok_or_else(|| Reply::code(401, 1, "invalid user credentials"))?;
     Reply::ok(&ServiceAuthResponse {
         token: BaseToken {

@@ -11,7 +11,7 @@ use crate::quirks::{Commands, Quirks};
 use crate::service::Service;
 use crate::state::{Image, Person, Repository, Tag, World};
 
-/// Who looks at what, and how things are written.
+/// The world as one person sees it, and as the quirks have it written.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Viewer<'a> {
     pub(crate) world: &'a World,

@@ -4,15 +4,15 @@ use mlspace_registry_api::types::{ApiKeyResponse, ListWorkspacesResponse, Worksp
 
 use super::call::Call;
 use super::reply::{Answer, Reply};
-use crate::auth::EMAIL;
+use crate::accounts::EMAIL;
 
 pub(crate) fn list(call: &mut Call<'_>) -> Answer {
     call.person()?;
     if call.service.quirks.workspace_list_refused {
         return Err(Reply::reason(400, "The role does not allow listing workspaces"));
     }
-    let auth = &call.service.auth;
-    let workspaces = auth.workspaces(call.service.quirks.workspaces).map(|workspace| Workspace {
+    let accounts = &call.service.accounts;
+    let workspaces = accounts.workspaces(call.service.quirks.workspaces).map(|workspace| Workspace {
         id: workspace.id,
         namespace: Some(format!("ns-{}", workspace.id)),
         project_id: Some(workspace.project_id),

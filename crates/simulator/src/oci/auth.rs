@@ -1,4 +1,4 @@
-//! Who may do what in the registry.
+//! Rights in the registry.
 //!
 //! The user is the person's address, the password the one that `generate_password` gave last; before the first one
 //! nobody can sign in. A token dies with the password that it was asked with.
@@ -13,8 +13,8 @@ use hyper::header::{AUTHORIZATION, HeaderMap, WWW_AUTHENTICATE};
 use hyper::http::request::Parts;
 use mlspace_registry_api::Secret;
 
-use crate::auth::EMAIL;
-use crate::auth::registry::Token;
+use crate::accounts::EMAIL;
+use crate::accounts::registry::Token;
 use crate::ids::Ids;
 use crate::names::is_repository_name;
 use crate::oci::error::Refusal;
@@ -23,7 +23,7 @@ use crate::quirks::RegistryAuth;
 use crate::service::Service;
 use crate::state::digest::{Algorithm, Digest};
 
-/// What a request needs: an action on a repository. The repository is named as in requests, or nothing is needed
+/// The right that a request needs: an action on a repository. The repository is named as in requests, or nothing is needed
 /// but to be signed in.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Scope {
@@ -32,7 +32,7 @@ pub(crate) struct Scope {
 }
 
 impl Scope {
-    /// What a route needs.
+    /// The right that a route needs.
     pub(crate) fn of(route: &Route) -> Self {
         let actions: &[&str] = match route.operation {
             "oci_blob_delete" | "oci_manifest_delete" => &["delete"],
@@ -43,7 +43,7 @@ impl Scope {
         Self { repository: route.name.clone(), actions }
     }
 
-    /// What a mount needs besides. Without it the mount becomes an upload.
+    /// The right that a mount needs besides. Without it the mount becomes an upload.
     fn of_mount(route: &Route, query: Option<&str>) -> Option<Self> {
         let query = query.filter(|_| route.endpoint == Endpoint::Uploads)?;
         let (_, from) = form_urlencoded::parse(query.as_bytes()).find(|(key, _)| key == "from")?;
@@ -104,9 +104,9 @@ impl Service {
         Ok(())
     }
 
-    /// What signs the address of a blob in the storage.
+    /// The query that signs the address of a blob in the storage.
     pub(crate) fn storage_query(&self, digest: &Digest) -> String {
-        let signed = format!("{}{digest}", self.auth.service_account.client_secret.expose());
+        let signed = format!("{}{digest}", self.accounts.service_account.client_secret.expose());
         format!("signature={}", Digest::of(Algorithm::Sha256, signed.as_bytes()).hex())
     }
 
@@ -138,7 +138,7 @@ impl Service {
         let (scheme, text) = value.split_once(' ').ok_or(())?;
         let token =
             self.tokens.known.get(text.trim()).filter(|_| scheme.eq_ignore_ascii_case("bearer")).ok_or(())?;
-        let password = self.auth.password().map(Secret::expose);
+        let password = self.accounts.password().map(Secret::expose);
         let alive = password == Some(token.password.expose()) && token.expires > self.clock.now();
         alive.then_some(token).ok_or(())
     }
@@ -150,7 +150,7 @@ impl Service {
         })
     }
 
-    /// Whether the request may also pull from that repository, as mounts need it.
+    /// True if the request may also pull from that repository, as mounts need it.
     pub(crate) fn may_pull(&self, headers: &HeaderMap, repository: &str) -> bool {
         let scope = Scope::to_pull(repository);
         self.quirks.registry_auth != RegistryAuth::Bearer
@@ -168,7 +168,7 @@ impl Service {
     }
 
     fn sign_in_to_registry(&self, user: &str, password: &str) -> Option<Secret> {
-        self.auth.password().filter(|known| user == EMAIL && known.expose() == password).cloned()
+        self.accounts.password().filter(|known| user == EMAIL && known.expose() == password).cloned()
     }
 
     /// A token for those scopes, and how many seconds it lives. The user and the password are in the headers, or in

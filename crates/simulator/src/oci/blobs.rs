@@ -13,43 +13,44 @@ use hyper::{Method, StatusCode};
 
 use super::error::Refusal;
 use super::route::STORAGE;
-use super::{Answer, Call, Registry};
+use super::{Answer, Registry, RegistryRequest};
 use crate::response::{Response, append, response, streamed};
 use crate::state::digest::Digest;
 
-/// How much of a file is read at once.
+/// The number of bytes of a file that are read at once.
 const PIECE: u64 = 256 * 1024;
 
 pub(crate) const DIGEST: HeaderName = HeaderName::from_static("docker-content-digest");
 
 impl Registry {
     /// GET and HEAD.
-    pub(super) fn get_blob(&self, call: &Call, digest: &Digest) -> Answer {
+    pub(super) fn get_blob(&self, request: &RegistryRequest, digest: &Digest) -> Answer {
         let service = self.shared.lock();
-        let is_here = service.content.blob(&call.repository, digest).is_some();
-        if call.parts.method == Method::HEAD || !service.quirks.blob_redirects || !is_here {
+        let is_here = service.content.blob(&request.repository, digest).is_some();
+        if request.parts.method == Method::HEAD || !service.quirks.blob_redirects || !is_here {
             drop(service);
-            return self.get_stored(call, digest);
+            return self.get_stored(request, digest);
         }
         let query = service.storage_query(digest);
-        let host = match call.host.rsplit_once(':') {
+        let host = match request.host.rsplit_once(':') {
             Some((host, port)) if !port.ends_with(']') => host,
-            _ => &call.host,
+            _ => &request.host,
         };
-        let location = format!("http://{host}:{}{STORAGE}{}/{digest}?{query}", self.storage_port, call.name);
+        let location =
+            format!("http://{host}:{}{STORAGE}{}/{digest}?{query}", self.storage_port, request.name);
         Ok(response(StatusCode::TEMPORARY_REDIRECT, [(LOCATION, location)], ""))
     }
 
     /// GET and HEAD of the bytes themselves.
-    pub(super) fn get_stored(&self, call: &Call, digest: &Digest) -> Answer {
+    pub(super) fn get_stored(&self, request: &RegistryRequest, digest: &Digest) -> Answer {
         let opened = {
             let service = self.shared.lock();
-            let size = service.content.blob(&call.repository, digest);
+            let size = service.content.blob(&request.repository, digest);
             let ranges = service.quirks.blob_ranges;
             size.map(|size| service.content.store.open_blob(digest).map(|file| (size, file, ranges)))
         };
         let (size, mut file, ranges) = opened.ok_or_else(|| Refusal::blob_unknown(digest))??;
-        let range = match call.header(RANGE) {
+        let range = match request.header(RANGE) {
             Some(text) if ranges && text.starts_with("bytes=") => one_range(text, size)?,
             _ => None,
         };
@@ -67,23 +68,23 @@ impl Registry {
         let content_range = range.map(|range| format!("bytes {}-{}/{size}", range.start(), range.end()));
         let mut response = response(status, headers, "");
         append(&mut response, content_range.map(|value| (CONTENT_RANGE, value)));
-        if call.parts.method != Method::HEAD {
+        if request.parts.method != Method::HEAD {
             file.seek(SeekFrom::Start(start))?;
             *response.body_mut() = streamed(stream_file(file, length));
         }
         Ok(response)
     }
 
-    pub(super) fn delete_blob(&self, call: &Call, digest: &Digest) -> Answer {
-        if !self.shared.lock().content.remove_blob(&call.repository, digest) {
+    pub(super) fn delete_blob(&self, request: &RegistryRequest, digest: &Digest) -> Answer {
+        if !self.shared.lock().content.remove_blob(&request.repository, digest) {
             return Err(Refusal::blob_unknown(digest).into());
         }
         Ok(response::<String>(StatusCode::ACCEPTED, [], ""))
     }
 
     /// The answer to a blob that is there now.
-    pub(super) fn blob_created(&self, call: &Call, digest: &Digest) -> Response {
-        let location = self.location(call, &format!("/v2/{}/blobs/{digest}", call.name));
+    pub(super) fn blob_created(&self, request: &RegistryRequest, digest: &Digest) -> Response {
+        let location = self.location(request, &format!("/v2/{}/blobs/{digest}", request.name));
         response(StatusCode::CREATED, [(LOCATION, location), (DIGEST, digest.to_string())], "")
     }
 }

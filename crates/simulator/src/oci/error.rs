@@ -9,7 +9,7 @@ use crate::service::BadPart;
 use crate::state::digest::Digest;
 use crate::state::manifest::Part;
 
-/// Why a request gets no success.
+/// The reason for which a request gets no success.
 #[derive(Debug)]
 pub(crate) enum Failure {
     Refused(Refusal),

@@ -7,7 +7,7 @@ use hyper::{Method, StatusCode};
 use super::blobs::DIGEST;
 use super::error::{Failure, Refusal};
 use super::route;
-use super::{Answer, Call, Registry};
+use super::{Answer, Registry, RegistryRequest};
 use crate::body::Body;
 use crate::response::{append, response};
 use crate::service::Push;
@@ -22,29 +22,34 @@ const TAG: HeaderName = HeaderName::from_static("oci-tag");
 
 impl Registry {
     /// GET and HEAD. Only GET is a pull.
-    pub(super) fn get_manifest(&self, call: &Call, reference: &Reference) -> Answer {
+    pub(super) fn get_manifest(&self, request: &RegistryRequest, reference: &Reference) -> Answer {
         let mut service = self.shared.lock();
-        let digest = service.resolve(&call.repository, reference).ok_or_else(Refusal::manifest_unknown)?;
+        let digest = service.resolve(&request.repository, reference).ok_or_else(Refusal::manifest_unknown)?;
         let stored =
-            service.content.manifest(&call.repository, &digest).ok_or_else(Refusal::manifest_unknown)?;
+            service.content.manifest(&request.repository, &digest).ok_or_else(Refusal::manifest_unknown)?;
         let headers = [
             (CONTENT_TYPE, stored.manifest.media_type.clone()),
             (CONTENT_LENGTH, stored.bytes.len().to_string()),
             (DIGEST, digest.to_string()),
         ];
-        if call.parts.method == Method::HEAD {
+        if request.parts.method == Method::HEAD {
             return Ok(response(StatusCode::OK, headers, ""));
         }
         let bytes = stored.bytes.clone();
-        service.pulled(&call.repository, &digest, reference);
+        service.pulled(&request.repository, &digest, reference);
         Ok(response(StatusCode::OK, headers, bytes))
     }
 
     /// PUT. Further tags may be in the query.
-    pub(super) async fn put_manifest(&self, call: &Call, reference: &Reference, body: &mut Body) -> Answer {
+    pub(super) async fn put_manifest(
+        &self,
+        request: &RegistryRequest,
+        reference: &Reference,
+        body: &mut Body,
+    ) -> Answer {
         let mut bytes = BytesMut::new();
         while let Some(data) = body.data().await? {
-            if call.cut_after.is_some_and(|most| (bytes.len() + data.len()) as u64 >= most) {
+            if request.cut_after.is_some_and(|most| (bytes.len() + data.len()) as u64 >= most) {
                 return Err(Failure::Cut);
             }
             if bytes.len() + data.len() > LONGEST {
@@ -54,7 +59,7 @@ impl Registry {
         }
         let bytes = bytes.freeze();
         let mut tags = Vec::new();
-        for (_, tag) in call.query.iter().filter(|(key, _)| key == "tag") {
+        for (_, tag) in request.query.iter().filter(|(key, _)| key == "tag") {
             tags.push(route::tag(tag)?);
         }
         let digest = match reference {
@@ -69,19 +74,19 @@ impl Registry {
                 digest.clone()
             }
         };
-        let manifest = Manifest::parse(&bytes, call.header(CONTENT_TYPE));
+        let manifest = Manifest::parse(&bytes, request.header(CONTENT_TYPE));
         let manifest = manifest.map_err(|why| Refusal::no_manifest(&why))?;
         let subject = manifest.subject.as_ref().map(ToString::to_string);
         // One header for each tag: clients do not take a list apart.
         let answered: Vec<_> = tags.iter().map(|tag| (TAG, tag.clone())).collect();
         {
             let mut service = self.shared.lock();
-            let config = service.config_of(&call.repository, &manifest);
-            let repository = &call.repository;
+            let config = service.config_of(&request.repository, &manifest);
+            let repository = &request.repository;
             let push = Push { repository, digest: &digest, bytes, manifest, config, tags };
             service.push_manifest(push).map_err(Refusal::from)?;
         }
-        let location = self.location(call, &format!("/v2/{}/manifests/{digest}", call.name));
+        let location = self.location(request, &format!("/v2/{}/manifests/{digest}", request.name));
         let headers = [(LOCATION, location), (DIGEST, digest.to_string())];
         let mut response = response(StatusCode::CREATED, headers, "");
         append(&mut response, subject.map(|subject| (SUBJECT, subject)));
@@ -90,11 +95,11 @@ impl Registry {
     }
 
     /// DELETE: a tag alone, or a manifest with its tags.
-    pub(super) fn delete_manifest(&self, call: &Call, reference: &Reference) -> Answer {
+    pub(super) fn delete_manifest(&self, request: &RegistryRequest, reference: &Reference) -> Answer {
         let mut service = self.shared.lock();
         let deleted = match reference {
-            Reference::Tag(tag) => service.untag(&call.repository, tag),
-            Reference::Digest(digest) => service.delete_manifest(&call.repository, digest),
+            Reference::Tag(tag) => service.untag(&request.repository, tag),
+            Reference::Digest(digest) => service.delete_manifest(&request.repository, digest),
         };
         if !deleted {
             return Err(Refusal::manifest_unknown().into());

@@ -4,7 +4,7 @@ use hyper::StatusCode;
 use hyper::header::{CONTENT_TYPE, HeaderName};
 use serde_json::json;
 
-use super::{Answer, Call, Registry};
+use super::{Answer, Registry, RegistryRequest};
 use crate::response::{append, response};
 use crate::state::digest::Digest;
 use crate::state::manifest::{OCI_INDEX, Referrer};
@@ -13,10 +13,10 @@ const FILTERS: HeaderName = HeaderName::from_static("oci-filters-applied");
 
 impl Registry {
     /// An index of the manifests that have that subject; an empty one if there are none.
-    pub(super) fn list_referrers(&self, call: &Call, subject: &Digest) -> Answer {
+    pub(super) fn list_referrers(&self, request: &RegistryRequest, subject: &Digest) -> Answer {
         let service = self.shared.lock();
-        let wanted = call.query("artifactType").filter(|wanted| !wanted.is_empty());
-        let found = service.content.manifests(&call.repository);
+        let wanted = request.query("artifactType").filter(|wanted| !wanted.is_empty());
+        let found = service.content.manifests(&request.repository);
         let found = found.filter(|(_, stored)| stored.manifest.subject.as_ref() == Some(subject));
         let found = found.map(|(digest, stored)| Referrer {
             media_type: &stored.manifest.media_type,

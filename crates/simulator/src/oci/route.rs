@@ -1,5 +1,5 @@
-//! What a method and a path mean. Every part of a path is taken apart and checked here, and nowhere is a part of
-//! it used as a path of a file.
+//! From a method and a path to an endpoint. Every part of a path is parsed and checked here, and nowhere is a part
+//! of it used as a path of a file.
 
 use hyper::header::ALLOW;
 use hyper::{Method, StatusCode};
@@ -18,7 +18,7 @@ pub(crate) const TOKEN: &str = "/service/token";
 /// The beginning of the addresses to which blobs are redirected.
 pub(crate) const STORAGE: &str = "/storage/";
 
-/// What a path names.
+/// The thing that a path names.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Endpoint {
     Ping,

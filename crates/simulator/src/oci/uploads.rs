@@ -10,8 +10,8 @@ use tokio::sync::{Mutex as AsyncMutex, OwnedMutexGuard};
 use uuid::Uuid;
 
 use super::error::{Failure, Refusal};
-use super::write::{self, Limits, Session};
-use super::{Answer, Call, Registry, route};
+use super::write::{self, Limits, UploadFile};
+use super::{Answer, Registry, RegistryRequest, route};
 use crate::body::Body;
 use crate::ids::Ids;
 use crate::names::is_repository_name;
@@ -28,18 +28,18 @@ pub(crate) struct Uploads(Arc<Mutex<Open>>);
 
 struct Open {
     ids: Ids,
-    sessions: HashMap<Uuid, Upload>,
+    uploads: HashMap<Uuid, Upload>,
 }
 
 #[derive(Clone)]
 struct Upload {
     repository: String,
-    session: Arc<AsyncMutex<Session>>,
+    upload: Arc<AsyncMutex<UploadFile>>,
 }
 
 impl Default for Uploads {
     fn default() -> Self {
-        Self(Arc::new(Mutex::new(Open { ids: Ids::new(5), sessions: HashMap::new() })))
+        Self(Arc::new(Mutex::new(Open { ids: Ids::new(5), uploads: HashMap::new() })))
     }
 }
 
@@ -48,38 +48,38 @@ impl Uploads {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn open(&self, repository: &str, session: Session) -> Uuid {
+    fn open(&self, repository: &str, upload: UploadFile) -> Uuid {
         let mut open = self.lock();
         let id = open.ids.uuid();
-        let session = Arc::new(AsyncMutex::new(session));
-        open.sessions.insert(id, Upload { repository: repository.to_owned(), session });
+        let upload = Arc::new(AsyncMutex::new(upload));
+        open.uploads.insert(id, Upload { repository: repository.to_owned(), upload });
         id
     }
 
     /// The upload, as soon as no other request works on it.
-    async fn find(&self, repository: &str, id: Uuid) -> Result<OwnedMutexGuard<Session>, Refusal> {
-        let upload = self.lock().sessions.get(&id).filter(|upload| upload.repository == repository).cloned();
-        let session = upload.ok_or_else(Refusal::upload_unknown)?.session.lock_owned().await;
+    async fn find(&self, repository: &str, id: Uuid) -> Result<OwnedMutexGuard<UploadFile>, Refusal> {
+        let upload = self.lock().uploads.get(&id).filter(|upload| upload.repository == repository).cloned();
+        let upload = upload.ok_or_else(Refusal::upload_unknown)?.upload.lock_owned().await;
         // It may have been finished while this request waited for it.
-        if session.file.is_some() { Ok(session) } else { Err(Refusal::upload_unknown()) }
+        if upload.file.is_some() { Ok(upload) } else { Err(Refusal::upload_unknown()) }
     }
 
     fn close(&self, id: Uuid) {
-        self.lock().sessions.remove(&id);
+        self.lock().uploads.remove(&id);
     }
 }
 
 impl Registry {
     /// POST: a mount, a whole blob, or the beginning of an upload.
-    pub(super) async fn start_upload(&self, call: &Call, body: &mut Body) -> Answer {
-        if let Some(text) = call.query("mount") {
+    pub(super) async fn start_upload(&self, request: &RegistryRequest, body: &mut Body) -> Answer {
+        if let Some(text) = request.query("mount") {
             let digest = route::digest(text)?;
-            if self.mount(call, &digest)? {
-                return Ok(self.blob_created(call, &digest));
+            if self.mount(request, &digest)? {
+                return Ok(self.blob_created(request, &digest));
             }
         }
-        let wanted = call.query("digest").map(route::digest).transpose()?;
-        let algorithm = match (&wanted, call.query("digest-algorithm")) {
+        let wanted = request.query("digest").map(route::digest).transpose()?;
+        let algorithm = match (&wanted, request.query("digest-algorithm")) {
             (Some(digest), _) => digest.algorithm(),
             (None, Some(name)) => {
                 let known = Algorithm::ALL.into_iter().find(|one| one.name() == name);
@@ -91,22 +91,22 @@ impl Registry {
             let service = self.shared.lock();
             (service.content.store.clone(), service.quirks.single_post)
         };
-        let id = self.uploads.open(&call.repository, Session::new(store.create()?, algorithm));
-        let session = self.uploads.find(&call.repository, id).await?;
+        let id = self.uploads.open(&request.repository, UploadFile::new(store.create()?, algorithm));
+        let upload = self.uploads.find(&request.repository, id).await?;
         match wanted.filter(|_| single_post) {
             Some(digest) => {
-                let finished = self.finish(call, id, session, &digest, body).await;
+                let finished = self.finish(request, id, upload, &digest, body).await;
                 // There is nothing that the client could go on with.
                 self.uploads.close(id);
                 finished
             }
-            None => Ok(self.progress(call, StatusCode::ACCEPTED, id, &session)),
+            None => Ok(self.progress(request, StatusCode::ACCEPTED, id, &upload)),
         }
     }
 
-    fn mount(&self, call: &Call, digest: &Digest) -> Result<bool, Refusal> {
+    fn mount(&self, request: &RegistryRequest, digest: &Digest) -> Result<bool, Refusal> {
         let mut service = self.shared.lock();
-        let from = call.query("from").filter(|from| !from.is_empty());
+        let from = request.query("from").filter(|from| !from.is_empty());
         if let Some(from) = from
             && !is_repository_name(from)
         {
@@ -115,78 +115,78 @@ impl Registry {
         let may = match (service.quirks.mounts, from) {
             (Mounts::Never, _) | (Mounts::Named, None) => false,
             (Mounts::Anywhere, None) => true,
-            (_, Some(from)) => service.may_pull(&call.parts.headers, from),
+            (_, Some(from)) => service.may_pull(&request.parts.headers, from),
         };
         let from = from.map(|from| service.repository_name(from).to_owned());
-        Ok(may && service.content.mount(&call.repository, digest, from.as_deref()))
+        Ok(may && service.content.mount(&request.repository, digest, from.as_deref()))
     }
 
     /// PATCH: more of the blob.
-    pub(super) async fn patch_upload(&self, call: &Call, id: Uuid, body: &mut Body) -> Answer {
+    pub(super) async fn patch_upload(&self, request: &RegistryRequest, id: Uuid, body: &mut Body) -> Answer {
         if !self.shared.lock().quirks.patch {
             let message = "an upload is sent with one PUT";
             return Err(Refusal::new(StatusCode::METHOD_NOT_ALLOWED, "UNSUPPORTED", message).into());
         }
-        let session = self.uploads.find(&call.repository, id).await?;
+        let upload = self.uploads.find(&request.repository, id).await?;
         // The range first: a chunk that is sent again goes to an old Location as well, and 416 says where to go on.
-        self.check_range(call, id, &session)?;
-        self.check_state(call, &session)?;
+        self.check_range(request, id, &upload)?;
+        self.check_state(request, &upload)?;
         let least = self.shared.lock().quirks.chunk_min_length.unwrap_or(0) as u64;
-        if session.short {
+        if upload.short {
             let message = format!("a chunk before this one was shorter than {least} bytes");
             return Err(Refusal::bad("SIZE_INVALID", message).into());
         }
-        let before = session.length;
-        let mut session = self.append(call, id, session, body).await?;
-        session.short = session.length - before < least;
-        Ok(self.progress(call, StatusCode::ACCEPTED, id, &session))
+        let before = upload.length;
+        let mut upload = self.append(request, id, upload, body).await?;
+        upload.short = upload.length - before < least;
+        Ok(self.progress(request, StatusCode::ACCEPTED, id, &upload))
     }
 
     /// PUT: the last of the blob, if there is more, and its digest.
-    pub(super) async fn put_upload(&self, call: &Call, id: Uuid, body: &mut Body) -> Answer {
-        let session = self.uploads.find(&call.repository, id).await?;
-        self.check_range(call, id, &session)?;
-        self.check_state(call, &session)?;
-        let digest = route::digest(call.query("digest").unwrap_or_default())?;
-        self.finish(call, id, session, &digest, body).await
+    pub(super) async fn put_upload(&self, request: &RegistryRequest, id: Uuid, body: &mut Body) -> Answer {
+        let upload = self.uploads.find(&request.repository, id).await?;
+        self.check_range(request, id, &upload)?;
+        self.check_state(request, &upload)?;
+        let digest = route::digest(request.query("digest").unwrap_or_default())?;
+        self.finish(request, id, upload, &digest, body).await
     }
 
     async fn finish(
         &self,
-        call: &Call,
+        request: &RegistryRequest,
         id: Uuid,
-        mut session: OwnedMutexGuard<Session>,
+        mut upload: OwnedMutexGuard<UploadFile>,
         digest: &Digest,
         body: &mut Body,
     ) -> Answer {
-        session.expect(digest.algorithm());
-        let mut session = self.append(call, id, session, body).await?;
+        upload.expect(digest.algorithm());
+        let mut upload = self.append(request, id, upload, body).await?;
         let algorithm = digest.algorithm();
         let computed =
-            tokio::task::spawn_blocking(move || session.digest(algorithm).map(|found| (session, found)));
-        let (mut session, found) = computed.await.map_err(std::io::Error::other)??;
+            tokio::task::spawn_blocking(move || upload.digest(algorithm).map(|found| (upload, found)));
+        let (mut upload, found) = computed.await.map_err(std::io::Error::other)??;
         self.uploads.close(id);
-        let file = session.file.take().ok_or_else(Refusal::upload_unknown)?;
+        let file = upload.file.take().ok_or_else(Refusal::upload_unknown)?;
         if found != *digest {
             let detail = json!({ "expected": digest.to_string(), "found": found.to_string() });
             let message = "what was sent has another digest";
             return Err(Refusal::bad("DIGEST_INVALID", message).detail(detail).into());
         }
         let mut service = self.shared.lock();
-        service.content.add_blob(&call.repository, digest, file, session.length)?;
+        service.content.add_blob(&request.repository, digest, file, upload.length)?;
         drop(service);
-        Ok(self.blob_created(call, digest))
+        Ok(self.blob_created(request, digest))
     }
 
     async fn append(
         &self,
-        call: &Call,
+        request: &RegistryRequest,
         id: Uuid,
-        session: OwnedMutexGuard<Session>,
+        upload: OwnedMutexGuard<UploadFile>,
         body: &mut Body,
-    ) -> Result<OwnedMutexGuard<Session>, Failure> {
-        let limits = self.limits(call)?;
-        let appended = write::append(session, body, limits).await;
+    ) -> Result<OwnedMutexGuard<UploadFile>, Failure> {
+        let limits = self.limits(request)?;
+        let appended = write::append(upload, body, limits).await;
         if matches!(appended, Err(Failure::Cut)) && limits.cut_chunk == CutChunk::UploadForgotten {
             self.uploads.close(id);
         }
@@ -194,24 +194,30 @@ impl Registry {
     }
 
     /// DELETE: the upload is given up.
-    pub(super) async fn cancel_upload(&self, call: &Call, id: Uuid) -> Answer {
-        let mut session = self.uploads.find(&call.repository, id).await?;
+    pub(super) async fn cancel_upload(&self, request: &RegistryRequest, id: Uuid) -> Answer {
+        let mut upload = self.uploads.find(&request.repository, id).await?;
         self.uploads.close(id);
-        session.file = None;
+        upload.file = None;
         Ok(response::<String>(StatusCode::NO_CONTENT, [], ""))
     }
 
     /// GET: how much is here.
-    pub(super) async fn upload_status(&self, call: &Call, id: Uuid) -> Answer {
-        let session = self.uploads.find(&call.repository, id).await?;
-        Ok(self.progress(call, StatusCode::NO_CONTENT, id, &session))
+    pub(super) async fn upload_status(&self, request: &RegistryRequest, id: Uuid) -> Answer {
+        let upload = self.uploads.find(&request.repository, id).await?;
+        Ok(self.progress(request, StatusCode::NO_CONTENT, id, &upload))
     }
 
-    fn progress(&self, call: &Call, status: StatusCode, id: Uuid, session: &Session) -> Response {
+    fn progress(
+        &self,
+        request: &RegistryRequest,
+        status: StatusCode,
+        id: Uuid,
+        upload: &UploadFile,
+    ) -> Response {
         let headers = [
-            (LOCATION, self.upload_location(call, id, session)),
+            (LOCATION, self.upload_location(request, id, upload)),
             // There is no way to write that nothing is here; every registry writes this.
-            (RANGE, format!("0-{}", session.length.saturating_sub(1))),
+            (RANGE, format!("0-{}", upload.length.saturating_sub(1))),
             (UPLOAD_ID, id.to_string()),
         ];
         let mut response = response(status, headers, "");
@@ -220,38 +226,38 @@ impl Registry {
         response
     }
 
-    fn upload_location(&self, call: &Call, id: Uuid, session: &Session) -> String {
+    fn upload_location(&self, request: &RegistryRequest, id: Uuid, upload: &UploadFile) -> String {
         let query = match self.shared.lock().quirks.upload_state {
-            true => format!("?_state={}", session.length),
+            true => format!("?_state={}", upload.length),
             false => String::new(),
         };
-        self.location(call, &format!("/v2/{}/blobs/uploads/{id}{query}", call.name))
+        self.location(request, &format!("/v2/{}/blobs/uploads/{id}{query}", request.name))
     }
 
-    /// Whether the request goes to the last `Location`.
-    fn check_state(&self, call: &Call, session: &Session) -> Result<(), Refusal> {
-        let state = self.shared.lock().quirks.upload_state.then(|| session.length.to_string());
-        if state.is_none() || call.query("_state") == state.as_deref() {
+    /// Refuses a request that does not go to the last `Location`.
+    fn check_state(&self, request: &RegistryRequest, upload: &UploadFile) -> Result<(), Refusal> {
+        let state = self.shared.lock().quirks.upload_state.then(|| upload.length.to_string());
+        if state.is_none() || request.query("_state") == state.as_deref() {
             return Ok(());
         }
         Err(Refusal::bad("BLOB_UPLOAD_INVALID", "the `_state` is not that of the last Location"))
     }
 
-    /// Whether a chunk continues where the upload stands. Without `Content-Range` it does.
-    fn check_range(&self, call: &Call, id: Uuid, session: &Session) -> Result<(), Refusal> {
-        let Some(text) = call.header(CONTENT_RANGE) else { return Ok(()) };
+    /// Refuses a chunk that does not continue where the upload stands. Without `Content-Range` it does.
+    fn check_range(&self, request: &RegistryRequest, id: Uuid, upload: &UploadFile) -> Result<(), Refusal> {
+        let Some(text) = request.header(CONTENT_RANGE) else { return Ok(()) };
         let range = text.split_once('-').and_then(|(start, end)| Some((number(start)?, number(end)?)));
         let Some((start, end)) = range.filter(|(start, end)| start <= end) else {
             return Err(Refusal::bad("BLOB_UPLOAD_INVALID", "Content-Range is not START-END"));
         };
-        if start != session.length {
+        if start != upload.length {
             let status = StatusCode::RANGE_NOT_SATISFIABLE;
-            let message = format!("the next chunk begins at {}", session.length);
+            let message = format!("the next chunk begins at {}", upload.length);
             return Err(Refusal::new(status, "BLOB_UPLOAD_INVALID", message)
-                .header(LOCATION, self.upload_location(call, id, session))
-                .header(RANGE, format!("0-{}", session.length.saturating_sub(1))));
+                .header(LOCATION, self.upload_location(request, id, upload))
+                .header(RANGE, format!("0-{}", upload.length.saturating_sub(1))));
         }
-        let length = call.header(CONTENT_LENGTH).and_then(number);
+        let length = request.header(CONTENT_LENGTH).and_then(number);
         if length.is_some_and(|length| length != end - start + 1) {
             return Err(Refusal::bad(
                 "SIZE_INVALID",
@@ -261,19 +267,19 @@ impl Registry {
         Ok(())
     }
 
-    /// What may be sent; a body that says it is too long, or does not say how long it is, may be refused unread.
-    fn limits(&self, call: &Call) -> Result<Limits, Refusal> {
+    /// The limits of what may be sent; a body that says it is too long, or does not say how long it is, may be refused unread.
+    fn limits(&self, request: &RegistryRequest) -> Result<Limits, Refusal> {
         let service = self.shared.lock();
         let most = service.quirks.max_upload_body.map_or(u64::MAX, |most| most as u64);
-        let length = call.header(CONTENT_LENGTH).and_then(number);
-        if !service.quirks.unknown_length && call.parts.headers.contains_key(TRANSFER_ENCODING) {
+        let length = request.header(CONTENT_LENGTH).and_then(number);
+        if !service.quirks.unknown_length && request.parts.headers.contains_key(TRANSFER_ENCODING) {
             let message = "the body does not say how long it is";
             return Err(Refusal::new(StatusCode::LENGTH_REQUIRED, "SIZE_INVALID", message));
         }
         if length.is_some_and(|length| length > most) {
             return Err(Refusal::too_large("SIZE_INVALID", most));
         }
-        Ok(Limits { most, cut_after: call.cut_after, cut_chunk: service.quirks.cut_chunk })
+        Ok(Limits { most, cut_after: request.cut_after, cut_chunk: service.quirks.cut_chunk })
     }
 }
 

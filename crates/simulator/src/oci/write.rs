@@ -13,15 +13,15 @@ use crate::body::Body;
 use crate::quirks::CutChunk;
 use crate::state::digest::{Algorithm, Digest, Hasher};
 
-/// How many pieces may wait for the disk.
+/// The number of pieces that may wait for the disk: one is written while the next is gathered.
 const WAITING: usize = 1;
 
-/// How many bytes make a piece. What a connection has at once is often much less, and waking the thread for each
+/// The number of bytes that make a piece. What a connection has at once is often much less, and waking the thread for each
 /// such bit costs more than writing it.
 const PIECE: usize = 512 * 1024;
 
-/// What was sent of a blob so far.
-pub(crate) struct Session {
+/// The part of a blob that was sent so far: its file, and the digest in the making.
+pub(crate) struct UploadFile {
     /// Taken once the upload is finished.
     pub(crate) file: Option<NamedTempFile>,
     hasher: Hasher,
@@ -30,7 +30,7 @@ pub(crate) struct Session {
     pub(crate) short: bool,
 }
 
-/// How much of a body is taken.
+/// The part of a body that is taken.
 #[derive(Clone, Copy)]
 pub(crate) struct Limits {
     /// More gets 413.
@@ -40,14 +40,14 @@ pub(crate) struct Limits {
     pub(crate) cut_chunk: CutChunk,
 }
 
-/// A step of a transfer.
+/// A part of a body on its way to the disk.
 enum Piece {
     Data(Vec<Bytes>),
     /// Everything came.
     End,
 }
 
-impl Session {
+impl UploadFile {
     pub(crate) fn new(file: NamedTempFile, algorithm: Algorithm) -> Self {
         Self { file: Some(file), hasher: Hasher::new(algorithm), length: 0, short: false }
     }
@@ -126,15 +126,15 @@ impl Session {
 
 /// Appends a body to an upload.
 pub(crate) async fn append(
-    mut session: OwnedMutexGuard<Session>,
+    mut upload: OwnedMutexGuard<UploadFile>,
     body: &mut Body,
     limits: Limits,
-) -> Result<OwnedMutexGuard<Session>, Failure> {
+) -> Result<OwnedMutexGuard<UploadFile>, Failure> {
     let (pieces, mut waiting) = mpsc::channel(WAITING);
     // The thread holds the upload, so that it ends well even if the connection is gone and this future with it.
     let writer = tokio::task::spawn_blocking(move || {
-        let taken = session.take(&mut waiting, limits.cut_chunk);
-        taken.map(|()| session)
+        let taken = upload.take(&mut waiting, limits.cut_chunk);
+        taken.map(|()| upload)
     });
     let sent = send(body, limits, &pieces).await;
     if sent.is_ok() {

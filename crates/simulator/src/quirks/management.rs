@@ -3,7 +3,7 @@
 use super::value::{Value, choice};
 
 choice! {
-    /// What deleting an image does when tags point to it.
+    /// The effect of deleting an image to which tags point.
     TaggedImages {
         /// The tags go with the image.
         RemoveTags = "remove-tags",
@@ -14,7 +14,7 @@ choice! {
     }
 }
 choice! {
-    /// What creating a tag does when another image of the repository has the name.
+    /// The effect of creating a tag when another image of the repository has the name.
     ExistingTag {
         /// The tag moves, as it does when docker pushes it.
         Moves = "moves",
@@ -23,7 +23,7 @@ choice! {
     }
 }
 choice! {
-    /// What listing the images or tags of an unknown id answers.
+    /// The answer to listing the images or tags of an unknown id.
     UnknownParent {
         /// 404.
         NotFound = "not-found",
@@ -32,7 +32,7 @@ choice! {
     }
 }
 choice! {
-    /// What becomes of a `page_size` over the highest one.
+    /// The fate of a `page_size` over the highest one.
     OverMaximum {
         /// It is taken as the highest.
         Clamped = "clamped",
@@ -59,7 +59,7 @@ choice! {
     }
 }
 choice! {
-    /// How the field `commands` looks.
+    /// The form of the field `commands`.
     Commands {
         /// Docker command lines.
         Present = "present",

@@ -3,7 +3,7 @@
 use super::value::{Value, choice};
 
 choice! {
-    /// How the registry asks for a user and a password.
+    /// The way in which the registry asks for a user and a password.
     RegistryAuth {
         /// With a token that its token endpoint gives.
         Bearer = "bearer",
@@ -23,7 +23,7 @@ choice! {
     }
 }
 choice! {
-    /// Whether the manifests of an index are images of their own in the management API.
+    /// The manifests of an index that are images of their own in the management API.
     IndexChildren {
         /// Only those with a tag.
         Hidden = "hidden",
@@ -32,7 +32,7 @@ choice! {
     }
 }
 choice! {
-    /// What becomes of an image's blobs when the management API deletes it.
+    /// The fate of an image's blobs when the management API deletes it.
     DeletedImageBlobs {
         /// Those that nothing else in the repository refers to go.
         Removed = "removed",
@@ -41,7 +41,7 @@ choice! {
     }
 }
 choice! {
-    /// What an index gets whose manifests are not all there.
+    /// The answer to an index whose manifests are not all there.
     SparseIndex {
         /// 404 and MANIFEST_BLOB_UNKNOWN.
         Refused = "refused",
@@ -50,7 +50,7 @@ choice! {
     }
 }
 choice! {
-    /// How the `Location` of an upload looks.
+    /// The form of the `Location` of an upload.
     UploadLocation {
         /// With the host.
         Absolute = "absolute",
@@ -70,7 +70,7 @@ choice! {
     }
 }
 choice! {
-    /// What becomes of the bytes of a chunk whose connection was cut.
+    /// The fate of the bytes of a chunk whose connection was cut.
     CutChunk {
         /// They count.
         Kept = "kept",

@@ -1,4 +1,5 @@
-//! Where the registry and the management API meet: what a push, a pull or a delete on one side is on the other.
+//! The meeting of the registry and the management API: a push, a pull or a delete on one side, and what it is on
+//! the other.
 
 use bytes::Bytes;
 use serde_json::{Map, Value};
@@ -22,7 +23,7 @@ pub(crate) struct Push<'a> {
     pub(crate) tags: Vec<String>,
 }
 
-/// Why a manifest is not taken: something that it refers to.
+/// The part of a manifest for which it is not taken.
 #[derive(Debug)]
 pub(crate) enum BadPart {
     /// It is not there.
@@ -36,6 +37,7 @@ impl Service {
     pub(crate) fn push_manifest(&mut self, push: Push<'_>) -> Result<(), BadPart> {
         let Push { repository, digest, bytes, manifest, config, tags } = push;
         let mut size = bytes.len() as u64;
+        // All parts before anything is kept, so that a manifest that is refused leaves no trace.
         for part in manifest.parts() {
             let total = self.check_part(repository, part, &manifest.contents)?;
             size = size.saturating_add(total);
@@ -45,10 +47,12 @@ impl Service {
             Contents::Image(_) => Vec::new(),
         };
         self.content.add_manifest(repository, digest, Stored { bytes, manifest, size, image: None });
+        // An index that came before may already refer to it; such a child is no image of its own.
         let is_child = self.content.references(repository, digest) > 0;
         if !tags.is_empty() || !is_child || self.quirks.index_children == IndexChildren::Listed {
             self.show(repository, digest, config, tags);
         }
+        // After the index is kept: tools push the children first, and only now is it known that they are children.
         if self.quirks.index_children == IndexChildren::Hidden {
             for child in &children {
                 self.hide(repository, child);
@@ -145,6 +149,7 @@ impl Service {
             for part in parts {
                 let child = self.content.manifest(repository, &part.digest);
                 let hidden = child.filter(|child| child.image.is_none());
+                // The index is gone already; whatever still refers to the child is another one, which keeps it hidden.
                 if self.content.references(repository, &part.digest) == 0
                     && let Some(hidden) = hidden
                 {
@@ -186,6 +191,7 @@ impl Service {
     /// Removes a manifest, the manifests that were shown only as part of it, and the blobs that nothing in the
     /// repository refers to any more.
     fn remove_deeply(&mut self, repository: &str, digest: Digest) {
+        // A queue and no recursion: an index may lie in an index, as deep as a client likes.
         let mut queue = vec![digest];
         while let Some(digest) = queue.pop() {
             let Some(stored) = self.content.remove_manifest(repository, &digest) else { continue };

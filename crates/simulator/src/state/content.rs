@@ -10,18 +10,18 @@ use uuid::Uuid;
 
 use crate::state::digest::Digest;
 use crate::state::manifest::Manifest;
-use crate::state::store::Store;
+use crate::state::store::BlobStore;
 
 /// The registry's contents. A blob's file is there as long as a repository has the blob.
 pub(crate) struct Content {
-    pub(crate) store: Arc<Store>,
+    pub(crate) store: Arc<BlobStore>,
     repositories: HashMap<String, Repository>,
     blobs: HashMap<Digest, Blob>,
 }
 
 struct Blob {
     size: u64,
-    /// How many repositories have it.
+    /// The number of repositories that have it.
     repositories: usize,
 }
 
@@ -29,7 +29,7 @@ struct Blob {
 struct Repository {
     blobs: HashSet<Digest>,
     manifests: BTreeMap<Digest, Stored>,
-    /// How many manifests of the repository refer to a digest.
+    /// The number of manifests of the repository that refer to a digest.
     references: HashMap<Digest, usize>,
 }
 
@@ -43,7 +43,7 @@ pub(crate) struct Stored {
 }
 
 impl Content {
-    pub(crate) fn new(store: Store) -> Self {
+    pub(crate) fn new(store: BlobStore) -> Self {
         Self { store: Arc::new(store), repositories: HashMap::new(), blobs: HashMap::new() }
     }
 
@@ -116,7 +116,7 @@ impl Content {
         self.repositories.get(repository).into_iter().flat_map(|owner| &owner.manifests)
     }
 
-    /// How many manifests of the repository refer to that digest.
+    /// The number of manifests of the repository that refer to that digest.
     pub(crate) fn references(&self, repository: &str, digest: &Digest) -> usize {
         let owner = self.repositories.get(repository);
         owner.and_then(|owner| owner.references.get(digest)).copied().unwrap_or_default()

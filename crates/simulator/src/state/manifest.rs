@@ -1,4 +1,4 @@
-//! What a registry must know of a manifest. Its bytes are kept as they are.
+//! Manifests, as far as a registry must know them. Their bytes are kept as they are.
 
 use std::collections::BTreeMap;
 
@@ -36,7 +36,7 @@ pub(crate) struct Manifest {
     pub(crate) contents: Contents,
 }
 
-/// What a manifest consists of.
+/// The parts of a manifest.
 #[derive(Clone, Debug)]
 pub(crate) enum Contents {
     /// The configuration and the layers, without those that are kept elsewhere.

@@ -1,4 +1,4 @@
-//! What a registry holds.
+//! Repositories, images and tags as a registry holds them.
 
 use std::collections::{BTreeSet, HashMap};
 
@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use crate::ordered::Ordered;
 
-/// Who acts: favourites belong to one of them.
+/// The owner of a key: favourites belong to one of them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Person {
     ServiceAccount,
@@ -92,7 +92,7 @@ impl NewImage {
     }
 }
 
-/// What became of a tag that was asked for.
+/// The fate of a tag that was asked for.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Tagged {
     Done(Uuid),

@@ -9,7 +9,7 @@ use tempfile::{NamedTempFile, TempDir};
 use crate::state::digest::{Algorithm, Digest};
 
 /// A folder with blobs. File names are made of digests alone.
-pub(crate) struct Store {
+pub(crate) struct BlobStore {
     root: PathBuf,
     uploads: TempDir,
     /// The whole folder, if nobody wants to keep it.
@@ -18,7 +18,7 @@ pub(crate) struct Store {
     _lock: File,
 }
 
-impl Store {
+impl BlobStore {
     /// In that folder, which is made if it is missing, or in a temporary one that goes with the store.
     pub(crate) fn open(folder: Option<&Path>) -> io::Result<Self> {
         let whole = match folder {
@@ -70,8 +70,8 @@ mod tests {
     #[test]
     fn a_folder_is_kept_without_its_unfinished_uploads() {
         let folder = tempfile::tempdir().unwrap();
-        let store = Store::open(Some(folder.path())).unwrap();
-        assert!(Store::open(Some(folder.path())).is_err(), "two simulators in one folder");
+        let store = BlobStore::open(Some(folder.path())).unwrap();
+        assert!(BlobStore::open(Some(folder.path())).is_err(), "two simulators in one folder");
         let mut upload = store.create().unwrap();
         upload.write_all(b"abc").unwrap();
         let digest = Digest::of(Algorithm::Sha256, b"abc");
@@ -84,12 +84,12 @@ mod tests {
         let left: Vec<_> =
             std::fs::read_dir(folder.path()).unwrap().map(|one| one.unwrap().file_name()).collect();
         assert!(left.iter().all(|name| name == "blobs" || name == "lock"), "{left:?}");
-        assert!(Store::open(Some(folder.path())).is_ok());
+        assert!(BlobStore::open(Some(folder.path())).is_ok());
     }
 
     #[test]
     fn a_temporary_folder_goes_with_the_store() {
-        let store = Store::open(None).unwrap();
+        let store = BlobStore::open(None).unwrap();
         let root = store.root.clone();
         assert!(root.is_dir());
         drop(store);

@@ -11,7 +11,7 @@ use uuid::Uuid;
 use crate::ids::Ids;
 use crate::state::Person;
 
-/// The address of the person whose key [`Auth::personal`] is.
+/// The address of the person whose key [`Accounts::personal`] is.
 pub(crate) const EMAIL: &str = "person@example.com";
 
 /// A key to sign in with.
@@ -33,7 +33,7 @@ pub(crate) struct Workspace {
 }
 
 /// Not `Debug`: tokens are plain text here.
-pub(crate) struct Auth {
+pub(crate) struct Accounts {
     ids: Ids,
     pub(crate) workspace: Workspace,
     pub(crate) service_account: Key,
@@ -61,7 +61,7 @@ fn workspace(number: u8) -> Workspace {
     }
 }
 
-impl Auth {
+impl Accounts {
     pub(crate) fn new() -> Self {
         let mut ids = Ids::new(2);
         let mut key = || Key { client_id: ids.hex(2), client_secret: ids.hex(2).into() };
