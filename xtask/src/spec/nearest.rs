@@ -1,4 +1,4 @@
-//! What a name may be called now.
+//! The name that something may have now.
 
 use serde_json::Value;
 

@@ -1,4 +1,4 @@
-//! What the operations refer to: put in place, followed, renamed.
+//! The components that operations refer to: put in place, followed, renamed.
 
 use std::collections::{BTreeMap, BTreeSet};
 

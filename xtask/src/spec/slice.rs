@@ -9,7 +9,7 @@ use serde::Deserialize;
 use crate::adjust::Adjustment;
 use crate::file;
 
-/// What is to be cut out of a document.
+/// The part that is cut out of a document.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Slice {
@@ -21,7 +21,7 @@ pub(crate) struct Slice {
     /// Beginnings of paths: a new operation there is one that somebody should look at.
     #[serde(default)]
     pub(crate) prefixes: Vec<String>,
-    /// What only the Rust generator needs.
+    /// Adjustments that only the Rust generator needs.
     #[serde(default)]
     pub(crate) adjustments: Vec<Adjustment>,
 }

@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 
 use super::{DATA, NAME_MAPS, escape};
 
-/// What cannot be said in OpenAPI 3.0.
+/// A schema that cannot be said in OpenAPI 3.0.
 #[derive(Debug)]
 pub(crate) struct Unspeakable {
     /// JSON pointer of the schema.
@@ -24,7 +24,7 @@ pub(crate) fn normalise_document(document: &mut Value) -> Vec<Unspeakable> {
     walk.problems
 }
 
-/// What the keys of an object are.
+/// The meaning of the keys of an object.
 #[derive(Clone, Copy, PartialEq)]
 enum Position {
     /// Keywords of the document outside schemas.

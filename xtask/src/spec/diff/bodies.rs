@@ -1,7 +1,7 @@
-//! What is sent and what is answered.
+//! Bodies and headers of requests and answers.
 
 use super::document::{Document, Place};
-use super::operations::Call;
+use super::operations::OperationChanges;
 use super::rules::{Direction, Rule};
 use super::schemas::Pairs;
 
@@ -13,7 +13,7 @@ fn resolved<'a>(document: &'a Document, place: &Place<'a>, key: &str) -> Vec<(&'
 
 /// Two optional schemas; none is one that takes everything.
 pub(super) fn compare_schemas<'a>(
-    call: &mut Call,
+    changed: &mut OperationChanges,
     pairs: &mut Pairs<'a>,
     (old_holder, old): (&Place<'a>, Option<Place<'a>>),
     (new_holder, new): (&Place<'a>, Option<Place<'a>>),
@@ -22,14 +22,14 @@ pub(super) fn compare_schemas<'a>(
 ) {
     let sent = direction == Direction::Sent;
     match (old, new) {
-        (Some(old), Some(new)) => call.roots.push(pairs.add(old.into(), new.into(), direction)),
+        (Some(old), Some(new)) => changed.roots.push(pairs.add(old.into(), new.into(), direction)),
         (Some(old), None) => {
             let rule = if sent { Rule::RequestTypeWidened } else { Rule::ResponseTypeWidened };
-            call.add(rule, old.pointer, new_holder.pointer.clone(), format!("{name} may be anything now"));
+            changed.add(rule, old.pointer, new_holder.pointer.clone(), format!("{name} may be anything now"));
         }
         (None, Some(new)) => {
             let rule = if sent { Rule::RequestTypeNarrowed } else { Rule::ResponseTypeNarrowed };
-            call.add(
+            changed.add(
                 rule,
                 old_holder.pointer.clone(),
                 new.pointer,
@@ -41,7 +41,7 @@ pub(super) fn compare_schemas<'a>(
 }
 
 pub(super) fn compare_request<'a>(
-    call: &mut Call,
+    changed: &mut OperationChanges,
     pairs: &mut Pairs<'a>,
     old: &Place<'a>,
     new: &Place<'a>,
@@ -53,7 +53,7 @@ pub(super) fn compare_request<'a>(
         (None, None) => return,
         (Some(gone), None) => {
             let says = format!("{name} takes no body any more");
-            return call.add(Rule::RequestBodyRemoved, gone.pointer, new.pointer.clone(), says);
+            return changed.add(Rule::RequestBodyRemoved, gone.pointer, new.pointer.clone(), says);
         }
         (None, Some(added)) => {
             let (rule, says) = if added.flag("required") {
@@ -61,28 +61,28 @@ pub(super) fn compare_request<'a>(
             } else {
                 (Rule::RequestBodyAddedOptional, format!("{name} takes a body now"))
             };
-            return call.add(rule, old.pointer.clone(), added.pointer, says);
+            return changed.add(rule, old.pointer.clone(), added.pointer, says);
         }
         (Some(before), Some(after)) => (before, after),
     };
     match (before.flag("required"), after.flag("required")) {
         (false, true) => {
             let says = format!("{name} must have a body now");
-            call.changed(Rule::RequestBodyBecameRequired, &before, &after, "required", says);
+            changed.changed(Rule::RequestBodyBecameRequired, &before, &after, "required", says);
         }
         (true, false) => {
             let says = format!("{name} may be sent without a body now");
-            call.changed(Rule::RequestBodyBecameOptional, &before, &after, "required", says);
+            changed.changed(Rule::RequestBodyBecameOptional, &before, &after, "required", says);
         }
         _ => {}
     }
-    call.words(Rule::RequestBodyTextChanged, &before, &after, &format!("the body of {name}"), &[]);
-    compare_content(call, pairs, &before, &after, Direction::Sent, &format!("the body of {name}"));
+    changed.words(Rule::RequestBodyTextChanged, &before, &after, &format!("the body of {name}"), &[]);
+    compare_content(changed, pairs, &before, &after, Direction::Sent, &format!("the body of {name}"));
 }
 
 /// The forms that a body can have.
 fn compare_content<'a>(
-    call: &mut Call,
+    changed: &mut OperationChanges,
     pairs: &mut Pairs<'a>,
     old: &Place<'a>,
     new: &Place<'a>,
@@ -96,22 +96,27 @@ fn compare_content<'a>(
         let Some(at) = after.iter().position(|(other, _)| essence(other) == essence(media_type)) else {
             let rule = if sent { Rule::RequestMediaTypeRemoved } else { Rule::ResponseMediaTypeRemoved };
             let says = format!("{name} is no longer `{media_type}`");
-            call.add(rule, old_form.pointer, new.pointer_of("content"), says);
+            changed.add(rule, old_form.pointer, new.pointer_of("content"), says);
             continue;
         };
         let (_, new_form) = after.remove(at);
         let text = if sent { Rule::RequestBodyTextChanged } else { Rule::ResponseTextChanged };
-        call.words(text, &old_form, &new_form, name, &[]);
+        changed.words(text, &old_form, &new_form, name, &[]);
         if sent && old_form.value.get("encoding") != new_form.value.get("encoding") {
             let says = format!("{name} is written in another way");
-            call.changed(Rule::RequestEncodingChanged, &old_form, &new_form, "encoding", says);
+            changed.changed(Rule::RequestEncodingChanged, &old_form, &new_form, "encoding", says);
         }
         let (before, after) = (old_form.get("schema"), new_form.get("schema"));
-        compare_schemas(call, pairs, (&old_form, before), (&new_form, after), direction, name);
+        compare_schemas(changed, pairs, (&old_form, before), (&new_form, after), direction, name);
     }
     for (media_type, form) in after {
         let rule = if sent { Rule::RequestMediaTypeAdded } else { Rule::ResponseMediaTypeAdded };
-        call.add(rule, old.pointer_of("content"), form.pointer, format!("{name} may be `{media_type}` now"));
+        changed.add(
+            rule,
+            old.pointer_of("content"),
+            form.pointer,
+            format!("{name} may be `{media_type}` now"),
+        );
     }
 }
 
@@ -121,7 +126,7 @@ fn essence(media_type: &str) -> String {
 }
 
 pub(super) fn compare_responses<'a>(
-    call: &mut Call,
+    changed: &mut OperationChanges,
     pairs: &mut Pairs<'a>,
     old: &Place<'a>,
     new: &Place<'a>,
@@ -141,7 +146,7 @@ pub(super) fn compare_responses<'a>(
             match after.iter().position(|(other, _)| alike(status, other)) {
                 Some(other) => {
                     let ((_, a), (status, b)) = (before.remove(index), after.remove(other));
-                    compare_response(call, pairs, &a, &b, &format!("the answer {status} of {name}"));
+                    compare_response(changed, pairs, &a, &b, &format!("the answer {status} of {name}"));
                 }
                 None => index += 1,
             }
@@ -151,7 +156,7 @@ pub(super) fn compare_responses<'a>(
     after.retain(|(status, _)| !old_statuses.iter().any(|range| covers(range, status)));
     for (status, gone) in before {
         let rule = if is_success(status) { Rule::ResponseSuccessRemoved } else { Rule::ResponseErrorRemoved };
-        call.add(
+        changed.add(
             rule,
             gone.pointer,
             new.pointer_of("responses"),
@@ -160,7 +165,12 @@ pub(super) fn compare_responses<'a>(
     }
     for (status, added) in after {
         let rule = if is_success(status) { Rule::ResponseSuccessAdded } else { Rule::ResponseErrorAdded };
-        call.add(rule, old.pointer_of("responses"), added.pointer, format!("{name} may answer {status} now"));
+        changed.add(
+            rule,
+            old.pointer_of("responses"),
+            added.pointer,
+            format!("{name} may answer {status} now"),
+        );
     }
 }
 
@@ -168,26 +178,26 @@ fn is_success(status: &str) -> bool {
     status.starts_with('2')
 }
 
-/// Whether one of the two is the range that the other is in, as `2XX` and `200`.
+/// Says if one of the two is the range that the other is in, as `2XX` and `200`.
 fn covers(a: &str, b: &str) -> bool {
     let is_range = |status: &str| status.to_ascii_uppercase().ends_with("XX");
     a.bytes().next() == b.bytes().next() && is_range(a) != is_range(b)
 }
 
 fn compare_response<'a>(
-    call: &mut Call,
+    changed: &mut OperationChanges,
     pairs: &mut Pairs<'a>,
     old: &Place<'a>,
     new: &Place<'a>,
     name: &str,
 ) {
-    call.words(Rule::ResponseTextChanged, old, new, name, &["links"]);
+    changed.words(Rule::ResponseTextChanged, old, new, name, &["links"]);
     let has_body =
         |place: &Place<'_>| place.get("content").is_some_and(|content| !content.entries().is_empty());
     match (has_body(old), has_body(new)) {
-        (true, true) => compare_content(call, pairs, old, new, Direction::Read, name),
+        (true, true) => compare_content(changed, pairs, old, new, Direction::Read, name),
         (true, false) => {
-            call.changed(
+            changed.changed(
                 Rule::ResponseBodyRemoved,
                 old,
                 new,
@@ -196,20 +206,26 @@ fn compare_response<'a>(
             );
         }
         (false, true) => {
-            call.changed(Rule::ResponseBodyAdded, old, new, "content", format!("{name} has a body now"));
+            changed.changed(Rule::ResponseBodyAdded, old, new, "content", format!("{name} has a body now"));
         }
         (false, false) => {}
     }
-    compare_headers(call, pairs, old, new, name);
+    compare_headers(changed, pairs, old, new, name);
 }
 
-fn compare_headers<'a>(call: &mut Call, pairs: &mut Pairs<'a>, old: &Place<'a>, new: &Place<'a>, name: &str) {
+fn compare_headers<'a>(
+    changed: &mut OperationChanges,
+    pairs: &mut Pairs<'a>,
+    old: &Place<'a>,
+    new: &Place<'a>,
+    name: &str,
+) {
     let before = resolved(pairs.old, old, "headers");
     let mut after = resolved(pairs.new, new, "headers");
     for (header, a) in before {
         let Some(at) = after.iter().position(|(other, _)| other.eq_ignore_ascii_case(header)) else {
             let says = format!("{name} no longer has the header `{header}`");
-            call.add(Rule::ResponseHeaderRemoved, a.pointer, new.pointer_of("headers"), says);
+            changed.add(Rule::ResponseHeaderRemoved, a.pointer, new.pointer_of("headers"), says);
             continue;
         };
         let (_, b) = after.remove(at);
@@ -217,20 +233,20 @@ fn compare_headers<'a>(call: &mut Call, pairs: &mut Pairs<'a>, old: &Place<'a>, 
         match (a.flag("required"), b.flag("required")) {
             (false, true) => {
                 let says = format!("{name} is always there now");
-                call.changed(Rule::ResponseHeaderBecameRequired, &a, &b, "required", says);
+                changed.changed(Rule::ResponseHeaderBecameRequired, &a, &b, "required", says);
             }
             (true, false) => {
                 let says = format!("{name} may be missing now");
-                call.changed(Rule::ResponseHeaderBecameOptional, &a, &b, "required", says);
+                changed.changed(Rule::ResponseHeaderBecameOptional, &a, &b, "required", says);
             }
             _ => {}
         }
-        call.words(Rule::ResponseTextChanged, &a, &b, &name, &[]);
+        changed.words(Rule::ResponseTextChanged, &a, &b, &name, &[]);
         let (before, after) = (a.get("schema"), b.get("schema"));
-        compare_schemas(call, pairs, (&a, before), (&b, after), Direction::Read, &name);
+        compare_schemas(changed, pairs, (&a, before), (&b, after), Direction::Read, &name);
     }
     for (header, added) in after {
         let says = format!("{name} has the new header `{header}`");
-        call.add(Rule::ResponseHeaderAdded, old.pointer_of("headers"), added.pointer, says);
+        changed.add(Rule::ResponseHeaderAdded, old.pointer_of("headers"), added.pointer, says);
     }
 }

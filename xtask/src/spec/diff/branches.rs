@@ -49,7 +49,7 @@ fn key(view: &View<'_>) -> &'static str {
     if view.keyword("oneOf").is_some() { "oneOf" } else { "anyOf" }
 }
 
-/// Whether two shapes can be each other.
+/// Says if two shapes can be each other.
 type Likeness<'f, 'a> = &'f dyn Fn(&Schema<'a>, &Schema<'a>) -> bool;
 
 fn pair_up<'a>(comparison: &mut Comparison<'a>, mut old: Vec<Schema<'a>>, mut new: Vec<Schema<'a>>) {
@@ -88,7 +88,7 @@ fn place(document: &Document, schema: &Schema<'_>) -> Option<String> {
     pointer.starts_with("/components/").then(|| pointer.to_string())
 }
 
-/// What tells shapes apart at a glance.
+/// Traits that tell shapes apart at a glance.
 #[derive(Debug, PartialEq)]
 struct Outline<'a> {
     kind: Option<&'a str>,

@@ -1,4 +1,4 @@
-//! What people call a place: `Image.size`, not its pointer.
+//! Names of places as people say them: `Image.size`, not its pointer.
 
 use serde_json::Value;
 
@@ -22,7 +22,7 @@ pub(super) fn subject(document: &Document, pointer: &str) -> String {
     }
 }
 
-/// What holds a schema outside of the components.
+/// The holder of a schema outside of the components.
 fn holder(document: &Document, outer: &[&str]) -> String {
     let kinds = ["requestBody", "requestBodies", "headers", "responses", "parameters"];
     let last = outer.iter().rposition(|word| kinds.contains(word));

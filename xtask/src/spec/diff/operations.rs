@@ -65,13 +65,13 @@ impl<'a> Operation<'a> {
 }
 
 /// A pair of operations, or one that has no other: what changed, and the schemas that it reaches.
-pub(super) struct Call {
+pub(super) struct OperationChanges {
     pub(super) label: String,
     pub(super) changes: Vec<Change>,
     pub(super) roots: Vec<usize>,
 }
 
-impl Call {
+impl OperationChanges {
     /// Records a change of `key`, at the key or at what lacks it.
     pub(super) fn changed(&mut self, rule: Rule, old: &Place<'_>, new: &Place<'_>, key: &str, says: String) {
         self.add(rule, old.pointer_of(key), new.pointer_of(key), says);
@@ -99,19 +99,19 @@ impl Call {
     }
 }
 
-/// What changed in the document as a whole.
+/// Changes of the document as a whole.
 pub(super) fn compare_document(old: &Document, new: &Document) -> Vec<Change> {
-    let mut call = Call { label: String::new(), changes: Vec::new(), roots: Vec::new() };
+    let mut changed = OperationChanges { label: String::new(), changes: Vec::new(), roots: Vec::new() };
     let (before, after) = (old.root(), new.root());
     if let (Some(before), Some(after)) = (before.get("info"), after.get("info")) {
-        call.words(Rule::DocumentTextChanged, &before, &after, "the document", &["version", "contact"]);
+        changed.words(Rule::DocumentTextChanged, &before, &after, "the document", &["version", "contact"]);
     }
-    call.words(Rule::DocumentTextChanged, &before, &after, "the document", &["tags"]);
-    servers(&mut call, &before, &after);
-    call.changes
+    changed.words(Rule::DocumentTextChanged, &before, &after, "the document", &["tags"]);
+    servers(&mut changed, &before, &after);
+    changed.changes
 }
 
-fn servers(call: &mut Call, old: &Place<'_>, new: &Place<'_>) {
+fn servers(changed: &mut OperationChanges, old: &Place<'_>, new: &Place<'_>) {
     let urls = |place: &Place<'_>| -> BTreeSet<String> {
         let servers = place.get("servers").map(|servers| servers.items()).unwrap_or_default();
         // An empty address is the one that the document came from: the same as none.
@@ -124,10 +124,10 @@ fn servers(call: &mut Call, old: &Place<'_>, new: &Place<'_>) {
     };
     let (before, after) = (urls(old), urls(new));
     for url in before.difference(&after) {
-        call.changed(Rule::ServerRemoved, old, new, "servers", format!("the server {url} is gone"));
+        changed.changed(Rule::ServerRemoved, old, new, "servers", format!("the server {url} is gone"));
     }
     for url in after.difference(&before) {
-        call.changed(Rule::ServerAdded, old, new, "servers", format!("the server {url} is new"));
+        changed.changed(Rule::ServerAdded, old, new, "servers", format!("the server {url} is new"));
     }
 }
 
@@ -136,7 +136,7 @@ pub(super) fn compare_operations<'a>(
     old: &'a Document,
     new: &'a Document,
     pairs: &mut Pairs<'a>,
-) -> Vec<Call> {
+) -> Vec<OperationChanges> {
     let (mut before, mut after) = (Operation::all(old), Operation::all(new));
     let mut calls = Vec::new();
     let alike: [fn(&Operation<'_>, &Operation<'_>) -> bool; 3] = [
@@ -158,56 +158,56 @@ pub(super) fn compare_operations<'a>(
     }
     let paths = |document: &Document| document.root().pointer_of("paths");
     for gone in before {
-        let mut call = Call { label: gone.label(), changes: Vec::new(), roots: Vec::new() };
+        let mut changed = OperationChanges { label: gone.label(), changes: Vec::new(), roots: Vec::new() };
         let says = format!("{} is gone", gone.name());
-        call.add(Rule::OperationRemoved, gone.place.pointer, paths(new), says);
-        calls.push(call);
+        changed.add(Rule::OperationRemoved, gone.place.pointer, paths(new), says);
+        calls.push(changed);
     }
     for added in after {
-        let mut call = Call { label: added.label(), changes: Vec::new(), roots: Vec::new() };
+        let mut changed = OperationChanges { label: added.label(), changes: Vec::new(), roots: Vec::new() };
         let says = format!("{} is new", added.name());
-        call.add(Rule::OperationAdded, paths(old), added.place.pointer, says);
-        calls.push(call);
+        changed.add(Rule::OperationAdded, paths(old), added.place.pointer, says);
+        calls.push(changed);
     }
     calls
 }
 
-fn compare<'a>(pairs: &mut Pairs<'a>, old: &Operation<'a>, new: &Operation<'a>) -> Call {
-    let mut call = Call { label: new.label(), changes: Vec::new(), roots: Vec::new() };
+fn compare<'a>(pairs: &mut Pairs<'a>, old: &Operation<'a>, new: &Operation<'a>) -> OperationChanges {
+    let mut changed = OperationChanges { label: new.label(), changes: Vec::new(), roots: Vec::new() };
     let name = new.name();
     let (before, after) = (&old.place, &new.place);
     if old.route() != new.route() {
         let (a, b) = (Rc::clone(&before.pointer), Rc::clone(&after.pointer));
-        call.add(Rule::OperationMoved, a, b, format!("{} is {name} now", old.name()));
+        changed.add(Rule::OperationMoved, a, b, format!("{} is {name} now", old.name()));
     }
     if let (Some(a), Some(b)) = (old.id(), new.id())
         && a != b
     {
         let says = format!("{name} has another id: {a} → {b}");
-        call.changed(Rule::OperationIdChanged, before, after, "operationId", says);
+        changed.changed(Rule::OperationIdChanged, before, after, "operationId", says);
     }
     match (before.flag("deprecated"), after.flag("deprecated")) {
         (false, true) => {
             let says = format!("{name} is deprecated now");
-            call.changed(Rule::OperationDeprecated, before, after, "deprecated", says);
+            changed.changed(Rule::OperationDeprecated, before, after, "deprecated", says);
         }
         (true, false) => {
             let says = format!("{name} is no longer deprecated");
-            call.changed(Rule::OperationUndeprecated, before, after, "deprecated", says);
+            changed.changed(Rule::OperationUndeprecated, before, after, "deprecated", says);
         }
         _ => {}
     }
     if empty_is_none(before.value.get("callbacks")) != empty_is_none(after.value.get("callbacks")) {
         let says = format!("{name} has other callbacks");
-        call.changed(Rule::CallbacksChanged, before, after, "callbacks", says);
+        changed.changed(Rule::CallbacksChanged, before, after, "callbacks", says);
     }
-    call.words(Rule::OperationTextChanged, before, after, &name, &["tags"]);
-    servers(&mut call, before, after);
-    security::compare(&mut call, pairs, old, new, &name);
-    parameters::compare(&mut call, pairs, old, new);
-    bodies::compare_request(&mut call, pairs, before, after, &name);
-    bodies::compare_responses(&mut call, pairs, before, after, &name);
-    call
+    changed.words(Rule::OperationTextChanged, before, after, &name, &["tags"]);
+    servers(&mut changed, before, after);
+    security::compare(&mut changed, pairs, old, new, &name);
+    parameters::compare(&mut changed, pairs, old, new);
+    bodies::compare_request(&mut changed, pairs, before, after, &name);
+    bodies::compare_responses(&mut changed, pairs, before, after, &name);
+    changed
 }
 
 fn empty_is_none(value: Option<&Value>) -> Option<&Value> {

@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use super::bodies::compare_schemas;
 use super::document::{Document, Place};
-use super::operations::{Call, Operation};
+use super::operations::{Operation, OperationChanges};
 use super::rules::{Direction, Rule};
 use super::schemas::Pairs;
 
@@ -61,7 +61,12 @@ impl<'a> Parameter<'a> {
     }
 }
 
-pub(super) fn compare<'a>(call: &mut Call, pairs: &mut Pairs<'a>, old: &Operation<'a>, new: &Operation<'a>) {
+pub(super) fn compare<'a>(
+    changed: &mut OperationChanges,
+    pairs: &mut Pairs<'a>,
+    old: &Operation<'a>,
+    new: &Operation<'a>,
+) {
     let mut before = Parameter::all(pairs.old, old);
     let mut after = Parameter::all(pairs.new, new);
     let alike: [fn(&Parameter<'_>, &Parameter<'_>) -> bool; 2] =
@@ -70,14 +75,14 @@ pub(super) fn compare<'a>(call: &mut Call, pairs: &mut Pairs<'a>, old: &Operatio
         let mut index = 0;
         while let Some(candidate) = before.get(index) {
             match after.iter().position(|other| alike(candidate, other)) {
-                Some(other) => compare_pair(call, pairs, &before.remove(index), &after.remove(other)),
+                Some(other) => compare_pair(changed, pairs, &before.remove(index), &after.remove(other)),
                 None => index += 1,
             }
         }
     }
     for gone in before {
         let says = format!("the {} parameter `{}` is gone", gone.location, gone.name);
-        call.add(Rule::ParameterRemoved, gone.place.pointer, new.place.pointer_of("parameters"), says);
+        changed.add(Rule::ParameterRemoved, gone.place.pointer, new.place.pointer_of("parameters"), says);
     }
     for added in after {
         let (rule, kind) = if added.required() {
@@ -86,18 +91,23 @@ pub(super) fn compare<'a>(call: &mut Call, pairs: &mut Pairs<'a>, old: &Operatio
             (Rule::ParameterAddedOptional, "new")
         };
         let says = format!("the {} parameter `{}` is {kind}", added.location, added.name);
-        call.add(rule, old.place.pointer_of("parameters"), added.place.pointer, says);
+        changed.add(rule, old.place.pointer_of("parameters"), added.place.pointer, says);
     }
 }
 
-fn compare_pair<'a>(call: &mut Call, pairs: &mut Pairs<'a>, old: &Parameter<'a>, new: &Parameter<'a>) {
+fn compare_pair<'a>(
+    changed: &mut OperationChanges,
+    pairs: &mut Pairs<'a>,
+    old: &Parameter<'a>,
+    new: &Parameter<'a>,
+) {
     let name = format!("the {} parameter `{}`", new.location, new.name);
     let (before, after) = (&old.place, &new.place);
     if old.location != new.location {
         let says = format!("{name} was a {} parameter", old.location);
-        call.changed(Rule::ParameterMoved, before, after, "in", says);
+        changed.changed(Rule::ParameterMoved, before, after, "in", says);
     } else if old.style() != new.style() {
-        call.changed(
+        changed.changed(
             Rule::ParameterStyleChanged,
             before,
             after,
@@ -107,7 +117,7 @@ fn compare_pair<'a>(call: &mut Call, pairs: &mut Pairs<'a>, old: &Parameter<'a>,
     }
     match (old.required(), new.required()) {
         (false, true) => {
-            call.changed(
+            changed.changed(
                 Rule::ParameterBecameRequired,
                 before,
                 after,
@@ -117,12 +127,12 @@ fn compare_pair<'a>(call: &mut Call, pairs: &mut Pairs<'a>, old: &Parameter<'a>,
         }
         (true, false) => {
             let says = format!("{name} may be left out now");
-            call.changed(Rule::ParameterBecameOptional, before, after, "required", says);
+            changed.changed(Rule::ParameterBecameOptional, before, after, "required", says);
         }
         _ => {}
     }
     if after.flag("deprecated") && !before.flag("deprecated") {
-        call.changed(
+        changed.changed(
             Rule::ParameterDeprecated,
             before,
             after,
@@ -131,12 +141,12 @@ fn compare_pair<'a>(call: &mut Call, pairs: &mut Pairs<'a>, old: &Parameter<'a>,
         );
     } else if before.flag("deprecated") && !after.flag("deprecated") {
         let says = format!("{name} is no longer deprecated");
-        call.changed(Rule::ParameterTextChanged, before, after, "deprecated", says);
+        changed.changed(Rule::ParameterTextChanged, before, after, "deprecated", says);
     }
     if old.location == "path" && old.name != new.name {
         let says = format!("{name} was called `{}`", old.name);
-        call.changed(Rule::ParameterTextChanged, before, after, "name", says);
+        changed.changed(Rule::ParameterTextChanged, before, after, "name", says);
     }
-    call.words(Rule::ParameterTextChanged, before, after, &name, &[]);
-    compare_schemas(call, pairs, (before, old.schema()), (after, new.schema()), Direction::Sent, &name);
+    changed.words(Rule::ParameterTextChanged, before, after, &name, &[]);
+    compare_schemas(changed, pairs, (before, old.schema()), (after, new.schema()), Direction::Sent, &name);
 }

@@ -2,14 +2,14 @@
 
 use std::fmt::Write;
 
-use super::report::{Finding, Report};
-use super::rules::{Class, Direction, Rule, Step};
+use super::report::{DiffReport, Finding};
+use super::rules::{Class, Direction, Rule, SemverStep};
 
 /// Operations that are named before the rest is counted; JSON has all of them.
 const NAMED_OPERATIONS: usize = 5;
 
 /// The report for a terminal.
-pub(crate) fn text(report: &Report) -> String {
+pub(crate) fn text(report: &DiffReport) -> String {
     let mut text = String::new();
     for finding in &report.findings {
         let class = class(finding.class);
@@ -28,7 +28,7 @@ pub(crate) fn text(report: &Report) -> String {
 }
 
 /// The report for a pull request.
-pub(crate) fn markdown(report: &Report) -> String {
+pub(crate) fn markdown(report: &DiffReport) -> String {
     let mut text = format!("{}\n", summary(report));
     for (class, title) in [
         (Class::Breaking, "Breaking"),
@@ -82,7 +82,7 @@ pub(crate) fn rules() -> String {
 }
 
 /// One line that counts the findings.
-pub(crate) fn summary(report: &Report) -> String {
+pub(crate) fn summary(report: &DiffReport) -> String {
     let summary = &report.summary;
     if report.findings.is_empty() {
         return "No differences.".into();
@@ -120,11 +120,11 @@ pub(crate) fn class(class: Class) -> &'static str {
     }
 }
 
-pub(crate) fn step(step: Step) -> &'static str {
+pub(crate) fn step(step: SemverStep) -> &'static str {
     match step {
-        Step::None => "none",
-        Step::Patch => "patch",
-        Step::Minor => "minor",
-        Step::Major => "major",
+        SemverStep::None => "none",
+        SemverStep::Patch => "patch",
+        SemverStep::Minor => "minor",
+        SemverStep::Major => "major",
     }
 }

@@ -4,13 +4,13 @@ use anyhow::Result;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::rules::{Class, Direction, Rule, Step};
+use super::rules::{Class, Direction, Rule, SemverStep};
 use crate::file;
 
-/// What `cargo xtask spec diff` found.
+/// The findings of `cargo xtask spec diff`.
 #[derive(Debug, JsonSchema, Serialize)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct Report {
+pub(crate) struct DiffReport {
     /// The findings, counted.
     pub(crate) summary: Summary,
     /// Every difference, the breaking ones first.
@@ -28,14 +28,14 @@ pub(crate) struct Summary {
     /// Changes of words only.
     pub(crate) documentation: usize,
     /// The greatest version step that any finding asks for.
-    pub(crate) step: Step,
+    pub(crate) step: SemverStep,
 }
 
 /// One difference.
 #[derive(Debug, JsonSchema, Serialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Finding {
-    /// What it means for a client.
+    /// Its meaning for a client.
     pub(crate) class: Class,
     /// The rule that says so; docs/spec-diff-rules.md has them all.
     #[schemars(with = "String")]
@@ -44,8 +44,8 @@ pub(crate) struct Finding {
     /// Which way the changed thing travels.
     pub(crate) direction: Direction,
     /// The version step that it asks for.
-    pub(crate) step: Step,
-    /// What changed.
+    pub(crate) step: SemverStep,
+    /// The change, as a sentence.
     pub(crate) sentence: String,
     /// JSON pointer in the old document: the changed thing, or what lacks it.
     pub(crate) old: String,
@@ -75,14 +75,14 @@ impl Finding {
     }
 }
 
-impl Report {
+impl DiffReport {
     pub(super) fn new(findings: Vec<Finding>) -> Self {
         let count = |class| findings.iter().filter(|finding| finding.class == class).count();
         let summary = Summary {
             breaking: count(Class::Breaking),
             compatible: count(Class::Compatible),
             documentation: count(Class::Documentation),
-            step: findings.iter().map(|finding| finding.step).max().unwrap_or(Step::None),
+            step: findings.iter().map(|finding| finding.step).max().unwrap_or(SemverStep::None),
         };
         Self { summary, findings }
     }
@@ -95,5 +95,5 @@ impl Report {
 
 /// The JSON Schema of a report, as it is committed.
 pub(crate) fn json_schema() -> Result<String> {
-    file::to_stable_json(schemars::schema_for!(Report).as_value())
+    file::to_stable_json(schemars::schema_for!(DiffReport).as_value())
 }

@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::Serialize;
 
-/// What a change means for a client that was written against the old document.
+/// The meaning of a change for a client that was written against the old document.
 #[derive(Clone, Copy, Debug, Eq, JsonSchema, Ord, PartialEq, PartialOrd, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum Class {
@@ -18,7 +18,7 @@ pub(crate) enum Class {
 /// The version step that a change asks of a client.
 #[derive(Clone, Copy, Debug, Eq, JsonSchema, Ord, PartialEq, PartialOrd, Serialize)]
 #[serde(rename_all = "lowercase")]
-pub(crate) enum Step {
+pub(crate) enum SemverStep {
     /// Nothing to release.
     None,
     /// Nothing that callers can see.
@@ -35,9 +35,9 @@ pub(crate) enum Step {
 pub(crate) enum Direction {
     /// The call as a whole.
     Call,
-    /// What a client sends.
+    /// Requests.
     Sent,
-    /// What a client reads.
+    /// Answers.
     Read,
 }
 
@@ -64,14 +64,14 @@ macro_rules! rules {
                 match self { $(Self::$name => Direction::$direction,)* }
             }
 
-            /// What the change means for a client.
+            /// The meaning of the change for a client.
             pub(crate) fn class(self) -> Class {
                 match self { $(Self::$name => Class::$class,)* }
             }
 
             /// The version step it asks for.
-            pub(crate) fn step(self) -> Step {
-                match self { $(Self::$name => Step::$step,)* }
+            pub(crate) fn step(self) -> SemverStep {
+                match self { $(Self::$name => SemverStep::$step,)* }
             }
 
             /// Why, in one sentence.

@@ -1,4 +1,4 @@
-//! What a schema says once references and `allOf` are followed.
+//! A schema with its references and `allOf` followed.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
@@ -18,12 +18,12 @@ impl<'a> From<Place<'a>> for Schema<'a> {
 }
 
 impl Schema<'_> {
-    /// What tells this schema from others of its document.
+    /// Tells this schema from others of its document.
     pub(super) fn key(&self) -> String {
         self.0.iter().map(|place| place.pointer.as_ref()).collect::<Vec<_>>().join("\n")
     }
 
-    /// Whether both say the same in the same words, and refer to nothing that could say something else.
+    /// Says if both say the same in the same words, and refer to nothing that could say something else.
     pub(super) fn is_the_same_throughout(&self, other: &Self) -> bool {
         let same = |(a, b): (&Place<'_>, &Place<'_>)| a.value == b.value && !refers(a.value);
         self.0.len() == other.0.len() && self.0.iter().zip(&other.0).all(same)
@@ -35,7 +35,7 @@ impl Schema<'_> {
     }
 }
 
-/// What additional properties may be.
+/// Rules for properties without a name of their own.
 #[derive(Clone, Debug)]
 pub(super) enum Additional<'a> {
     Forbidden,
@@ -81,7 +81,7 @@ impl<'a> View<'a> {
         self.keyword(key).map_or_else(|| self.pointer(), |place| place.pointer)
     }
 
-    /// Whether any part says that `key` is true.
+    /// Says if any part has `key` as true.
     pub(super) fn flag(&self, key: &str) -> bool {
         self.fragments.iter().any(|fragment| fragment.flag(key))
     }
@@ -139,7 +139,7 @@ impl<'a> View<'a> {
         )
     }
 
-    /// What may stand beside the named properties.
+    /// The rule for properties beside the named ones.
     pub(super) fn additional(&self) -> Additional<'a> {
         let said: Vec<Place<'_>> =
             self.fragments.iter().filter_map(|fragment| fragment.get("additionalProperties")).collect();
@@ -153,7 +153,7 @@ impl<'a> View<'a> {
         if schemas.is_empty() { Additional::Anything } else { Additional::These(Schema(schemas)) }
     }
 
-    /// What every entry of an array must be.
+    /// The schema of every entry of an array.
     pub(super) fn items(&self) -> Option<Schema<'a>> {
         let items: Vec<_> = self.fragments.iter().filter_map(|fragment| fragment.get("items")).collect();
         (!items.is_empty()).then_some(Schema(items))

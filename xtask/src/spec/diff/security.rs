@@ -1,4 +1,4 @@
-//! What a call asks for before it is answered.
+//! Sign-ins that a call asks for before it is answered.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
@@ -6,7 +6,7 @@ use std::rc::Rc;
 use serde_json::Value;
 
 use super::document::{Document, Place};
-use super::operations::{Call, Operation};
+use super::operations::{Operation, OperationChanges};
 use super::rules::Rule;
 use super::schemas::Pairs;
 use crate::spec::{escape, prose};
@@ -15,7 +15,7 @@ use crate::spec::{escape, prose};
 type Alternative = BTreeMap<String, Vec<String>>;
 
 pub(super) fn compare<'a>(
-    call: &mut Call,
+    changed: &mut OperationChanges,
     pairs: &Pairs<'a>,
     old: &Operation<'a>,
     new: &Operation<'a>,
@@ -26,11 +26,11 @@ pub(super) fn compare<'a>(
     match (before.is_open(), after.is_open()) {
         (true, false) => {
             let (a, b) = place();
-            return call.add(Rule::SecurityAdded, a, b, format!("{name} asks for a sign-in now"));
+            return changed.add(Rule::SecurityAdded, a, b, format!("{name} asks for a sign-in now"));
         }
         (false, true) => {
             let (a, b) = place();
-            return call.add(Rule::SecurityRemoved, a, b, format!("{name} asks for no sign-in any more"));
+            return changed.add(Rule::SecurityRemoved, a, b, format!("{name} asks for no sign-in any more"));
         }
         _ => {}
     }
@@ -39,23 +39,28 @@ pub(super) fn compare<'a>(
     for way in before.alternatives.iter().filter(|way| !after.has(pairs.new, pairs.old, way)) {
         if let Some(same_names) = added.iter().position(|other| *other == way) {
             added.remove(same_names);
-            schemes(call, pairs, way);
+            schemes(changed, pairs, way);
             continue;
         }
         let (a, b) = place();
-        call.add(Rule::SecurityAlternativeRemoved, a, b, format!("{name} no longer takes {}", describe(way)));
+        changed.add(
+            Rule::SecurityAlternativeRemoved,
+            a,
+            b,
+            format!("{name} no longer takes {}", describe(way)),
+        );
     }
     for way in added {
         let (a, b) = place();
-        call.add(Rule::SecurityAlternativeAdded, a, b, format!("{name} also takes {}", describe(way)));
+        changed.add(Rule::SecurityAlternativeAdded, a, b, format!("{name} also takes {}", describe(way)));
     }
 }
 
 /// The schemes of one way in that are defined differently.
-fn schemes(call: &mut Call, pairs: &Pairs<'_>, way: &Alternative) {
+fn schemes(changed: &mut OperationChanges, pairs: &Pairs<'_>, way: &Alternative) {
     for name in way.keys().filter(|name| definition(pairs.old, name) != definition(pairs.new, name)) {
         let says = format!("the security scheme `{name}` is defined differently");
-        call.add(Rule::SecuritySchemeChanged, scheme(name), scheme(name), says);
+        changed.add(Rule::SecuritySchemeChanged, scheme(name), scheme(name), says);
     }
 }
 
@@ -89,12 +94,12 @@ impl Requirement {
         }
     }
 
-    /// Whether a call without a sign-in is answered.
+    /// Says if a call without a sign-in is answered.
     fn is_open(&self) -> bool {
         self.alternatives.is_empty() || self.alternatives.iter().any(BTreeMap::is_empty)
     }
 
-    /// Whether it has a way in that asks for the same, whatever the schemes are called.
+    /// Looks for a way in that asks for the same, whatever the schemes are called.
     fn has(&self, own: &Document, other: &Document, way: &Alternative) -> bool {
         let meaning = |document: &Document, way: &Alternative| -> BTreeSet<String> {
             way.iter().map(|(name, scopes)| format!("{:?} {scopes:?}", definition(document, name))).collect()
@@ -107,7 +112,7 @@ fn scheme(name: &str) -> Rc<str> {
     format!("/components/securitySchemes/{}", escape(name)).into()
 }
 
-/// What a scheme is, without sentences. Of a scheme that is not there, its name is all there is.
+/// The definition of a scheme, without sentences. Of a scheme that is not there, its name is all there is.
 fn definition(document: &Document, name: &str) -> Value {
     let place =
         document.root().get("components").and_then(|components| components.get("securitySchemes")?.get(name));

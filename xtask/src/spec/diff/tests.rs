@@ -6,7 +6,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 use super::render;
-use super::report::{self, Report};
+use super::report::{self, DiffReport};
 use super::rules::{Class, Direction, Rule};
 use super::{Document, compare};
 
@@ -72,11 +72,11 @@ fn reading(schema: &Value) -> Value {
     calling(&json!({"responses": {"200": {"content": {"application/json": {"schema": schema}}}}}))
 }
 
-fn diff(old: &Value, new: &Value) -> Report {
+fn diff(old: &Value, new: &Value) -> DiffReport {
     compare(&Document::new(old.clone()).unwrap(), &Document::new(new.clone()).unwrap())
 }
 
-fn rules(report: &Report) -> Vec<&'static str> {
+fn rules(report: &DiffReport) -> Vec<&'static str> {
     report.findings.iter().map(|finding| finding.rule.id()).collect()
 }
 

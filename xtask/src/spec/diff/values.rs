@@ -1,4 +1,4 @@
-//! What a schema says about a single value: type, format, null, `enum`, bounds, default, words.
+//! Keywords about a single value: type, format, null, `enum`, bounds, default, words.
 
 use serde_json::Value;
 
@@ -53,7 +53,7 @@ const LOWER: [(&str, &str); 4] =
 const UPPER: [(&str, &str); 4] =
     [("maximum", "exclusiveMaximum"), ("maxLength", ""), ("maxItems", ""), ("maxProperties", "")];
 
-/// What is said of a schema whatever its type is: words, null, deprecation, default.
+/// Compares keywords that do not depend on the type: words, null, deprecation, default.
 pub(super) fn about(comparison: &mut Comparison<'_>) {
     let (old, new) = (&comparison.old, &comparison.new);
     let mut words = Vec::new();
@@ -128,7 +128,7 @@ pub(super) fn kind(comparison: &mut Comparison<'_>) -> bool {
     false
 }
 
-/// What is said of values of one type.
+/// Compares keywords about values of one type.
 pub(super) fn within_kind(comparison: &mut Comparison<'_>) {
     format(comparison);
     values(comparison);

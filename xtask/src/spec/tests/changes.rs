@@ -67,7 +67,7 @@ impl Travel {
         Self { sent, read }
     }
 
-    /// What the change of a property must be found to be.
+    /// The finding that the change of a property must give.
     fn expected(&self, schema: &str, kind: Kind, was_nullable: bool) -> Option<Class> {
         match kind {
             Kind::Nullable if was_nullable => None,

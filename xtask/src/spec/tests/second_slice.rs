@@ -28,7 +28,7 @@ fn another_part_of_the_platform_is_a_slice_and_an_overlay_away() {
     checkout.check();
 }
 
-/// What the generator makes of such a document does not compile, so it is not written.
+/// Code for such a document does not compile, so it is not written.
 #[test]
 fn what_would_not_compile_is_refused_with_what_to_do() {
     let generated = |slice: &str| {

@@ -1,4 +1,4 @@
-//! What of our code and snapshots is about an operation.
+//! The code and snapshots of ours that are about an operation.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use crate::file;
 
-/// What people use: its methods are what an update touches, and its snapshots show the requests.
+/// The crate that people use: its methods are what an update touches, and its snapshots show the requests.
 const CLIENT: &str = "crates/client";
 
 /// The operations of our slice: what the vendor calls them, what we do, and where they are used.
@@ -20,7 +20,7 @@ pub(super) struct Operations {
     uses: BTreeMap<String, Uses>,
 }
 
-/// What is about an operation.
+/// The places that are about an operation.
 #[derive(Debug, Default)]
 pub(super) struct Uses {
     /// `file: function`
@@ -62,7 +62,7 @@ impl Operations {
         self.ours.get(label).map_or(label, String::as_str)
     }
 
-    /// What is about the operation with our id.
+    /// The places that are about the operation with our id.
     pub(super) fn uses(&self, id: &str) -> Option<&Uses> {
         self.uses.get(id)
     }
@@ -114,7 +114,7 @@ fn functions(text: &str, id: &str) -> Vec<String> {
     found
 }
 
-/// Whether `text` has `id` as a whole word.
+/// Looks for `id` in `text` as a whole word.
 fn mentions(text: &str, id: &str) -> bool {
     let is_word = |c: char| c.is_alphanumeric() || c == '_';
     text.match_indices(id).any(|(at, _)| {

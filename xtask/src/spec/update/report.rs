@@ -1,4 +1,4 @@
-//! What a pull request with an update says.
+//! The words of a pull request with an update.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
@@ -8,14 +8,14 @@ use serde_json::Value;
 
 use super::callers::Operations;
 use crate::spec::diff::render;
-use crate::spec::diff::report::{Finding, Report as Differences};
-use crate::spec::diff::rules::{Class, Rule, Step};
+use crate::spec::diff::report::{DiffReport, Finding};
+use crate::spec::diff::rules::{Class, Rule, SemverStep};
 
 /// The report, filled step by step.
-pub(super) struct Report {
+pub(super) struct UpdateReport {
     title: String,
     version: String,
-    differences: Option<(Differences, Operations)>,
+    differences: Option<(DiffReport, Operations)>,
     /// Operations under our prefixes that are not in the slice.
     pub(super) new_operations: Vec<String>,
     /// Overlay actions that change nothing.
@@ -25,7 +25,7 @@ pub(super) struct Report {
     stopped: Option<(&'static str, String)>,
 }
 
-impl Report {
+impl UpdateReport {
     pub(super) fn new(document: &Value, version: String) -> Self {
         let info =
             |key: &str| document.pointer(&format!("/info/{key}")).and_then(Value::as_str).unwrap_or("?");
@@ -41,7 +41,7 @@ impl Report {
     }
 
     /// Takes what changed, under our own ids.
-    pub(super) fn changed(&mut self, mut differences: Differences, operations: Operations) {
+    pub(super) fn changed(&mut self, mut differences: DiffReport, operations: Operations) {
         for finding in &mut differences.findings {
             let ids: BTreeSet<String> =
                 finding.operations.iter().map(|label| operations.id(label).to_owned()).collect();
@@ -100,7 +100,7 @@ impl Report {
     }
 
     /// The version step and the CHANGELOG draft.
-    fn release(&self, text: &mut String, differences: &Differences) {
+    fn release(&self, text: &mut String, differences: &DiffReport) {
         let step = differences.summary.step;
         let next = next_version(&self.version, step);
         let _ = writeln!(text, "\n## Version\n");
@@ -129,7 +129,7 @@ impl Report {
 }
 
 /// The operations that are affected, what it means for their callers, and what of ours is about them.
-fn touched(text: &mut String, differences: &Differences, operations: &Operations) {
+fn touched(text: &mut String, differences: &DiffReport, operations: &Operations) {
     let mut affected: BTreeMap<&str, Vec<&Finding>> = BTreeMap::new();
     for finding in differences.findings.iter().filter(|finding| finding.class != Class::Documentation) {
         for id in &finding.operations {
@@ -182,15 +182,15 @@ fn heading(finding: &Finding) -> &'static str {
 
 /// The version after a step, or `None` if there is nothing to release. Before 1.0 what breaks raises the
 /// second number, and all else the third.
-fn next_version(version: &str, step: Step) -> Option<String> {
+fn next_version(version: &str, step: SemverStep) -> Option<String> {
     let mut numbers = version.split('.').map(|number| number.parse::<u64>().ok());
     let (major, minor, patch) = (numbers.next()??, numbers.next()??, numbers.next()??);
     Some(match (step, major) {
-        (Step::None, _) => return None,
-        (Step::Major, 0) => format!("0.{}.0", minor + 1),
-        (Step::Major, _) => format!("{}.0.0", major + 1),
-        (Step::Minor, 1..) => format!("{major}.{}.0", minor + 1),
-        (Step::Minor | Step::Patch, _) => format!("{major}.{minor}.{}", patch + 1),
+        (SemverStep::None, _) => return None,
+        (SemverStep::Major, 0) => format!("0.{}.0", minor + 1),
+        (SemverStep::Major, _) => format!("{}.0.0", major + 1),
+        (SemverStep::Minor, 1..) => format!("{major}.{}.0", minor + 1),
+        (SemverStep::Minor | SemverStep::Patch, _) => format!("{major}.{minor}.{}", patch + 1),
     })
 }
 
@@ -201,11 +201,11 @@ mod tests {
     #[test]
     fn before_1_0_what_breaks_raises_the_second_number() {
         let next = |version, step| next_version(version, step).unwrap_or_default();
-        assert_eq!(next("0.1.4", Step::Major), "0.2.0");
-        assert_eq!(next("0.1.4", Step::Minor), "0.1.5");
-        assert_eq!(next("1.2.3", Step::Major), "2.0.0");
-        assert_eq!(next("1.2.3", Step::Minor), "1.3.0");
-        assert_eq!(next("1.2.3", Step::Patch), "1.2.4");
-        assert_eq!(next_version("1.2.3", Step::None), None);
+        assert_eq!(next("0.1.4", SemverStep::Major), "0.2.0");
+        assert_eq!(next("0.1.4", SemverStep::Minor), "0.1.5");
+        assert_eq!(next("1.2.3", SemverStep::Major), "2.0.0");
+        assert_eq!(next("1.2.3", SemverStep::Minor), "1.3.0");
+        assert_eq!(next("1.2.3", SemverStep::Patch), "1.2.4");
+        assert_eq!(next_version("1.2.3", SemverStep::None), None);
     }
 }

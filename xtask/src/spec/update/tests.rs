@@ -42,7 +42,7 @@ fn the_same_document_changes_nothing() {
 fn what_callers_can_live_with_is_written_and_reported() {
     let checkout = checkout();
     checkout.write("crates/client/src/builds.rs", "fn list() {\n    api.build_list();\n}\n");
-    checkout.write("crates/client/tests/snapshots/requests__build_list.snap", "GET");
+    checkout.write("crates/client/tests/snapshots/it__requests__build_list.snap", "GET");
     let mut document = build_images();
     document["components"]["schemas"]["RunResponse"]["properties"]["queue"] = json!({"type": "string"});
     let jobs = &mut document["paths"]["/public/v2/build-image/jobs"];
@@ -55,7 +55,7 @@ fn what_callers_can_live_with_is_written_and_reported() {
         "- `RunResponse.queue` is new. Clients ignore what they do not know.",
         "- `build_list`: calls go on working",
         "  - Code: `crates/client/src/builds.rs: list`",
-        "  - Snapshots: `crates/client/tests/snapshots/requests__build_list.snap`",
+        "  - Snapshots: `crates/client/tests/snapshots/it__requests__build_list.snap`",
         "## New operations without a method",
         "- PATCH /public/v2/build-image/jobs",
         "- overlay action 2 (target $.paths[\"/public/v2/build-image/jobs\"].get): A short id.",
@@ -123,11 +123,11 @@ fn the_tests_of_requests_have_the_last_word() {
         "[package]\nname = \"mlspace-registry\"\nversion.workspace = true\n",
     );
     checkout.write("crates/client/src/lib.rs", "");
-    checkout.write("crates/client/tests/requests.rs", "#[test]\nfn requests() {}\n");
+    checkout.write("crates/client/tests/it/main.rs", "#[test]\nfn requests() {}\n");
     let (report, finished) = update(&checkout, &build_images(), false, false);
     assert!(finished, "{report}");
 
-    checkout.write("crates/client/tests/requests.rs", "#[test]\nfn requests() {\n    panic!();\n}\n");
+    checkout.write("crates/client/tests/it/main.rs", "#[test]\nfn requests() {\n    panic!();\n}\n");
     let (report, finished) = update(&checkout, &build_images(), false, false);
     assert!(!finished && report.contains("## Stopped: The tests of request shapes fail"), "{report}");
 }

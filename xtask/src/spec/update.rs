@@ -24,7 +24,7 @@ use crate::spec::import::{self, REGISTRY};
 use crate::spec::overlay::Overlay;
 use crate::spec::slice::Slice;
 use crate::{codegen, file};
-use report::Report;
+use report::UpdateReport;
 
 /// Arguments of `spec update`.
 #[derive(Args)]
@@ -55,7 +55,7 @@ fn report(root: &Path, arguments: &Arguments) -> Result<(String, bool)> {
     let document = file::parse(&text, &arguments.file)?;
     let vendored = root.join(REGISTRY);
     let vendored = file::parse(&file::read(&vendored)?, &vendored)?;
-    let mut report = Report::new(&document, version(root)?);
+    let mut report = UpdateReport::new(&document, version(root)?);
     let finished = update(root, arguments, (&document, &text), vendored, &mut report)?;
     Ok((report.markdown(), finished))
 }
@@ -66,7 +66,7 @@ fn update(
     arguments: &Arguments,
     (document, text): (&Value, &str),
     vendored: Value,
-    report: &mut Report,
+    report: &mut UpdateReport,
 ) -> Result<bool> {
     let slice = Slice::read(&root.join("openapi/slice.toml"))?;
     let overlay = Overlay::read(root)?;
@@ -147,7 +147,7 @@ fn new_operations(document: &Value, slice: &Slice) -> Vec<String> {
 fn requests_are_as_before(root: &Path) -> Result<bool> {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let output = Command::new(cargo)
-        .args(["test", "--quiet", "--package", "mlspace-registry", "--test", "requests"])
+        .args(["test", "--quiet", "--package", "mlspace-registry", "--test", "it", "requests"])
         .current_dir(root)
         .output()
         .context("cargo cannot be started")?;

@@ -5,7 +5,7 @@
 //!    compared once per direction by [`schemas`], [`values`] and [`branches`].
 //! 3. [`rules`] says what each kind of change means; [`report`] and [`render`] say it to people.
 //!
-//! What no operation reaches is not compared: no client can notice.
+//! A schema that no operation reaches is not compared: no client can notice.
 
 mod bodies;
 mod branches;
@@ -31,8 +31,8 @@ use anyhow::{Context, Result};
 use clap::{Args, ValueEnum};
 
 pub(crate) use document::Document;
-use operations::Call;
-use report::{Finding, Report};
+use operations::OperationChanges;
+use report::{DiffReport, Finding};
 use rules::Class;
 use schemas::{Change, Pair, Pairs};
 
@@ -64,7 +64,7 @@ enum Format {
     Markdown,
 }
 
-/// What `--fail-on` looks for.
+/// The findings that `--fail-on` looks for.
 #[derive(Clone, Copy, ValueEnum)]
 enum FailOn {
     /// A change that a correct client can fail on.
@@ -93,7 +93,7 @@ fn read(path: &Path) -> Result<Document> {
 }
 
 /// Compares two documents. The breaking findings go first.
-pub(crate) fn compare(old: &Document, new: &Document) -> Report {
+pub(crate) fn compare(old: &Document, new: &Document) -> DiffReport {
     let document = operations::compare_document(old, new);
     let mut pairs = Pairs::new(old, new);
     let calls = operations::compare_operations(old, new, &mut pairs);
@@ -113,11 +113,11 @@ pub(crate) fn compare(old: &Document, new: &Document) -> Report {
             }
         }
     }
-    Report::new(findings.finish())
+    DiffReport::new(findings.finish())
 }
 
 /// The pairs of schemas that an operation reaches.
-fn reached(call: &Call, pairs: &[Pair<'_>]) -> BTreeSet<usize> {
+fn reached(call: &OperationChanges, pairs: &[Pair<'_>]) -> BTreeSet<usize> {
     let mut seen = BTreeSet::new();
     let mut open = call.roots.clone();
     while let Some(pair) = open.pop() {

@@ -16,7 +16,7 @@ use crate::file;
 
 /// A document of another part of the platform.
 pub(in crate::spec) fn build_images() -> Value {
-    serde_saphyr::from_str(include_str!("build_images.yaml")).unwrap()
+    serde_saphyr::from_str(include_str!("tests/build_images.yaml")).unwrap()
 }
 
 /// A slice of that document.
