@@ -123,7 +123,7 @@ impl ClientBuilder {
         self
     }
 
-    /// How many blobs move at the same time; at least one. Default [`DEFAULT_CONCURRENCY`].
+    /// Blobs that move at the same time; at least one. Default [`DEFAULT_CONCURRENCY`].
     pub fn concurrency(mut self, concurrency: usize) -> Self {
         self.concurrency = concurrency.max(1);
         self
@@ -135,7 +135,7 @@ impl ClientBuilder {
         self
     }
 
-    /// How often and how patiently a request is repeated, and how often one blob is resumed. Unless
+    /// Repetition: how often and how patiently a request is repeated, and how often one blob is resumed. Unless
     /// set, 5 attempts and waits of at most 10 s, otherwise [`RetryPolicy::default`].
     ///
     /// Only what is safe twice is repeated: reading, opening an upload, putting a manifest. The bytes of an
@@ -151,7 +151,7 @@ impl ClientBuilder {
         self
     }
 
-    /// Is told what happens.
+    /// Calls this with what happens.
     pub fn observer(mut self, observer: Observer) -> Self {
         self.observer = observer;
         self

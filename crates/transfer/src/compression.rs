@@ -1,11 +1,11 @@
-//! How layers are compressed.
+//! The ways in which layers are compressed.
 
-/// How plain layers of docker archives are compressed on their way to a registry. Layers that are
+/// The compression of plain layers of docker archives on their way to a registry. Layers that are
 /// compressed already, and all of OCI layouts, go out as they are.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Compression {
-    /// What every registry and every container runtime reads.
+    /// Read by every registry and every container runtime.
     #[default]
     Gzip,
     /// Smaller and faster; runtimes since about 2020 read it.
@@ -15,7 +15,7 @@ pub enum Compression {
 }
 
 impl Compression {
-    /// How content is compressed, by its first bytes; `None` also for what is not known here.
+    /// Recognises compressed content by its first bytes; `None` also for what is not known here.
     pub(crate) fn of(first: &[u8]) -> Option<Self> {
         match first {
             [0x1f, 0x8b, ..] => Some(Self::Gzip),

@@ -1,4 +1,4 @@
-//! Who asks.
+//! Sign-ins, given or as docker keeps them.
 
 use std::fmt;
 use std::fs::File;
@@ -12,7 +12,7 @@ use zeroize::Zeroizing;
 
 use crate::error::{Error, Result};
 
-/// What a registry knows somebody by. Wiped from memory when dropped, never shown by `Debug`.
+/// A registry's sign-in of somebody. Wiped from memory when dropped, never shown by `Debug`.
 #[derive(Clone, Default)]
 pub struct Credentials(pub(crate) CredentialKind);
 
@@ -38,7 +38,7 @@ impl Credentials {
         Self(CredentialKind::Password { user: user.into(), password: password.into() })
     }
 
-    /// What `docker login` left for that registry: from docker's configuration file
+    /// The sign-in that `docker login` left for that registry: from docker's configuration file
     /// (`$DOCKER_CONFIG/config.json`, else `~/.docker/config.json`), or from the credential helper named
     /// there, which is run. Blocks. Without an entry or a file: anonymous.
     ///
@@ -89,7 +89,7 @@ impl Credentials {
         }
     }
 
-    /// Whether there is nothing to sign in with.
+    /// True if there is nothing to sign in with.
     pub fn is_anonymous(&self) -> bool {
         matches!(self.0, CredentialKind::Anonymous)
     }

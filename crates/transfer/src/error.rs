@@ -8,7 +8,7 @@ use std::time::Duration;
 /// A result of this crate.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
-/// What went wrong. `Display` says this layer only; the cause is in `source()`. No variant carries a
+/// A failure. `Display` says this layer only; the cause is in `source()`. No variant carries a
 /// password, a token, or the query of an address.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -27,7 +27,7 @@ pub enum Error {
     Source {
         /// The file or folder.
         path: PathBuf,
-        /// What is wrong with it.
+        /// The damage, or the trick.
         detail: String,
     },
 
@@ -37,9 +37,9 @@ pub enum Error {
     Io {
         /// The file or folder.
         path: PathBuf,
-        /// What was tried, as a verb.
+        /// The attempt, as a verb.
         action: &'static str,
-        /// What the operating system says.
+        /// The operating system's reason.
         source: io::Error,
     },
 
@@ -57,7 +57,7 @@ pub enum Error {
     #[error("{what}: {kind}")]
     #[non_exhaustive]
     Transport {
-        /// What was being done.
+        /// The request, in words.
         what: String,
         /// Where on the way.
         kind: TransportKind,
@@ -73,9 +73,9 @@ pub enum Error {
     #[error("{what}: the registry's answer is not usable: {detail}")]
     #[non_exhaustive]
     Protocol {
-        /// What was being done.
+        /// The request, in words.
         what: String,
-        /// What is wrong with the answer.
+        /// The fault of the answer.
         detail: String,
     },
 
@@ -83,7 +83,7 @@ pub enum Error {
     #[error("{what}: the content has the digest {found}, not {expected}")]
     #[non_exhaustive]
     Digest {
-        /// What the content is.
+        /// The content, in words.
         what: String,
         /// The digest that was announced.
         expected: String,
@@ -96,9 +96,9 @@ pub enum Error {
     #[error("{what}: whether it was put is not known")]
     #[non_exhaustive]
     Unknown {
-        /// What was being done.
+        /// The request, in words.
         what: String,
-        /// What became of the last attempt.
+        /// The end of the last attempt.
         source: Box<Error>,
     },
 
@@ -106,9 +106,9 @@ pub enum Error {
     #[error("gave up after {attempts} attempts")]
     #[non_exhaustive]
     Exhausted {
-        /// How many attempts there were.
+        /// Number of attempts.
         attempts: u32,
-        /// What the last one ended with.
+        /// The end of the last one.
         source: Box<Error>,
     },
 }
@@ -139,7 +139,7 @@ impl fmt::Display for TransportKind {
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct RegistryError {
-    /// What was being done.
+    /// The request, in words.
     pub what: String,
     /// The HTTP status.
     pub status: u16,
@@ -147,7 +147,7 @@ pub struct RegistryError {
     pub code: Option<String>,
     /// The registry's message, where it sent one; shortened, control characters removed.
     pub message: Option<String>,
-    /// How long the registry asks to wait.
+    /// The wait that the registry asks for.
     pub retry_after: Option<Duration>,
 }
 
@@ -208,7 +208,7 @@ impl Error {
         self.registry().map(|error| error.status)
     }
 
-    /// What was asked for does not exist, as far as the registry lets us see.
+    /// Nothing of that name exists, as far as the registry lets us see.
     pub fn is_not_found(&self) -> bool {
         self.status() == Some(404)
     }
@@ -222,12 +222,12 @@ impl Error {
         }
     }
 
-    /// Whether the image has its name now is not known.
+    /// True if nobody knows whether the image has its name now.
     pub fn is_outcome_unknown(&self) -> bool {
         matches!(self, Self::Unknown { .. })
     }
 
-    /// Whether the registry may have done what was asked all the same.
+    /// True if the registry may have done what was asked all the same.
     pub(crate) fn may_have_worked(&self) -> bool {
         match self {
             Self::Transport { kind, .. } => *kind != TransportKind::Connect,

@@ -39,7 +39,7 @@ pub(crate) struct Descriptor {
     pub(crate) annotations: Option<HashMap<String, String>>,
 }
 
-/// What machines an image is for.
+/// The kind of machine that an image is for.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Platform {
     pub(crate) os: String,

@@ -1,4 +1,4 @@
-//! What a transfer tells while it runs.
+//! Events of a transfer that is under way.
 
 use std::fmt;
 use std::sync::Arc;
@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use crate::digest::Digest;
 
-/// Is told of events, from any thread, in the middle of the work: it should return at once.
+/// Called with each event, from any thread, in the middle of the work: it should return at once.
 pub type Observer = Arc<dyn Fn(&Event) + Send + Sync>;
 
 /// Something that happened during one call of push or pull.
@@ -24,7 +24,7 @@ pub enum Event {
     Progress {
         /// Which blob.
         blob: usize,
-        /// How much of its size is done; smaller than before when it had to begin again.
+        /// The part of its size that is done, in bytes; smaller than before when it had to begin again.
         done: u64,
     },
     /// A blob is where it should be; once for each repository that it goes to.
@@ -32,7 +32,7 @@ pub enum Event {
     Finished {
         /// Which blob.
         blob: usize,
-        /// How it got there.
+        /// Its way there.
         how: Moved,
         /// Bytes on the wire, headers apart: none for what was there already, more than the size if parts
         /// went twice.
@@ -55,7 +55,7 @@ pub enum Event {
     /// Something failed and is tried again after a wait.
     #[non_exhaustive]
     Retry {
-        /// What failed and why.
+        /// The failure and its reason.
         cause: String,
         /// The wait that begins now.
         wait: Duration,
@@ -72,7 +72,7 @@ pub struct PlannedBlob {
     pub size: u64,
 }
 
-/// How a blob got to where it should be.
+/// The way in which a blob got to where it should be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Moved {

@@ -27,7 +27,7 @@ pub struct Pull {
     platform: Option<String>,
 }
 
-/// What was pulled, in the order asked for.
+/// The images that were pulled, in the order asked for.
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct PullReport {

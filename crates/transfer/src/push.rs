@@ -36,7 +36,7 @@ pub struct Push {
     mount_from: Vec<String>,
 }
 
-/// What became of a push: one entry per image and name, in the order given.
+/// The outcome of a push: one entry per image and name, in the order given.
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct PushReport {
@@ -56,7 +56,7 @@ pub struct Pushed {
 }
 
 impl PushReport {
-    /// Whether all went well.
+    /// True if all went well.
     pub fn is_complete(&self) -> bool {
         self.images.iter().all(|image| image.result.is_ok())
     }
@@ -80,7 +80,7 @@ impl Client {
 }
 
 impl Push {
-    /// How plain layers of docker archives are compressed. Default gzip.
+    /// Compresses plain layers of docker archives like this. Default gzip.
     pub fn compression(self, compression: Compression) -> Self {
         Self { compression, ..self }
     }
@@ -138,12 +138,12 @@ impl Push {
         tokio::task::spawn_blocking(load).await.map_err(|error| Error::task(&error))
     }
 
-    /// How a blob is compressed on its way, if it is.
+    /// The compression of a blob on its way, if there is one.
     fn compress_as(&self, blob: &Blob) -> Option<Compression> {
         (blob.is_plain_layer && self.compression != Compression::None).then_some(self.compression)
     }
 
-    /// What has to be where, largest first.
+    /// Lists which blobs have to be where, largest first.
     fn plan(&self, loaded: &[Result<Loaded, Arc<Error>>]) -> Vec<BlobTask> {
         let mut tasks: Vec<BlobTask> = Vec::new();
         let mut known: HashMap<(String, Digest, bool), usize> = HashMap::new();

@@ -56,7 +56,7 @@ impl Reference {
         Ok(Self { tag: Some(tag.to_owned()), digest: None, ..self.clone() })
     }
 
-    /// What a manifest is asked for by: the digest if given, else the tag, else `latest`.
+    /// The name to ask for the manifest by: the digest if given, else the tag, else `latest`.
     pub(crate) fn target(&self) -> &str {
         match (&self.digest, &self.tag) {
             (Some(digest), _) => digest.as_str(),

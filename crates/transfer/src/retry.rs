@@ -1,4 +1,4 @@
-//! Whether and when to try again, and the waiting.
+//! Repetition: when to try again, and the waiting.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,7 +16,7 @@ pub(crate) fn default_policy() -> RetryPolicy {
     policy
 }
 
-/// How patient a transfer is; the one place that waits.
+/// A transfer's patience; the one place that waits.
 #[derive(Clone)]
 pub(crate) struct Patience {
     pub(crate) policy: RetryPolicy,
@@ -55,7 +55,7 @@ pub(crate) fn decide(policy: &RetryPolicy, attempt: u32, error: &Error) -> Optio
     if is_passing(error) { policy.wait(attempt, asked) } else { None }
 }
 
-/// Whether the same request may well succeed later. Registries report storage that hiccups as 500.
+/// True if the same request may well succeed later. Registries report storage that hiccups as 500.
 pub(crate) fn is_passing(error: &Error) -> bool {
     match error {
         Error::Transport { .. } => true,

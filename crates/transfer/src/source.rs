@@ -49,7 +49,7 @@ enum ImageEntry {
     Docker(docker::Saved),
 }
 
-/// What of an image goes to a registry.
+/// The content of an image that goes to a registry.
 #[derive(Debug)]
 pub(crate) struct Loaded {
     pub(crate) blobs: Vec<Blob>,
@@ -70,7 +70,7 @@ pub(crate) struct Blob {
     /// Its digest; of a layer to be compressed, the digest of the plain layer.
     pub(crate) digest: Digest,
     pub(crate) data: Data,
-    /// Whether it is a plain layer, which may be compressed on the way.
+    /// True for a plain layer, which may be compressed on the way.
     pub(crate) is_plain_layer: bool,
     /// The media type, where a manifest is yet to be written.
     pub(crate) compression: Option<Compression>,

@@ -28,7 +28,7 @@ pub(crate) struct Download<'a> {
     meter: &'a Meter,
 }
 
-/// What is written so far, and its hash.
+/// The part that is written so far, and its hash.
 struct Written {
     slot: Slot,
     hasher: Hasher,

@@ -1,4 +1,4 @@
-//! What plain layers become when they are compressed: remembered, so that a second push need not read
+//! Digests that plain layers have when they are compressed: remembered, so that a second push need not read
 //! them.
 
 use std::io::Write;

@@ -26,7 +26,7 @@ pub(crate) struct PlainLayer {
     pub(crate) meter: Meter,
 }
 
-/// How the one pass ended.
+/// The end of the one pass.
 enum StreamEnd {
     Done(Compressed),
     /// It did not work out; the upload may be resumed.
@@ -60,7 +60,9 @@ impl PlainLayer {
                 || learned.no_chunks.load(Ordering::Relaxed)
                 || learned.body_cap.load(Ordering::Relaxed) != 0
         };
-        // A second go for a token that ended meanwhile; it has been renewed then.
+        // Two goes: a stream cannot be sent again from within, so a 401 comes back here, and the token that
+        // it asks for is there for the second. A second 401 is about something else, and spooling the layer
+        // first lets the request be repeated as any other.
         for _ in 0..2 {
             if refused() {
                 break;

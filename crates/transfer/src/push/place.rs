@@ -34,10 +34,10 @@ pub(crate) struct BlobPlace {
     pub(crate) is_compressed: bool,
 }
 
-/// What a blob became there.
+/// The blobs in their places, as they are there.
 pub(crate) type BlobsPlaced = HashMap<BlobPlace, Result<Compressed, Arc<Error>>>;
 
-/// What the blobs of one call share.
+/// Things that the blobs of one call share.
 pub(crate) struct Placer {
     pub(crate) client: Client,
     pub(crate) compressors: Option<Arc<Compressors>>,

@@ -28,7 +28,7 @@ pub(crate) struct Upload<'a> {
     data: &'a Data,
     meter: Option<Meter>,
     session: Option<UploadSession>,
-    /// What the registry has.
+    /// Bytes that the registry has.
     offset: u64,
     /// The furthest that the registry ever was.
     best: u64,
@@ -199,10 +199,15 @@ impl<'a> Upload<'a> {
                 self.failures = 0;
                 return self.resync().await;
             }
+            // A single POST is optional in the specification, which does not say how a registry declines
+            // it: these are the answers to a request, a path, a method, a type or a feature that is not
+            // known. The same blob goes out in two requests then, which find any other cause again.
             (Some(400 | 404 | 405 | 415 | 501), UploadStep::Post) => {
                 learned.no_single_post.store(true, Ordering::Relaxed);
                 return Ok(false);
             }
+            // No 400 and no 415 here: chunks begin after an upload was opened, so these are about the chunk.
+            // And a 404 with the code of a lost upload is about the upload, which is begun anew below.
             (Some(404 | 405 | 501), UploadStep::Chunk { .. })
                 if !is_lost(&error) && !learned.no_chunks.load(Ordering::Relaxed) =>
             {
@@ -261,7 +266,7 @@ impl<'a> Upload<'a> {
     }
 }
 
-/// Whether the registry does not know the upload any more.
+/// True if the registry does not know the upload any more.
 fn is_lost(error: &Error) -> bool {
     error.registry().is_some_and(|error| {
         error.status == 404

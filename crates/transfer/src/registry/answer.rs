@@ -1,4 +1,4 @@
-//! What registries answer with: bodies that must not be long, and errors.
+//! Answers of registries: bodies that must not be long, and errors.
 
 use mlspace_registry_net::parse_retry_after;
 use reqwest::Response;

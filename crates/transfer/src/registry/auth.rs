@@ -24,7 +24,7 @@ const MARGIN: Duration = Duration::from_secs(10);
 /// Longest answer of a token endpoint.
 const TOKEN_CAP: usize = 1024 * 1024;
 
-/// What a request needs to be allowed to do.
+/// The access that a request needs.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Scope(Vec<String>);
 
@@ -44,7 +44,7 @@ impl Scope {
     }
 }
 
-/// How a request was signed; tells which token it was that got refused.
+/// A request's signature; tells which token it was that got refused.
 pub(crate) struct Signature {
     pub(crate) header: HeaderValue,
     generation: u64,
@@ -118,7 +118,7 @@ impl Auth {
         Error::SignIn { registry: self.name.clone(), detail: detail.into() }
     }
 
-    /// What to sign a request with; `None` as long as the registry has not asked for a sign-in.
+    /// The signature for a request; `None` as long as the registry has not asked for a sign-in.
     pub(crate) async fn sign(&self, scope: &Scope) -> Result<Option<Signature>> {
         match self.scheme() {
             Scheme::Unknown => Ok(None),

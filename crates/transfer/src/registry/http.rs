@@ -16,7 +16,7 @@ use crate::retry::Patience;
 /// Redirects that a download may take.
 const REDIRECTS: usize = 5;
 
-/// What was found out about a registry while talking to it.
+/// Habits of a registry that were learned while talking to it.
 #[derive(Default)]
 pub(crate) struct Learned {
     /// A POST with the whole blob was not taken.

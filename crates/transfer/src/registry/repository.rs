@@ -52,7 +52,7 @@ impl Repository<'_> {
         failure(&self.registry.patience, what, response).await
     }
 
-    /// Whether the repository has a blob of that size.
+    /// Looks for a blob of that size.
     pub(crate) async fn has(&self, digest: &Digest, size: u64) -> Result<bool> {
         let url = self.registry.url(&format!("{}/blobs/{digest}", self.name));
         let request = Request::new(self.what("look for", digest.short()), Method::HEAD, url);
@@ -132,7 +132,7 @@ impl Repository<'_> {
         self.closed(request.what, response, digest).await
     }
 
-    /// Whether the answer to the last request of an upload says that the blob is there.
+    /// Reads from the answer to an upload's last request that the blob is there.
     pub(crate) async fn closed(&self, what: String, response: Response, digest: &Digest) -> Result<()> {
         match response.status().as_u16() {
             200 | 201 | 204 => check_digest(&what, &response, digest),
@@ -140,7 +140,7 @@ impl Repository<'_> {
         }
     }
 
-    /// How far an upload got; `None` if the registry has lost it.
+    /// Asks how far an upload got; `None` if the registry has lost it.
     pub(crate) async fn progress(
         &self,
         session: &UploadSession,
@@ -181,7 +181,7 @@ impl Repository<'_> {
         }
     }
 
-    /// Whether these are the bytes of the manifest under that name.
+    /// True if these are the bytes of the manifest under that name.
     async fn holds(&self, target: &str, manifest: &Manifest) -> Result<bool> {
         let request =
             Request::new(self.what("read the manifest", target), Method::GET, self.manifest_url(target))
@@ -211,7 +211,7 @@ pub(crate) fn session(request: &Request, headers: &HeaderMap) -> Result<UploadSe
     Ok(UploadSession { url: location(request, headers)?, min_chunk: number(headers, MIN_CHUNK).unwrap_or(0) })
 }
 
-/// How many bytes the registry has. Registries write `0-0` for none; for a single byte it is then sent
+/// The number of bytes that the registry has. Registries write `0-0` for none; for a single byte it is then sent
 /// again, and what comes of it is sorted out like any other disagreement.
 pub(crate) fn received(headers: &HeaderMap) -> Option<u64> {
     let text = headers.get(RANGE)?.to_str().ok()?;

@@ -27,7 +27,7 @@ pub(super) struct Span {
 /// Name → place, for the regular files of an archive.
 pub(super) type Contents = HashMap<String, Span>;
 
-/// What extended headers say about the entry that follows.
+/// Fields of the entry that follows, from extended headers.
 #[derive(Default)]
 struct Extended {
     name: Option<Vec<u8>>,

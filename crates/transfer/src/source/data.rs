@@ -10,7 +10,7 @@ use bytes::Bytes;
 use crate::digest::{Digest, Hasher};
 use crate::error::{Error, Result};
 
-/// How much is read and handed on at once, in bytes.
+/// Bytes that are read and handed on at once.
 pub(crate) const PIECE: usize = 256 * 1024;
 
 /// Where some bytes are.

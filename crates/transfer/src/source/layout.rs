@@ -54,7 +54,7 @@ pub(super) fn images(tree: &Arc<Tree>) -> Result<Vec<Image>> {
     Ok(index(tree)?.manifests.into_iter().map(image).collect())
 }
 
-/// Whether the layers are plain tar files: then a docker archive's other side is the better source.
+/// True if the layers are plain tar files: then a docker archive's other side is the better source.
 pub(super) fn is_plain(tree: &Arc<Tree>) -> Result<bool> {
     let mut layers = 0;
     for image in images(tree)? {

@@ -43,7 +43,7 @@ fn entry(root: &Root) -> Value {
     })
 }
 
-/// Whether the new entry takes the place of an old one: the same name, or the same nameless content.
+/// True if the new entry takes the place of an old one: the same name, or the same nameless content.
 fn is_same(old: &Value, new: &Value) -> bool {
     let annotation = |entry: &Value, key: &str| entry["annotations"][key].as_str().map(str::to_owned);
     let (old_full, new_full) = (annotation(old, CONTAINERD_NAME), annotation(new, CONTAINERD_NAME));
