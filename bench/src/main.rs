@@ -2,7 +2,10 @@
 //! process of its own. Run with `cargo xtask bench`.
 
 mod client;
+mod push;
 mod serve;
+
+use std::path::PathBuf;
 
 use clap::{Parser, Subcommand};
 
@@ -23,6 +26,18 @@ enum Command {
         #[arg(long, default_value_t = 100_000)]
         repositories: usize,
     },
+    /// Pushes and pulls against skopeo, which must be installed, as docker-registry must.
+    Push {
+        /// Folder to be made and removed; it needs 6 GB.
+        folder: PathBuf,
+        #[arg(default_value_t = 5)]
+        rounds: usize,
+        #[arg(value_enum)]
+        only: Option<push::Part>,
+    },
+    /// What `push` runs.
+    #[command(subcommand)]
+    Move(push::mover::Move),
     /// The simulator, for the other process.
     Serve(serve::Options),
 }
@@ -32,6 +47,11 @@ fn main() -> anyhow::Result<()> {
     runtime.block_on(async {
         match Arguments::parse().command {
             Command::Client { runs, repositories } => client::run(runs, repositories).await,
+            Command::Push { folder, rounds, only } => {
+                push::run(&folder, rounds, only);
+                Ok(())
+            }
+            Command::Move(moving) => moving.run().await,
             Command::Serve(options) => serve::run(options).await,
         }
     })

@@ -87,22 +87,10 @@ pub(crate) fn run(root: &Path) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// `cargo xtask bench`: builds the benchmarks in release mode and runs one. That of pushing stands with the
-/// engine: `push FOLDER [ROUNDS [layout|archive|many]]`, where the folder needs 6 GB, and `docker-registry` and `skopeo` are there.
+/// `cargo xtask bench`: builds the benchmarks in release mode and runs one.
 pub(crate) fn bench(root: &Path, arguments: &[String]) -> Result<ExitCode> {
-    let (program, arguments) = match arguments.split_first() {
-        Some((name, rest)) if name == "push" => {
-            const PACKAGE: &str = "mlspace-registry-transfer";
-            // The benchmark runs another example, the program that moves images.
-            let mut cargo = Command::new(env!("CARGO"));
-            cargo.args(["build", "--release", "--quiet", "-p", PACKAGE, "--examples"]).current_dir(root);
-            ensure!(cargo.status()?.success(), "the examples of {PACKAGE} cannot be built");
-            (["-p", PACKAGE, "--example", "bench"], rest)
-        }
-        _ => (["-p", "bench", "--bin", "bench"], arguments),
-    };
     let mut cargo = Command::new(env!("CARGO"));
-    cargo.args(["run", "--release", "--quiet"]).args(program).arg("--").args(arguments).current_dir(root);
+    cargo.args(["run", "--release", "--quiet", "-p", "bench", "--"]).args(arguments).current_dir(root);
     Ok(if cargo.status()?.success() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 

@@ -1,10 +1,8 @@
-//! Measures pushes and pulls beside `skopeo`, against `docker-registry` on loopback, in one run. Linux.
-//!
-//! `bench FOLDER [ROUNDS]`: the folder, which is made and removed, needs 6 GB; the tools must be installed, and
-//! the example `move` must lie beside this program. Prints the median of the rounds (5) and the ratios.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+//! Pushes and pulls beside `skopeo`, against `docker-registry` on loopback, in one run. Linux.
+#![allow(clippy::unwrap_used, clippy::expect_used)] // A benchmark that cannot go on stops.
 
 mod data;
+pub(crate) mod mover;
 
 use std::fs;
 use std::io::{BufRead, BufReader};
@@ -18,7 +16,7 @@ const MB: u64 = 1_000_000;
 /// Ticks of a second in `/proc`; the same on every Linux of today.
 const TICKS: f64 = 100.0;
 
-/// What one run of a program took.
+/// The time and memory of one run of a program.
 #[derive(Clone, Copy, Default)]
 struct Cost {
     wall: f64,
@@ -27,23 +25,28 @@ struct Cost {
     memory: f64,
 }
 
-fn main() {
-    let mut arguments = std::env::args().skip(1);
-    let folder = PathBuf::from(arguments.next().expect("usage: bench FOLDER [ROUNDS [layout|archive|many]]"));
-    let rounds = arguments.next().map_or(5, |rounds| rounds.parse().unwrap());
-    fs::create_dir(&folder).expect("the folder must not exist yet");
-    println!("load at the beginning: {}", fs::read_to_string("/proc/loadavg").unwrap().trim());
+/// What there is to measure.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum Part {
+    Layout,
+    Archive,
+    Many,
+}
 
-    let only = arguments.next();
-    for (name, part) in
-        [("layout", large_layout as fn(&Path, usize)), ("archive", docker_archive), ("many", many_images)]
-    {
-        if only.as_ref().is_none_or(|only| only == name) {
-            part(&folder, rounds);
+/// The folder is made and removed.
+pub(crate) fn run(folder: &Path, rounds: usize, only: Option<Part>) {
+    fs::create_dir(folder).expect("the folder must not exist yet");
+    println!("load at the beginning: {}", fs::read_to_string("/proc/loadavg").unwrap().trim());
+    for (part, measure) in [
+        (Part::Layout, large_layout as fn(&Path, usize)),
+        (Part::Archive, docker_archive),
+        (Part::Many, many_images),
+    ] {
+        if only.is_none_or(|only| only == part) {
+            measure(folder, rounds);
         }
     }
-
-    fs::remove_dir_all(&folder).unwrap();
+    fs::remove_dir_all(folder).unwrap();
     println!("load at the end: {}", fs::read_to_string("/proc/loadavg").unwrap().trim());
 }
 
@@ -55,17 +58,17 @@ fn large_layout(folder: &Path, rounds: usize) {
     for round in 0..rounds {
         let registry = Registry::start(folder);
         let to = format!("{}/large", registry.address);
-        ours.push(run(own().args(["push", &text(&layout), &to])));
+        ours.push(cost(own().args(["push", &text(&layout), &to])));
         let back = folder.join("back");
-        pull.push(run(own().args(["pull", &format!("{to}:v1"), &text(&back)])));
+        pull.push(cost(own().args(["pull", &format!("{to}:v1"), &text(&back)])));
         assert!(back.join("index.json").exists());
         fs::remove_dir_all(&back).unwrap();
-        their_pull.push(run(&mut skopeo(&format!("docker://{to}:v1"), &format!("oci:{}:v1", text(&back)))));
+        their_pull.push(cost(&mut skopeo(&format!("docker://{to}:v1"), &format!("oci:{}:v1", text(&back)))));
         fs::remove_dir_all(&back).unwrap();
         drop(registry);
         let registry = Registry::start(folder);
         let to = format!("docker://{}/large:v1", registry.address);
-        theirs.push(run(&mut skopeo(&format!("oci:{}:v1", text(&layout)), &to)));
+        theirs.push(cost(&mut skopeo(&format!("oci:{}:v1", text(&layout)), &to)));
         eprintln!("large layout: round {}", round + 1);
     }
     compare("push 1.5 GB, 8 compressed layers, OCI layout", &ours, &theirs);
@@ -80,7 +83,7 @@ fn docker_archive(folder: &Path, rounds: usize) {
     for round in 0..rounds {
         let registry = Registry::start(folder);
         let (to, cache) = (format!("{}/docker", registry.address), folder.join("cache"));
-        let push = || run(own().args(["push", &text(&archive), &to, &text(&cache)]));
+        let push = || cost(own().args(["push", &text(&archive), &to, &text(&cache)]));
         ours.push(push());
         again.push(push());
         sizes.0 = registry.size();
@@ -88,7 +91,7 @@ fn docker_archive(folder: &Path, rounds: usize) {
         drop(registry);
         let registry = Registry::start(folder);
         let to = format!("docker://{}/docker:v1", registry.address);
-        theirs.push(run(&mut skopeo(&format!("docker-archive:{}", text(&archive)), &to)));
+        theirs.push(cost(&mut skopeo(&format!("docker-archive:{}", text(&archive)), &to)));
         sizes.1 = registry.size();
         eprintln!("docker archive: round {}", round + 1);
     }
@@ -110,13 +113,13 @@ fn many_images(folder: &Path, rounds: usize) {
     let (mut ours, mut theirs) = (vec![], vec![]);
     for round in 0..rounds {
         let registry = Registry::start(folder);
-        ours.push(run(own().args(["push", &text(&layout), &format!("{}/many", registry.address)])));
+        ours.push(cost(own().args(["push", &text(&layout), &format!("{}/many", registry.address)])));
         drop(registry);
         let registry = Registry::start(folder);
         let mut sum = Cost::default();
         for n in 0..200 {
             let to = format!("docker://{}/many:v{n}", registry.address);
-            let one = run(&mut skopeo(&format!("oci:{}:v{n}", text(&layout)), &to));
+            let one = cost(&mut skopeo(&format!("oci:{}:v{n}", text(&layout)), &to));
             sum = Cost {
                 wall: sum.wall + one.wall,
                 cpu: sum.cpu + one.cpu,
@@ -152,7 +155,9 @@ fn text(path: &Path) -> String {
 }
 
 fn own() -> Command {
-    Command::new(std::env::current_exe().unwrap().with_file_name("move"))
+    let mut command = Command::new(std::env::current_exe().unwrap());
+    command.arg("move");
+    command
 }
 
 fn skopeo(from: &str, to: &str) -> Command {
@@ -170,7 +175,7 @@ fn skopeo(from: &str, to: &str) -> Command {
 }
 
 /// Runs a program and reads what it used from `/proc`, before it is gone.
-fn run(command: &mut Command) -> Cost {
+fn cost(command: &mut Command) -> Cost {
     let start = Instant::now();
     let mut child = command.stdout(Stdio::null()).spawn().unwrap();
     let process = PathBuf::from(format!("/proc/{}", child.id()));

@@ -1,54 +1,37 @@
 //! The images that are moved.
 
 use std::fs;
-use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 
 use mlspace_registry_transfer::Digest;
 use serde_json::json;
-use sha2::Digest as _;
-
-use crate::MB;
 
 /// Always the same bytes for the same seed; they do not compress, as compressed layers do not.
-fn dense(seed: u64, size: u64) -> impl Iterator<Item = Vec<u8>> {
-    let mut random = fastrand::Rng::with_seed(seed);
-    (0..size.div_ceil(MB)).map(move |n| {
-        let mut piece = vec![0; (size - n * MB).min(MB) as usize];
-        random.fill(&mut piece);
-        piece
-    })
+fn dense(seed: u64, size: u64) -> Vec<u8> {
+    let mut bytes = vec![0; size as usize];
+    fastrand::Rng::with_seed(seed).fill(&mut bytes);
+    bytes
 }
 
 pub(crate) fn write_layout(folder: &Path, images: &[(String, Vec<(u64, u64)>)]) {
     let blobs = folder.join("blobs/sha256");
     fs::create_dir_all(&blobs).unwrap();
     fs::write(folder.join("oci-layout"), r#"{"imageLayoutVersion":"1.0.0"}"#).unwrap();
-    let small = |media_type: &str, value: serde_json::Value| {
-        let bytes = value.to_string();
-        let digest = Digest::of(bytes.as_bytes());
-        fs::write(blobs.join(digest.hex()), &bytes).unwrap();
+    let blob = |media_type: &str, bytes: &[u8]| {
+        let digest = Digest::of(bytes);
+        fs::write(blobs.join(digest.hex()), bytes).unwrap();
         json!({"mediaType": media_type, "digest": digest.as_str(), "size": bytes.len()})
     };
-    let layer = |&(seed, size): &(u64, u64)| {
-        let (mut hasher, path) = (sha2::Sha256::new(), blobs.join("new"));
-        let mut file = fs::File::create(&path).unwrap();
-        for piece in dense(seed, size) {
-            hasher.update(&piece);
-            file.write_all(&piece).unwrap();
-        }
-        let hex: String = hasher.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
-        fs::rename(path, blobs.join(&hex)).unwrap();
-        json!({"mediaType": "application/vnd.oci.image.layer.v1.tar+gzip", "digest": format!("sha256:{hex}"), "size": size})
-    };
+    let layer =
+        |&(seed, size): &(u64, u64)| blob("application/vnd.oci.image.layer.v1.tar+gzip", &dense(seed, size));
     let entry = |(name, layers): &(String, Vec<(u64, u64)>)| {
         let config = json!({"architecture": "amd64", "os": "linux", "author": name, "rootfs": {"type": "layers", "diff_ids": []}});
-        let config = small("application/vnd.oci.image.config.v1+json", config);
+        let config = blob("application/vnd.oci.image.config.v1+json", config.to_string().as_bytes());
         let layers: Vec<_> = layers.iter().map(layer).collect();
         let media_type = "application/vnd.oci.image.manifest.v1+json";
         let manifest =
             json!({"schemaVersion": 2, "mediaType": media_type, "config": config, "layers": layers});
-        let mut entry = small(media_type, manifest);
+        let mut entry = blob(media_type, manifest.to_string().as_bytes());
         entry["annotations"] = json!({"org.opencontainers.image.ref.name": name});
         entry
     };
@@ -76,15 +59,10 @@ pub(crate) fn write_docker_archive(path: &Path, layers: u64, size: u64) {
             layer.append_path_with_name(&file, format!("{n}{}", file.display())).unwrap();
         }
         layer.into_inner().unwrap();
-        let (mut hasher, mut reader) = (sha2::Sha256::new(), fs::File::open(&plain).unwrap());
-        let mut piece = vec![0; MB as usize];
-        while let n @ 1.. = reader.read(&mut piece).unwrap() {
-            hasher.update(&piece[..n]);
-        }
-        let hex: String = hasher.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
-        names.push(format!("{hex}/layer.tar"));
+        let digest = Digest::of(&fs::read(&plain).unwrap());
+        names.push(format!("{}/layer.tar", digest.hex()));
         archive.append_path_with_name(&plain, names.last().unwrap()).unwrap();
-        ids.push(format!("sha256:{hex}"));
+        ids.push(digest.to_string());
     }
     let config =
         json!({"architecture": "amd64", "os": "linux", "rootfs": {"type": "layers", "diff_ids": ids}});
