@@ -1,6 +1,5 @@
 //! `mlcr docker`, docker's protocol for credential helpers, and real tools that use it.
 
-use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::Command;
 
@@ -8,7 +7,7 @@ use insta::assert_snapshot;
 use mlspace_registry_simulator::Simulator;
 use serde_json::json;
 
-use crate::fixture::{Person, base64, digest, layout, shown};
+use crate::fixture::{Person, assert_mode, base64, digest, layout, shown};
 use crate::installed::{optional, tool};
 use crate::support::Mlcr;
 
@@ -46,7 +45,7 @@ async fn docker_login_adds_one_entry_and_logout_takes_it_away() {
     let host = simulator.registry_address();
     let added = format!("\"gcr.io\": \"gcloud\",\n\t\t\"{host}\": \"mlcr\"\n");
     assert_eq!(std::fs::read_to_string(&config).unwrap(), CONFIG.replace("\"gcr.io\": \"gcloud\"\n", &added));
-    assert_eq!(std::fs::metadata(&config).unwrap().permissions().mode() & 0o777, 0o600);
+    assert_mode(&config, 0o600);
     let link = home.join(".local/bin/docker-credential-mlcr");
     assert_eq!(std::fs::read_link(&link).unwrap(), std::env::current_exe().unwrap());
     let schema = Mlcr::bare().run("schema docker").await.json();
@@ -166,8 +165,7 @@ async fn what_the_helper_stores_it_gives_back_until_it_is_erased() {
     let listed = json!({ host: simulator.personal_email(), "r.example:5000": "me" });
     assert_eq!(run("list", String::new()).await.json(), listed);
     for file in ["registry-logins.json", "registry-passwords.json"] {
-        let mode = std::fs::metadata(home.join(".config/mlcr").join(file)).unwrap().permissions().mode();
-        assert_eq!(mode & 0o777, 0o600);
+        assert_mode(&home.join(".config/mlcr").join(file), 0o600);
     }
     assert_eq!(run("erase", "r.example:5000".into()).await.code, 0);
     assert!(run("get", "r.example:5000".into()).await.stdout.contains("not found"));
@@ -197,7 +195,7 @@ async fn a_pull_secret_is_printed_only_on_request() {
     let file = person.home.path().join("secret.yaml");
     let done = person.run(&simulator, &format!("docker secret registry --to {}", file.display())).await;
     assert_eq!((done.code, done.stdout.as_str()), (0, ""), "{done}");
-    assert_eq!(std::fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600);
+    assert_mode(&file, 0o600);
     let yaml = std::fs::read_to_string(&file).unwrap();
     assert!(yaml.contains("kind: Secret") && yaml.contains(".dockerconfigjson"), "{yaml}");
 }

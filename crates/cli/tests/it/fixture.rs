@@ -14,6 +14,18 @@ pub(crate) fn digest(bytes: &[u8]) -> String {
     Sha256::digest(bytes).iter().fold("sha256:".to_owned(), |text, byte| format!("{text}{byte:02x}"))
 }
 
+/// Checks who may read a file. Systems other than Unix say that in other ways, and are not asked.
+pub(crate) fn assert_mode(path: &Path, mode: u32) {
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        let found = std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
+        assert_eq!(found, mode, "{} has mode {found:o}", path.display());
+    }
+    #[cfg(not(unix))]
+    assert!(path.exists() && mode != 0);
+}
+
 /// Writes an OCI layout with one image of a layer with this content, and answers the manifest's digest.
 pub(crate) fn layout(folder: &Path, content: &[u8]) -> String {
     let blobs = folder.join("blobs/sha256");

@@ -2,27 +2,34 @@
 
 #![allow(clippy::unwrap_used, clippy::panic)] // A test that cannot go on has failed.
 
+// Modules under `cfg(unix)` run a shell or link `mlcr` under other names.
 mod coverage;
 mod credentials;
 mod deleting;
 mod demo;
+#[cfg(unix)]
 mod docker;
 mod failures;
 mod fixture;
 mod formats;
 mod help;
+#[cfg(unix)]
 mod installed;
+#[cfg(unix)]
 mod keyring;
 mod matrix;
 mod moving;
 mod moving_matrix;
 mod reading;
+#[cfg(unix)]
 mod readme;
 mod references;
 mod settings;
 mod signing_in;
 mod sim;
 mod support;
+#[cfg(unix)]
 mod tools;
+#[cfg(unix)]
 mod working_day;
 mod writing;

@@ -1,8 +1,7 @@
-use std::os::unix::fs::PermissionsExt;
-
 use insta::assert_snapshot;
 use mlspace_registry_simulator::{Fault, Quirk, Simulator};
 
+use crate::fixture::assert_mode;
 use crate::support::Mlcr;
 
 /// Without settings, but for where the service and the home are.
@@ -26,8 +25,8 @@ async fn whoever_logs_in_once_needs_no_settings_any_more() {
     let secret = simulator.service_account().client_secret;
     assert!(!done.stderr.contains(secret.expose()));
     let file = home.path().join(".config/mlcr/profiles.toml");
-    assert_eq!(std::fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600);
-    assert_eq!(std::fs::metadata(file.parent().unwrap()).unwrap().permissions().mode() & 0o777, 0o700);
+    assert_mode(&file, 0o600);
+    assert_mode(file.parent().unwrap(), 0o700);
     let mut mlcr = stranger(&simulator, &home);
     mlcr.variables.remove("MLSPACE_BASE_URL");
     simulator.clear_journal();

@@ -1,7 +1,6 @@
-use std::os::unix::fs::PermissionsExt;
-
 use mlspace_registry_cli::Interrupt;
 
+use crate::fixture::assert_mode;
 use crate::support::{Caught, Mlcr};
 
 #[tokio::test]
@@ -18,7 +17,7 @@ async fn the_simulator_prints_one_ready_line_serves_and_ends_when_interrupted() 
         }
         let ready: serde_json::Value = serde_json::from_str(&stdout.text()).unwrap();
         assert_eq!(ready["event"], "ready");
-        assert_eq!(std::fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600);
+        assert_mode(&file, 0o600);
         let settings = std::fs::read_to_string(&file).unwrap();
         let registry = ready["registry"].as_str().unwrap();
         assert!(settings.contains(&format!("MLCR_REGISTRY={registry}\n")));

@@ -1,9 +1,8 @@
-use std::os::unix::fs::PermissionsExt;
-
 use insta::assert_snapshot;
 use mlspace_registry_cli::Terminals;
 use mlspace_registry_simulator::{ExistingTag, Fault, Quirk, Simulator};
 
+use crate::fixture::assert_mode;
 use crate::support::Mlcr;
 
 /// The requests that changed something, or would have.
@@ -187,7 +186,7 @@ async fn the_password_is_rotated_once_stored_and_shown_only_on_request() {
     assert_eq!((done.code, simulator.requests("generate_password")), (0, 1), "{done}");
     assert!(!done.to_string().contains(password.expose()));
     assert!(std::fs::read_to_string(&file).unwrap().contains(password.expose()));
-    assert_eq!(std::fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600);
+    assert_mode(&file, 0o600);
     let done = person().run("password rotate --yes --show -o json").await;
     assert_eq!(done.json()["password"], simulator.registry_password().unwrap().expose());
 }
