@@ -4,7 +4,7 @@ use std::path::Path;
 use std::process::{Command, ExitCode};
 use std::time::Instant;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, bail, ensure};
 
 use crate::{codegen, packages, public_api};
 
@@ -61,6 +61,20 @@ const STEPS: [Step; 6] = [
     },
 ];
 
+/// A row of the list of duplicates that nothing needs any more is an error, too.
+const DENY: [&str; 5] = ["check", "--deny", "unmatched-skip", "--deny", "unnecessary-skip"];
+
+/// What `cargo-deny` is to do. The advisories have to be fetched, and are left out only when that is said.
+fn deny(advisories: Option<&str>) -> Result<Vec<&'static str>> {
+    let mut arguments = [DENY.as_slice(), &["bans", "licenses", "sources"]].concat();
+    match advisories {
+        None | Some("") => arguments.push("advisories"),
+        Some("offline") => eprintln!("== advisories: NOT CHECKED, because ADVISORIES=offline"),
+        Some(other) => bail!("ADVISORIES={other} means nothing; without a network: ADVISORIES=offline"),
+    }
+    Ok(arguments)
+}
+
 /// Runs everything; the first failure ends it.
 pub(crate) fn run(root: &Path) -> Result<ExitCode> {
     step("generated code is fresh", || {
@@ -75,7 +89,9 @@ pub(crate) fn run(root: &Path) -> Result<ExitCode> {
     })?;
     step("crates are fit to publish", || packages::check(root))?;
     tool("the resolved document is OpenAPI 3.0", root, "openapi-spec-validator", &["openapi/resolved.json"])?;
-    tool("licences, sources and duplicates", root, "cargo-deny", &["check", "bans", "licenses", "sources"])?;
+    let advisories = std::env::var("ADVISORIES").ok();
+    let checks = deny(advisories.as_deref())?;
+    tool(&checks[DENY.len()..].join(", "), root, "cargo-deny", &checks)?;
     for Step { name, arguments, environment } in &STEPS {
         step(name, || {
             let mut cargo = Command::new(env!("CARGO"));
@@ -114,4 +130,19 @@ fn step(name: &str, work: impl FnOnce() -> Result<()>) -> Result<()> {
     work().with_context(|| name.to_owned())?;
     eprintln!("== {name}: {:.1} s", start.elapsed().as_secs_f64());
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn advisories_are_checked_unless_it_is_said_that_they_cannot_be_fetched() {
+        let without = [DENY.as_slice(), &["bans", "licenses", "sources"]].concat();
+        let all = [without.as_slice(), &["advisories"]].concat();
+        assert_eq!(deny(None).unwrap(), all);
+        assert_eq!(deny(Some("")).unwrap(), all);
+        assert_eq!(deny(Some("offline")).unwrap(), without);
+        assert!(deny(Some("off")).is_err());
+    }
 }
