@@ -30,9 +30,9 @@ pub use faults::spec::{FAULTS, FaultError, FaultSpec};
 pub use journal::Recorded;
 pub use operations::{OCI_OPERATION_IDS, OPERATION_IDS};
 pub use quirks::{
-    Colors, Commands, CutChunk, DeletedImageBlobs, ExistingTag, IndexChildren, Mounts, OverMaximum, QUIRKS,
-    Quirk, QuirkError, RegistryAuth, RegistryPrefix, SparseIndex, Switch, TagNames, TaggedImages,
-    UnknownParent, UploadLocation,
+    Colors, Commands, CutChunk, DeletedImageBlobs, EmptyLists, ExistingTag, ExtraAttrs, IndexChildren,
+    Mounts, NeverPulled, OverMaximum, QUIRKS, Quirk, QuirkError, RegistryAuth, RegistryPrefix, SparseIndex,
+    Stamps, Switch, TagNames, TaggedImages, TokenType, UnknownParent, UploadLocation,
 };
 pub use ready::{Personal, Ready};
 pub use seed::{Seed, SeedError};

@@ -31,7 +31,7 @@ use crate::quirks::Quirks;
 use crate::response::{Cut, JSON, Response};
 use crate::service::{Service, Shared};
 use call::Call;
-use distort::{other_ids, rewrite, without_offset};
+use distort::{Form, other_ids, rewrite, without_offset};
 use reply::Reply;
 use request::Request;
 use route::{Route, handler, route};
@@ -119,10 +119,19 @@ fn process(
     effect: Option<&Effect>,
 ) -> Reply {
     let mut service = shared.lock();
+    if service.quirks.strict
+        && let Err(refused) = request.strict(operation)
+    {
+        return refused;
+    }
     let naive = service.quirks.naive_timestamps || effect == Some(&Effect::NaiveTimestamps);
+    let form = Form::of(&service.quirks);
     let mut call = Call { service: &mut service, request, part, effect };
     let mut reply = handler(operation.name)(&mut call).unwrap_or_else(|refusal| refusal);
     drop(service);
+    if reply.status == 200 && !form.is_plain() {
+        rewrite(&mut reply, |value| form.apply(value));
+    }
     if reply.status == 200 && naive {
         rewrite(&mut reply, without_offset);
     }

@@ -7,7 +7,10 @@ mod value;
 use std::fmt;
 use std::str::FromStr;
 
-pub use management::{Colors, Commands, ExistingTag, OverMaximum, TagNames, TaggedImages, UnknownParent};
+pub use management::{
+    Colors, Commands, EmptyLists, ExistingTag, ExtraAttrs, NeverPulled, OverMaximum, Stamps, TagNames,
+    TaggedImages, TokenType, UnknownParent,
+};
 pub use registry::{
     CutChunk, DeletedImageBlobs, IndexChildren, Mounts, RegistryAuth, RegistryPrefix, SparseIndex,
     UploadLocation,
@@ -97,6 +100,26 @@ quirks! {
         "Names of tags that are created: as docker allows them, others get 422, or any text.";
     Commands(commands: Commands = Commands::Present), "commands", "present|empty|null|absent",
         "The field `commands`: filled, an empty object, null, or not there.";
+    ExtraAttrs(extra_attrs: ExtraAttrs = ExtraAttrs::Present), "extra-attrs", "present|absent-if-empty|absent|null",
+        "The field `extra_attrs`: there, left out where it is empty, never there, or null.";
+    EmptyLists(empty_lists: EmptyLists = EmptyLists::Written), "empty-lists", "written|null",
+        "Lists and maps without contents are written as such, or as null.";
+    UnknownFields(unknown_fields: bool = false), "unknown-fields", "off|on",
+        "Every object of an answer has fields that the document does not name.";
+    TokenType(token_type: TokenType = TokenType::Bearer), "token-type", "bearer|unknown",
+        "The `token_type` of an access token: the one that the document names, or one that it does not.";
+    WholeFloats(whole_floats: bool = false), "whole-floats", "off|on",
+        "Numbers are written as 1002.0.";
+    Stamps(stamps: Stamps = Stamps::Plain), "stamps", "plain|long|maximum|zero",
+        "Stamps: as they are, with twelve digits of a second, all at the end of the year 9999, or all at Go's zero time.";
+    NeverPulled(never_pulled: NeverPulled = NeverPulled::Null), "never-pulled", "null|zero|empty",
+        "The `pull_time` of what was never pulled: null, Go's zero time as Harbor sends it, or an empty text.";
+    OddRow(odd_row: Option<usize>= None), "odd-row", "off|NUMBER",
+        "The row of that number in every list has a text where its `tags`, or a tag's `signed`, should be.";
+    NamelessRow(nameless_row: Option<usize> = None), "nameless-row", "off|NUMBER",
+        "The row of that number in every list has null for its `name`, or an image's `digest`.";
+    Strict(strict: bool = false), "strict", "off|on",
+        "What the document does not name is refused: query parameters, fields, bodies, headers at sign-in, bare tokens.";
     NaiveTimestamps(naive_timestamps: bool = false), "naive-timestamps", "off|on",
         "Stamps are written without an offset.";
     BareToken(bare_token: bool = true), "bare-token", "on|off",

@@ -28,7 +28,7 @@ impl Call<'_> {
         };
         let token = match value.split_once(' ') {
             Some((scheme, token)) if scheme.eq_ignore_ascii_case("bearer") => token.trim(),
-            None if self.service.quirks.bare_token => value,
+            None if self.service.quirks.bare_token && !self.service.quirks.strict => value,
             _ => "",
         };
         self.service.accounts.person(token, self.service.clock.now()).map_err(|error| match error {

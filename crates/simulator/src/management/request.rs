@@ -7,6 +7,7 @@ use serde_json::{Map, Value};
 use uuid::Uuid;
 
 use super::reply::{Problems, Reply};
+use crate::operations::Operation;
 
 /// A request that was read to its end.
 #[derive(Debug)]
@@ -83,6 +84,37 @@ impl Request {
             }
             Ok(number) => Some(usize::try_from(number).unwrap_or(usize::MAX)),
         }
+    }
+
+    /// Refuses query parameters, fields and bodies that the document does not name, as FastAPI does where a model
+    /// forbids them, and a parameter that is there twice.
+    pub(crate) fn strict(&self, operation: &Operation) -> Result<(), Reply> {
+        const MESSAGE: &str = "Extra inputs are not permitted";
+        let mut problems = Problems::default();
+        let mut seen = Vec::new();
+        for (name, _) in &self.query {
+            if !operation.query.contains(&name.as_str()) || seen.contains(&name) {
+                problems.add(&["query".into(), name.as_str().into()], "extra_forbidden", MESSAGE);
+            }
+            seen.push(name);
+        }
+        if operation.id == "service_auth" {
+            // Signing in is what these headers come from.
+            for name in ["authorization", "x-api-key", "x-workspace-id"] {
+                if self.headers.contains_key(name) {
+                    problems.add(&["header".into(), name.into()], "extra_forbidden", MESSAGE);
+                }
+            }
+        }
+        if operation.fields.is_empty() && self.json.is_some() {
+            problems.add(&["body".into()], "extra_forbidden", MESSAGE);
+        }
+        for name in self.json().and_then(Value::as_object).into_iter().flat_map(Map::keys) {
+            if !operation.fields.contains(&name.as_str()) {
+                problems.add(&["body".into(), name.as_str().into()], "extra_forbidden", MESSAGE);
+            }
+        }
+        problems.check()
     }
 
     /// The body, which must be a JSON object.

@@ -2,11 +2,12 @@
 
 use std::time::Duration;
 
-use mlspace_registry_api::types::{BaseToken, ServiceAuthResponse};
+use serde_json::json;
 
 use super::call::Call;
 use super::reply::{Answer, Problems, Reply};
 use super::request::Fields;
+use crate::quirks::TokenType;
 
 pub(crate) fn sign_in(call: &mut Call<'_>) -> Answer {
     let mut problems = Problems::default();
@@ -19,11 +20,11 @@ pub(crate) fn sign_in(call: &mut Call<'_>) -> Answer {
     let expires = call.now().saturating_add(Duration::from_secs(lifetime as u64));
     let token = call.service.accounts.sign_in(&id, &secret, expires);
     let access_token = token.ok_or_else(|| Reply::code(401, 1, "invalid user credentials"))?;
-    Reply::ok(&ServiceAuthResponse {
-        token: BaseToken {
-            access_token: access_token.into(),
-            expires_in: i64::try_from(lifetime).unwrap_or(i64::MAX),
-            token_type: "Bearer".to_owned(),
-        },
-    })
+    let token_type = match call.service.quirks.token_type {
+        TokenType::Bearer => "Bearer",
+        TokenType::Unknown => "DPoP",
+    };
+    Reply::ok(&json!({
+        "token": { "access_token": access_token, "expires_in": lifetime, "token_type": token_type },
+    }))
 }

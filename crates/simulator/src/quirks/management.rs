@@ -71,3 +71,58 @@ choice! {
         Absent = "absent",
     }
 }
+choice! {
+    /// The form of the field `extra_attrs`.
+    ExtraAttrs {
+        /// It is there.
+        Present = "present",
+        /// It is left out where it is empty.
+        AbsentIfEmpty = "absent-if-empty",
+        /// It is not there.
+        Absent = "absent",
+        /// Null.
+        Null = "null",
+    }
+}
+choice! {
+    /// The form of lists and maps without contents.
+    EmptyLists {
+        /// `[]` and `{}`.
+        Written = "written",
+        /// Null.
+        Null = "null",
+    }
+}
+choice! {
+    /// The `token_type` of an access token.
+    TokenType {
+        /// `Bearer`.
+        Bearer = "bearer",
+        /// A word that the document does not name.
+        Unknown = "unknown",
+    }
+}
+choice! {
+    /// The form of stamps.
+    Stamps {
+        /// With an offset, in whole seconds.
+        Plain = "plain",
+        /// With twelve digits of a second.
+        Long = "long",
+        /// All are `9999-12-31T23:59:59.999999`, the last moment that Python can write.
+        Maximum = "maximum",
+        /// All are `0001-01-01T00:00:00Z`, which Go writes for a time that is not known.
+        Zero = "zero",
+    }
+}
+choice! {
+    /// The `pull_time` of what was never pulled.
+    NeverPulled {
+        /// Null.
+        Null = "null",
+        /// `0001-01-01T00:00:00Z`.
+        Zero = "zero",
+        /// An empty text.
+        Empty = "empty",
+    }
+}

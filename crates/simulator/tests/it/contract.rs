@@ -184,6 +184,43 @@ async fn every_documented_answer_of_every_operation_has_the_documented_form() {
 }
 
 #[tokio::test]
+async fn the_strict_mode_knows_the_parameters_and_fields_of_the_document() {
+    let simulator = Simulator::builder().quirk(Quirk::Strict(true)).start().await.unwrap();
+    let wire = Wire::new(&simulator).await;
+    let document = document();
+    for (id, method, path) in operations(&document) {
+        let operation = &document["paths"][&path][method.to_lowercase()];
+        let parameters = operation["parameters"].as_array().into_iter().flatten();
+        let query: Vec<_> = parameters
+            .filter(|one| one["in"] == "query")
+            .map(|one| (one["name"].as_str().unwrap(), "1"))
+            .collect();
+        let body = &operation["requestBody"]["content"]["application/json"]["schema"]["$ref"];
+        let schema = body.as_str().and_then(|reference| document.pointer(&reference[1..]));
+        let names = schema.into_iter().flat_map(|schema| schema["properties"].as_object().unwrap().keys());
+        let fields: serde_json::Map<_, _> = names.map(|name| (name.clone(), json!(1))).collect();
+        let path = path.split('{').next().unwrap().to_owned() + if path.contains('{') { "1" } else { "" };
+        let path = if id == "repository_favorite" { path + "/fav" } else { path };
+
+        let extra = async |query: &[(&str, &str)], fields: &serde_json::Map<String, Value>| {
+            let request = match id.as_str() {
+                "service_auth" => wire.bare(&method, &path),
+                _ => wire.signed(&method, &path),
+            };
+            let request = request.query(query);
+            let request = if fields.is_empty() { request } else { request.json(fields) };
+            wire.send(request).await.text.matches("extra_forbidden").count()
+        };
+        assert_eq!(extra(&query, &fields).await, 0, "{id} takes all that it is said to take");
+        let (mut more_query, mut more_fields) = (query.clone(), fields.clone());
+        more_query.push(("other", "1"));
+        more_fields.insert("other".to_owned(), json!(1));
+        assert_eq!(extra(&more_query, &fields).await, 1, "{id} takes no other parameter");
+        assert!(extra(&query, &more_fields).await > 0, "{id} takes no other field");
+    }
+}
+
+#[tokio::test]
 async fn the_answers_keep_their_form_under_every_way_of_writing() {
     for quirk in ["commands=empty", "commands=null", "commands=absent", "registry-host=localhost:5000"] {
         let simulator = Simulator::builder().quirk(quirk.parse().unwrap()).start().await.unwrap();

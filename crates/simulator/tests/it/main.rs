@@ -6,6 +6,7 @@ mod bad_input;
 mod behaviour;
 mod contract;
 mod faults;
+mod forms;
 mod handle;
 mod oci;
 mod quirks;
