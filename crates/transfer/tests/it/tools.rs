@@ -5,9 +5,9 @@ use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
-use mlspace_registry_transfer::{Digest, Target};
+use mlspace_registry_transfer::{Digest, Reference, Target};
 
-use crate::fixture::{bytes, client, docker_archive, image, plain_layer, push, reference};
+use crate::fixture::{bytes, client, docker_archive, image, plain_layer, push};
 
 const MIB: usize = 1024 * 1024;
 
@@ -16,6 +16,12 @@ struct DockerRegistry {
     process: Child,
     address: String,
     folder: tempfile::TempDir,
+}
+
+impl DockerRegistry {
+    fn name(&self, rest: &str) -> Reference {
+        format!("{}/{rest}", self.address).parse().unwrap()
+    }
 }
 
 impl Drop for DockerRegistry {
@@ -100,7 +106,7 @@ async fn what_is_pushed_to_docker_registry_comes_back_through_skopeo_with_the_sa
         ("docker", docker_archive(&folder.join("docker.tar"), &plain)),
     ];
     for (name, source) in sources {
-        let to = reference(&registry.address, &format!("{name}:v1"));
+        let to = registry.name(&format!("{name}:v1"));
         let digest = push(&client, &source, &to).await;
         let back = folder.join(format!("back-{name}"));
         skopeo(&[&format!("docker://{to}"), &format!("dir:{}", back.display())]);
@@ -129,7 +135,7 @@ async fn what_skopeo_pushed_is_pulled_with_the_same_digests_and_read_again_by_sk
         ("oci", format!("oci:{}:v1", oci.display())),
     ];
     for (name, source) in sources {
-        let to = reference(&registry.address, &format!("{name}:v1"));
+        let to = registry.name(&format!("{name}:v1"));
         skopeo(&[&source, &format!("docker://{to}")]);
         skopeo(&[&format!("docker://{to}"), &format!("dir:{}", path("theirs"))]);
         let theirs = read(Path::new(&path("theirs")));

@@ -2,16 +2,16 @@
 
 use mlspace_registry_transfer::Error;
 
-use crate::fake::{Quirks, Registry};
-use crate::fixture::{bytes, client, docker_archive, image, plain_layer, reference, tar, try_push};
+use crate::fixture::{bytes, client, docker_archive, image, plain_layer, tar, try_push};
+use crate::registry::Registry;
 
 const MIB: usize = 1024 * 1024;
 
 #[tokio::test]
 async fn damaged_and_hostile_layouts_are_refused_before_anything_is_sent() {
-    let registry = Registry::start(Quirks::default()).await;
+    let registry = Registry::start().await;
     let client = client().0.build().unwrap();
-    let to = reference(registry.address, "app:v1");
+    let to = registry.name("app:v1");
     let layer = bytes(1, 1000);
     let name = |bytes: &[u8]| format!("blobs/sha256/{}", mlspace_registry_transfer::Digest::of(bytes).hex());
     let with = |change: &dyn Fn(&std::path::Path)| {
@@ -40,14 +40,14 @@ async fn damaged_and_hostile_layouts_are_refused_before_anything_is_sent() {
         let error = try_push(&client, folder.path(), &to).await.expect_err(what);
         assert!(matches!(*error, Error::Source { .. }), "{what}: {error:?}");
     }
-    assert!(registry.store().log.is_empty());
+    assert!(registry.requests().is_empty());
 }
 
 #[tokio::test]
 async fn damaged_and_hostile_docker_archives_are_refused_before_anything_is_sent() {
-    let registry = Registry::start(Quirks::default()).await;
+    let registry = Registry::start().await;
     let client = client().0.build().unwrap();
-    let to = reference(registry.address, "app:v1");
+    let to = registry.name("app:v1");
     let folder = tempfile::tempdir().unwrap();
     let good = std::fs::read(docker_archive(&folder.path().join("good"), &[plain_layer(1, MIB)])).unwrap();
     let write = |name: &str, bytes: &[u8]| {
@@ -77,5 +77,5 @@ async fn damaged_and_hostile_docker_archives_are_refused_before_anything_is_sent
         let error = try_push(&client, path, &to).await.expect_err(what);
         assert!(matches!(*error, Error::Source { .. }), "{what}: {error:?}");
     }
-    assert!(registry.store().log.is_empty());
+    assert!(registry.requests().is_empty());
 }

@@ -2,21 +2,22 @@
 
 use std::path::Path;
 
+use mlspace_registry_simulator::Fault;
 use mlspace_registry_transfer::{Digest, Error, Source, Target};
 use serde_json::json;
 
-use crate::fake::{Quirks, Registry, cutting};
-use crate::fixture::{bytes, client, image, layout, push, reference, signed_in};
+use crate::fixture::{bytes, client, image, layout, push};
+use crate::registry::Registry;
 
 const MIB: usize = 1024 * 1024;
 
 /// A registry with one image, and the image's digest.
-async fn filled(quirks: Quirks, layers: &[Vec<u8>]) -> (Registry, Digest) {
+async fn filled(quirks: &[&str], layers: &[Vec<u8>]) -> (Registry, Digest) {
     let folder = tempfile::tempdir().unwrap();
     let source = image(layers).write(folder.path());
-    let registry = Registry::start(quirks).await;
-    let digest = push(&signed_in(registry.address), &source, &reference(registry.address, "app:v1")).await;
-    registry.clear_log();
+    let registry = Registry::with(quirks).await;
+    let digest = push(&registry.signed_in(), &source, &registry.name("app:v1")).await;
+    registry.simulator.clear_journal();
     (registry, digest)
 }
 
@@ -32,7 +33,7 @@ fn names(folder: &Path) -> Vec<String> {
 #[tokio::test]
 async fn what_was_pushed_comes_back_the_same_into_every_target() {
     let layers = [bytes(1, 3 * MIB), bytes(2, 1000), bytes(3, 0)];
-    let (registry, digest) = filled(Quirks::default(), &layers).await;
+    let (registry, digest) = filled(&[], &layers).await;
     let client = client().0.build().unwrap();
     let folder = tempfile::tempdir().unwrap();
     let targets = [
@@ -42,12 +43,12 @@ async fn what_was_pushed_comes_back_the_same_into_every_target() {
     ];
     for target in targets {
         let path = target.path().to_owned();
-        let report = client.pull([reference(registry.address, "app:v1")], target).send().await.unwrap();
+        let report = client.pull([registry.name("app:v1")], target).send().await.unwrap();
         assert_eq!(report.images[0].digest, digest);
         assert!(report.images[0].size > 3 * MIB as u64);
         let source = Source::open(&path).await.unwrap();
-        let again = Registry::start(Quirks::default()).await;
-        assert_eq!(push(&client, &path, &reference(again.address, "copy:v1")).await, digest);
+        let again = Registry::start().await;
+        assert_eq!(push(&client, &path, &again.name("copy:v1")).await, digest);
         assert!(source.image(Some("v1")).is_ok());
     }
     assert_eq!(names(folder.path()), ["docker.tar", "layout", "layout.tar"]);
@@ -55,54 +56,49 @@ async fn what_was_pushed_comes_back_the_same_into_every_target() {
 
 #[tokio::test]
 async fn a_manifest_is_read_byte_for_byte_and_only_if_it_has_the_digest_asked_for() {
-    let (registry, digest) = filled(Quirks::default(), &[bytes(1, 100)]).await;
+    let (registry, digest) = filled(&[], &[bytes(1, 100)]).await;
     let client = client().0.build().unwrap();
-    let by_digest = reference(registry.address, &format!("app@{digest}"));
-    for reference in [reference(registry.address, "app:v1"), by_digest.clone()] {
+    let by_digest = registry.name(&format!("app@{digest}"));
+    for reference in [registry.name("app:v1"), by_digest.clone()] {
         let manifest = client.manifest(&reference).await.unwrap();
         assert_eq!(manifest.digest(), &digest);
         assert_eq!(Digest::of(manifest.bytes()), digest);
         assert_eq!(manifest.media_type(), "application/vnd.oci.image.manifest.v1+json");
     }
     assert_eq!(registry.count("GET", "/blobs/"), 0);
-    let missing = client.manifest(&reference(registry.address, "app:v2")).await.unwrap_err();
+    let missing = client.manifest(&registry.name("app:v2")).await.unwrap_err();
     assert!(missing.is_not_found(), "{missing}");
-    let other = registry
-        .store()
-        .manifests
-        .values_mut()
-        .map(|held| held.1 = [&held.1[..], b" "].concat().into())
-        .count();
-    assert!(other > 0);
+    let manifest = registry.get("app/manifests/v1").await.unwrap();
+    let other = Fault::bytes(200, "application/json", [&manifest[..], b" "].concat());
+    registry.fault("oci_manifest_get", other);
     let error = client.manifest(&by_digest).await.unwrap_err();
     assert!(matches!(error, Error::Digest { .. }), "{error}");
 }
 
 #[tokio::test]
 async fn a_layout_is_added_to_and_what_it_has_is_not_fetched_again() {
-    let (registry, _) = filled(Quirks::default(), &[bytes(1, MIB)]).await;
+    let (registry, _) = filled(&[], &[bytes(1, MIB)]).await;
     let folder = tempfile::tempdir().unwrap();
     let client = client().0.build().unwrap();
     for round in 0..3 {
-        let to = reference(registry.address, "app:v1");
+        let to = registry.name("app:v1");
         client.pull([to], Target::layout(folder.path())).send().await.unwrap();
         assert_eq!(registry.count("GET", "/blobs/"), if round == 0 { 2 } else { 0 });
         assert_eq!(Source::open(folder.path()).await.unwrap().images().len(), 1);
-        registry.clear_log();
+        registry.simulator.clear_journal();
     }
 }
 
 #[tokio::test]
 async fn a_cut_download_continues_and_starts_over_where_it_cannot() {
     let layer = bytes(1, 8 * MIB);
-    for no_ranges in [false, true] {
-        let (registry, digest) =
-            filled(Quirks { no_ranges, ..Quirks::default() }, std::slice::from_ref(&layer)).await;
-        let (proxy, _running) = cutting(registry.address, None, Some(3 * MIB)).await;
+    for quirk in ["blob-ranges=on", "blob-ranges=off"] {
+        let (registry, digest) = filled(&[quirk], std::slice::from_ref(&layer)).await;
+        registry.fault("oci_blob_get", Fault::cut_after(3 * MIB as u64).times(1));
         let folder = tempfile::tempdir().unwrap();
         let (builder, clock) = client();
         let target = Target::layout(folder.path());
-        let pull = builder.build().unwrap().pull([reference(proxy, "app:v1")], target);
+        let pull = builder.concurrency(1).build().unwrap().pull([registry.name("app:v1")], target);
         assert_eq!(pull.send().await.unwrap().images[0].digest, digest);
         assert_eq!(clock.sleeps().len(), 1);
         let path = folder.path().join("blobs/sha256").join(Digest::of(&layer).hex());
@@ -112,23 +108,12 @@ async fn a_cut_download_continues_and_starts_over_where_it_cannot() {
 
 #[tokio::test]
 async fn a_redirect_is_followed_without_the_credentials() {
-    let quirks = Quirks { auth: Some("Bearer"), ..Quirks::default() };
-    let (registry, digest) = filled(quirks, &[bytes(1, MIB)]).await;
-    // Another host, which serves the blobs by their digest.
-    let storage = Registry::start(Quirks::default()).await;
-    storage.store().blobs = registry
-        .store()
-        .blobs
-        .iter()
-        .map(|((_, digest), bytes)| (("app".into(), digest.clone()), bytes.clone()))
-        .collect();
-    registry.store().quirks.redirect = Some(format!("http://{}/v2/app/blobs", storage.address));
+    let (registry, digest) = filled(&["registry-auth=bearer", "blob-redirects=on"], &[bytes(1, MIB)]).await;
     let folder = tempfile::tempdir().unwrap();
-    let pull = signed_in(registry.address)
-        .pull([reference(registry.address, "app:v1")], Target::layout(folder.path()));
+    let pull = registry.signed_in().pull([registry.name("app:v1")], Target::layout(folder.path()));
     assert_eq!(pull.send().await.unwrap().images[0].digest, digest);
-    assert_eq!(storage.store().log.len(), 2);
-    assert!(storage.store().authorizations.iter().all(Option::is_none));
+    // The storage is at another port, and refuses what is signed for the registry.
+    assert_eq!(registry.simulator.requests("oci_storage_get"), 2);
 }
 
 #[tokio::test]
@@ -137,15 +122,15 @@ async fn content_that_is_not_what_its_digest_says_leaves_nothing() {
     for (what, replaced) in
         [("other", bytes(2, MIB)), ("longer", bytes(1, 2 * MIB)), ("shorter", bytes(1, 1000))]
     {
-        let (registry, _) = filled(Quirks::default(), std::slice::from_ref(&layer)).await;
-        registry.store().blobs.insert(("app".into(), Digest::of(&layer)), replaced.into());
+        let (registry, _) = filled(&[], std::slice::from_ref(&layer)).await;
+        // The largest blob is fetched first.
+        registry.fault("oci_blob_get", Fault::bytes(200, "application/octet-stream", replaced));
         let folder = tempfile::tempdir().unwrap();
-        let client = client().0.build().unwrap();
+        let client = client().0.concurrency(1).build().unwrap();
         for target in
             [Target::layout_archive(folder.path().join("a")), Target::layout(folder.path().join("b"))]
         {
-            let error =
-                client.pull([reference(registry.address, "app:v1")], target).send().await.unwrap_err();
+            let error = client.pull([registry.name("app:v1")], target).send().await.unwrap_err();
             let fits = match what {
                 "other" => matches!(error, Error::Digest { .. }),
                 "longer" => matches!(error, Error::Protocol { .. }),
@@ -166,27 +151,23 @@ async fn content_that_is_not_what_its_digest_says_leaves_nothing() {
 
 #[tokio::test]
 async fn manifests_that_lie_or_are_endless_are_refused() {
-    let (registry, digest) = filled(Quirks::default(), &[bytes(1, 100)]).await;
+    let (registry, digest) = filled(&[], &[bytes(1, 100)]).await;
     let folder = tempfile::tempdir().unwrap();
     let client = client().0.build().unwrap();
     let evil = json!({"schemaVersion": 2, "config": {"mediaType": "a/b", "digest": "sha256:../../../../tmp/evil", "size": 1}, "layers": []});
-    let put = |name: &str, bytes: Vec<u8>| {
-        registry
-            .store()
-            .manifests
-            .insert(("app".into(), name.into()), ("application/json".into(), bytes.into()));
-    };
-    put("long", vec![b' '; 100 * MIB]);
-    put("evil", evil.to_string().into_bytes());
-    put("html", b"<html>sign in</html>".to_vec());
-    put(digest.as_str(), br#"{"schemaVersion":2,"manifests":[]}"#.to_vec());
-    for target in ["app:long", "app:evil", "app:html", &format!("app@{digest}"), "app:missing"] {
-        let path = folder.path().join("image");
-        let pull = client.pull([reference(registry.address, target)], Target::layout(path));
-        let error = pull.send().await.expect_err(target);
-        let fits = matches!(error, Error::Protocol { .. } | Error::Digest { .. }) || error.is_not_found();
-        assert!(fits, "{target}: {error:?}");
+    for (what, target, bytes) in [
+        ("long", "app:v1", vec![b' '; 100 * MIB]),
+        ("evil", "app:v1", evil.to_string().into_bytes()),
+        ("html", "app:v1", b"<html>sign in</html>".to_vec()),
+        ("other", &format!("app@{digest}"), br#"{"schemaVersion":2,"manifests":[]}"#.to_vec()),
+    ] {
+        registry.fault("oci_manifest_get", Fault::bytes(200, "application/json", bytes).times(1));
+        let pull = client.pull([registry.name(target)], Target::layout(folder.path().join("image")));
+        let error = pull.send().await.expect_err(what);
+        assert!(matches!(error, Error::Protocol { .. } | Error::Digest { .. }), "{what}: {error:?}");
     }
+    let pull = client.pull([registry.name("app:missing")], Target::layout(folder.path().join("image")));
+    assert!(pull.send().await.unwrap_err().is_not_found());
     assert!(names(folder.path()).is_empty());
 }
 
@@ -202,9 +183,9 @@ async fn an_index_comes_whole_into_a_layout_and_in_one_platform_into_a_docker_ar
     let index = layout.index(&[platform(amd.clone(), "amd64"), platform(arm.clone(), "arm64")]);
     layout.name(index.clone(), "v1");
     let folder = tempfile::tempdir().unwrap();
-    let registry = Registry::start(Quirks::default()).await;
+    let registry = Registry::start().await;
     let client = client().0.build().unwrap();
-    let to = reference(registry.address, "app:v1");
+    let to = registry.name("app:v1");
     push(&client, &layout.write(&folder.path().join("in")), &to).await;
 
     let target = Target::layout(folder.path().join("whole"));
@@ -222,7 +203,7 @@ async fn an_index_comes_whole_into_a_layout_and_in_one_platform_into_a_docker_ar
 #[cfg(unix)]
 #[tokio::test]
 async fn nothing_is_written_through_a_link_or_into_a_folder_of_something_else() {
-    let (registry, _) = filled(Quirks::default(), &[bytes(1, 100)]).await;
+    let (registry, _) = filled(&[], &[bytes(1, 100)]).await;
     let client = client().0.build().unwrap();
     let outside = tempfile::tempdir().unwrap();
     let links = ["blobs", "blobs/sha256"].map(|link| {
@@ -235,7 +216,7 @@ async fn nothing_is_written_through_a_link_or_into_a_folder_of_something_else() 
     let other = tempfile::tempdir().unwrap();
     std::fs::write(other.path().join("notes.txt"), "mine").unwrap();
     for folder in links.iter().chain([&other]) {
-        let pull = client.pull([reference(registry.address, "app:v1")], Target::layout(folder.path()));
+        let pull = client.pull([registry.name("app:v1")], Target::layout(folder.path()));
         let error = pull.send().await.unwrap_err();
         assert!(matches!(error, Error::Source { .. }), "{error:?}");
     }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use mlspace_registry_transfer::{Client, ClientBuilder, Credentials, Digest, ManualClock, Reference, Source};
+use mlspace_registry_transfer::{Client, ClientBuilder, Digest, ManualClock, Reference, Source};
 use serde_json::{Value, json};
 
 /// Bytes that look like a program's: half of them compress.
@@ -133,15 +133,6 @@ pub(crate) fn plain_layer(seed: u64, len: usize) -> Vec<u8> {
 pub(crate) fn client() -> (ClientBuilder, Arc<ManualClock>) {
     let clock = Arc::new(ManualClock::new());
     (Client::builder().clock(clock.clone()), clock)
-}
-
-pub(crate) fn signed_in(registry: impl ToString) -> Client {
-    let credentials = Credentials::password("user", "password".to_owned());
-    client().0.credentials(registry.to_string(), credentials).build().unwrap()
-}
-
-pub(crate) fn reference(registry: impl ToString, rest: &str) -> Reference {
-    format!("{}/{rest}", registry.to_string()).parse().unwrap()
 }
 
 /// Pushes the only image of a source and wants it to work.

@@ -1,13 +1,12 @@
-//! Whole pushes and pulls, against a registry that misbehaves as told.
+//! Whole pushes and pulls, against the simulator, which misbehaves as told, and against other programs.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // Helpers of tests fail as tests do.
 
+mod archive;
 mod auth;
-mod fake;
 mod fixture;
 mod hostile;
-mod packed;
 mod pull;
 mod push;
-mod store;
+mod registry;
 mod tools;

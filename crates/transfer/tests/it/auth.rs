@@ -1,0 +1,100 @@
+//! Signing in, and staying signed in.
+
+use mlspace_registry_simulator::Fault;
+use mlspace_registry_transfer::Error;
+
+use crate::fixture::{bytes, client, image, push, try_push};
+use crate::registry::Registry;
+
+const MIB: usize = 1024 * 1024;
+
+async fn bearer() -> Registry {
+    Registry::with(&["registry-auth=bearer"]).await
+}
+
+/// Which requests came with credentials.
+fn signed(registry: &Registry) -> Vec<bool> {
+    registry.simulator.journal().iter().map(|request| request.headers.contains_key("authorization")).collect()
+}
+
+#[tokio::test]
+async fn a_password_is_sent_only_when_asked_for() {
+    let folder = tempfile::tempdir().unwrap();
+    let source = image(&[bytes(1, MIB)]).write(folder.path());
+    let registry = Registry::with(&["registry-auth=basic"]).await;
+    push(&registry.signed_in(), &source, &registry.name("app:v1")).await;
+    assert!(!signed(&registry)[0] && signed(&registry).contains(&true));
+
+    let open = Registry::start().await;
+    push(&open.signed_in(), &source, &open.name("app:v1")).await;
+    assert!(!signed(&open).contains(&true));
+}
+
+#[tokio::test]
+async fn many_requests_at_once_fetch_one_token() {
+    let folder = tempfile::tempdir().unwrap();
+    let layers: Vec<_> = (0..20).map(|n| bytes(n, 5000)).collect();
+    let source = image(&layers).write(folder.path());
+    let registry = bearer().await;
+    push(&registry.signed_in(), &source, &registry.name("app:v1")).await;
+    assert_eq!(registry.count("GET", "/service/token"), 1);
+    assert_eq!(registry.count("GET", "scope=repository:app:pull,push"), 1);
+}
+
+#[tokio::test]
+async fn a_token_that_ends_within_a_large_layer_is_renewed_and_the_layer_goes_on() {
+    let folder = tempfile::tempdir().unwrap();
+    let layer = bytes(1, 12 * MIB);
+    let source = image(std::slice::from_ref(&layer)).write(folder.path());
+    let registry = Registry::with(&["registry-auth=bearer", "max-upload-body=1048576"]).await;
+    registry.fault("oci_upload_patch", Fault::expire_token().every(4));
+    push(&registry.signed_in(), &source, &registry.name("app:v1")).await;
+    assert!(registry.count("GET", "/service/token") > 2);
+    let received = registry.received();
+    assert!(received < layer.len() + MIB, "{received}: chunks went twice");
+}
+
+#[tokio::test]
+async fn a_token_that_ends_before_the_upload_is_closed_is_renewed() {
+    let folder = tempfile::tempdir().unwrap();
+    let source = image(&[bytes(1, MIB)]).write(folder.path());
+    let registry = bearer().await;
+    registry.fault("oci_upload_put", Fault::expire_token().times(1));
+    push(&registry.signed_in(), &source, &registry.name("app:v1")).await;
+    assert_eq!(registry.count("GET", "/service/token"), 2);
+}
+
+#[tokio::test]
+async fn wrong_or_missing_credentials_are_an_error_that_says_what_to_do() {
+    let folder = tempfile::tempdir().unwrap();
+    let source = image(&[bytes(1, 100)]).write(folder.path());
+    for auth in ["registry-auth=basic", "registry-auth=bearer"] {
+        let registry = Registry::with(&[auth]).await;
+        let wrong = mlspace_registry_transfer::Credentials::password("user", "hunter2".to_owned());
+        let wrong = client().0.credentials(registry.address(), wrong).build().unwrap();
+        let anonymous = client().0.build().unwrap();
+        for (client, hint) in [(wrong, "password is wrong"), (anonymous, "no credentials")] {
+            let to = registry.name("app:v1");
+            let error = try_push(&client, &source, &to).await.unwrap_err();
+            assert!(matches!(*error, Error::SignIn { .. }) && error.is_sign_in(), "{error:?}");
+            let text = format!("{error} {error:?}");
+            assert!(text.contains(hint) && !text.contains("hunter2"), "{text}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_password_does_not_go_to_a_token_endpoint_without_tls_elsewhere() {
+    let folder = tempfile::tempdir().unwrap();
+    let source = image(&[bytes(1, 100)]).write(folder.path());
+    for realm in ["http://token.example/", "ftp://127.0.0.1/", "http://user:x@127.0.0.1/", "nonsense"] {
+        let registry = Registry::start().await;
+        let challenge = format!("Bearer realm=\"{realm}\"");
+        registry.fault("oci_blob_head", Fault::status(401).header("www-authenticate", challenge));
+        let client = client().0.concurrency(1);
+        let client = client.credentials(registry.address(), registry.credentials()).build().unwrap();
+        let error = try_push(&client, &source, &registry.name("app:v1")).await.unwrap_err();
+        assert!(matches!(*error, Error::SignIn { .. }), "{realm}: {error:?}");
+        assert!(!signed(&registry).contains(&true));
+    }
+}
