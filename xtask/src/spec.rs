@@ -22,6 +22,9 @@ pub(crate) mod update;
 
 use std::borrow::Cow;
 
+use anyhow::{Result, ensure};
+use serde_json::Value;
+
 /// Keys under which an object maps *names* to things, so that `description` there is a name, not prose.
 const NAME_MAPS: [&str; 17] = [
     "properties",
@@ -48,6 +51,19 @@ const DATA: [&str; 7] = ["default", "enum", "const", "required", "security", "ex
 
 /// Keys of a path item that are operations.
 const METHODS: [&str; 8] = ["get", "put", "post", "delete", "options", "head", "patch", "trace"];
+
+/// The version of OpenAPI that a document names: one that is read here, by the import and by the
+/// comparison alike.
+pub(crate) fn openapi_version(document: &Value) -> Result<&str> {
+    let said = document.get("openapi");
+    let version = said.and_then(Value::as_str).unwrap_or_default();
+    ensure!(
+        ["3.0.", "3.1."].iter().any(|minor| version.starts_with(minor)),
+        "it is not an OpenAPI 3 document: `openapi` is {}; 3.0 and 3.1 are read",
+        said.map_or("missing".to_owned(), Value::to_string)
+    );
+    Ok(version)
+}
 
 /// A key as a segment of a JSON pointer.
 pub(crate) fn escape(key: &str) -> Cow<'_, str> {

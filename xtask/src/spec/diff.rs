@@ -9,6 +9,7 @@
 
 mod bodies;
 mod branches;
+mod canonical;
 mod document;
 mod names;
 mod operations;
@@ -69,6 +70,8 @@ enum Format {
 enum FailOn {
     /// A change that a correct client can fail on.
     Breaking,
+    /// That, or one that a person must judge.
+    Judge,
 }
 
 /// Compares two files and prints the report.
@@ -82,6 +85,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
     }
     let failed = match arguments.fail_on {
         Some(FailOn::Breaking) => report.summary.breaking > 0,
+        Some(FailOn::Judge) => report.summary.breaking + report.summary.judge > 0,
         None => false,
     };
     Ok(if failed { ExitCode::FAILURE } else { ExitCode::SUCCESS })

@@ -9,7 +9,7 @@ use sha2::{Digest, Sha256};
 
 use super::nearest::closest;
 use super::slice::Slice;
-use super::{METHODS, escape, prose, references, spelling};
+use super::{METHODS, escape, openapi_version, prose, references, spelling};
 use crate::file;
 
 /// Where the slice of the official document is kept.
@@ -40,12 +40,7 @@ pub(crate) fn parse_date(text: &str) -> Result<String, String> {
 
 /// The slice of `document`, without prose, in the spelling of OpenAPI 3.0.3.
 pub(crate) fn import(document: &Value, slice: &Slice, bytes: &[u8], date: Option<&str>) -> Result<Value> {
-    let version = document.get("openapi").and_then(Value::as_str).unwrap_or_default();
-    ensure!(
-        version.starts_with("3.0.") || version.starts_with("3.1."),
-        "it is not an OpenAPI 3 document: `openapi` is {}",
-        document.get("openapi").map_or("missing".to_owned(), Value::to_string)
-    );
+    let version = openapi_version(document)?;
     let mut paths = operations(document, slice)?;
     let mut components = references::reached(document, &paths)?;
     references::rename(&mut paths, &mut components, &slice.rename)?;
@@ -61,10 +56,12 @@ pub(crate) fn import(document: &Value, slice: &Slice, bytes: &[u8], date: Option
     }
     sort_required(&mut result);
     // The standard asks for a title, and provenance names the source.
-    let info = |key: &str| document.pointer(&format!("/info/{key}")).and_then(Value::as_str);
-    let title = info("title").context("`info.title` is missing")?;
-    result["info"] =
-        json!({ "title": title, "version": info("version").context("`info.version` is missing")? });
+    let info = |key: &str| match document.pointer(&format!("/info/{key}")) {
+        Some(Value::String(text)) => Ok(text.as_str()),
+        Some(Value::Number(number)) => bail!("`info.{key}` is the number {number}; put it in quotes"),
+        _ => bail!("`info.{key}` is missing"),
+    };
+    result["info"] = json!({ "title": info("title")?, "version": info("version")? });
     result["x-source"] = provenance(document, version, bytes, date);
     Ok(result)
 }
@@ -110,6 +107,7 @@ fn operations(document: &Value, slice: &Slice) -> Result<Map<String, Value>> {
         let mut shared = all[path].get("parameters").cloned().unwrap_or_default();
         references::put_in_place(document, &mut operation, &place)?;
         references::put_in_place(document, &mut shared, &place)?;
+        lower_header_names(&mut operation, &mut shared);
         share_parameters(&mut operation, shared);
         prose::strip(&mut operation, false);
         // An operation that states no security of its own falls under the document's.
@@ -120,6 +118,31 @@ fn operations(document: &Value, slice: &Slice) -> Result<Map<String, Value>> {
     }
     ensure!(missing.is_empty(), "it lacks {} of our operations:\n  {}", missing.len(), missing.join("\n  "));
     Ok(paths)
+}
+
+/// Names of headers have no case: another spelling is no change for whoever looks for them.
+fn lower_header_names(operation: &mut Value, shared: &mut Value) {
+    let own = operation.get_mut("parameters").and_then(Value::as_array_mut).into_iter().flatten();
+    for parameter in own.chain(shared.as_array_mut().into_iter().flatten()) {
+        lower_if_header(parameter);
+    }
+    let responses = operation.get_mut("responses").and_then(Value::as_object_mut).into_iter().flatten();
+    for (_, response) in responses {
+        if let Some(headers) = response.get_mut("headers").and_then(Value::as_object_mut) {
+            *headers = std::mem::take(headers)
+                .into_iter()
+                .map(|(name, header)| (name.to_ascii_lowercase(), header))
+                .collect();
+        }
+    }
+}
+
+/// A parameter or a key that travels in a header.
+fn lower_if_header(holder: &mut Value) {
+    let is_header = holder.get("in").is_some_and(|place| place == "header");
+    if let Some(Value::String(name)) = holder.get_mut("name").filter(|_| is_header) {
+        name.make_ascii_lowercase();
+    }
 }
 
 /// Adds the parameters that a path shares among its operations; an operation's own go first.
@@ -171,6 +194,7 @@ fn add_security(document: &Value, paths: &Map<String, Value>, components: &mut M
         if let Some(scheme) = document.pointer(&format!("/components/securitySchemes/{}", escape(name))) {
             let mut scheme = scheme.clone();
             prose::strip(&mut scheme, false);
+            lower_if_header(&mut scheme);
             components.entry("securitySchemes").or_insert_with(|| json!({}))[name] = scheme;
         }
     }

@@ -19,10 +19,18 @@ pub(crate) struct Unspeakable {
 /// Brings every schema of a document to the spelling of 3.0.3, children first. What has no counterpart
 /// there is left as it is and returned.
 pub(crate) fn normalise_document(document: &mut Value) -> Vec<Unspeakable> {
-    let mut walk = Walk { place: String::new(), problems: Vec::new() };
+    each_schema(document, normalise)
+}
+
+/// Rewrites every schema of a document, children first. Returns where that failed.
+pub(crate) fn each_schema(document: &mut Value, rewrite: Rewrite) -> Vec<Unspeakable> {
+    let mut walk = Walk { place: String::new(), problems: Vec::new(), rewrite };
     walk.visit(document, Position::Structure);
     walk.problems
 }
+
+/// Changes one schema or says why it cannot.
+type Rewrite = fn(&mut Map<String, Value>) -> Result<(), String>;
 
 /// The meaning of the keys of an object.
 #[derive(Clone, Copy, PartialEq)]
@@ -57,6 +65,7 @@ impl Position {
 struct Walk {
     place: String,
     problems: Vec<Unspeakable>,
+    rewrite: Rewrite,
 }
 
 impl Walk {
@@ -69,7 +78,7 @@ impl Walk {
                     }
                 }
                 if position == Position::Schema
-                    && let Err(problem) = normalise(map)
+                    && let Err(problem) = (self.rewrite)(map)
                 {
                     self.problems.push(Unspeakable { place: self.place.clone(), problem });
                 }

@@ -77,16 +77,23 @@ pub(super) fn compare_request<'a>(
         _ => {}
     }
     changed.words(Rule::RequestBodyTextChanged, &before, &after, &format!("the body of {name}"), &[]);
-    compare_content(changed, pairs, &before, &after, Direction::Sent, &format!("the body of {name}"));
+    compare_content(
+        changed,
+        pairs,
+        &before,
+        &after,
+        (Direction::Sent, false),
+        &format!("the body of {name}"),
+    );
 }
 
-/// The forms that a body can have.
+/// The forms that a body can have; the body of an error is one that clients may not read.
 fn compare_content<'a>(
     changed: &mut OperationChanges,
     pairs: &mut Pairs<'a>,
     old: &Place<'a>,
     new: &Place<'a>,
-    direction: Direction,
+    (direction, is_error): (Direction, bool),
     name: &str,
 ) {
     let sent = direction == Direction::Sent;
@@ -94,9 +101,26 @@ fn compare_content<'a>(
     let mut after = resolved(pairs.new, new, "content");
     for (media_type, old_form) in before {
         let Some(at) = after.iter().position(|(other, _)| essence(other) == essence(media_type)) else {
-            let rule = if sent { Rule::RequestMediaTypeRemoved } else { Rule::ResponseMediaTypeRemoved };
-            let says = format!("{name} is no longer `{media_type}`");
-            changed.add(rule, old_form.pointer, new.pointer_of("content"), says);
+            let gone = |changed: &mut OperationChanges, rule, to| {
+                changed.add(
+                    rule,
+                    old_form.pointer.clone(),
+                    to,
+                    format!("{name} is no longer `{media_type}`"),
+                );
+            };
+            let other = after
+                .iter()
+                .position(|(other, _)| old.get("content").is_some_and(|all| all.get(other).is_none()));
+            match other.filter(|_| is_error) {
+                Some(at) => {
+                    let (now, form) = after.remove(at);
+                    let says = format!("{name} was `{media_type}` and is `{now}` now");
+                    changed.add(Rule::ResponseErrorFormChanged, old_form.pointer, form.pointer, says);
+                }
+                None if sent => gone(changed, Rule::RequestMediaTypeRemoved, new.pointer_of("content")),
+                None => gone(changed, Rule::ResponseMediaTypeRemoved, new.pointer_of("content")),
+            }
             continue;
         };
         let (_, new_form) = after.remove(at);
@@ -146,7 +170,13 @@ pub(super) fn compare_responses<'a>(
             match after.iter().position(|(other, _)| alike(status, other)) {
                 Some(other) => {
                     let ((_, a), (status, b)) = (before.remove(index), after.remove(other));
-                    compare_response(changed, pairs, &a, &b, &format!("the answer {status} of {name}"));
+                    compare_response(
+                        changed,
+                        pairs,
+                        (&a, &b),
+                        !is_success(status),
+                        &format!("the answer {status} of {name}"),
+                    );
                 }
                 None => index += 1,
             }
@@ -187,15 +217,15 @@ fn covers(a: &str, b: &str) -> bool {
 fn compare_response<'a>(
     changed: &mut OperationChanges,
     pairs: &mut Pairs<'a>,
-    old: &Place<'a>,
-    new: &Place<'a>,
+    (old, new): (&Place<'a>, &Place<'a>),
+    is_error: bool,
     name: &str,
 ) {
     changed.words(Rule::ResponseTextChanged, old, new, name, &["links"]);
     let has_body =
         |place: &Place<'_>| place.get("content").is_some_and(|content| !content.entries().is_empty());
     match (has_body(old), has_body(new)) {
-        (true, true) => compare_content(changed, pairs, old, new, Direction::Read, name),
+        (true, true) => compare_content(changed, pairs, old, new, (Direction::Read, is_error), name),
         (true, false) => {
             changed.changed(
                 Rule::ResponseBodyRemoved,

@@ -1,9 +1,12 @@
 //! `oneOf` and `anyOf`: which shape of the old schema is which of the new one.
 
+use serde_json::Value;
+
 use super::document::Document;
 use super::rules::Rule;
 use super::schema::{Schema, View};
 use super::schemas::Comparison;
+use crate::spec::prose::PROSE;
 
 /// Compares the shapes of two schemas. Returns whether what both say besides is left to compare.
 pub(super) fn compare<'a>(comparison: &mut Comparison<'a>, old: &Schema<'a>, new: &Schema<'a>) -> bool {
@@ -49,70 +52,110 @@ fn key(view: &View<'_>) -> &'static str {
     if view.keyword("oneOf").is_some() { "oneOf" } else { "anyOf" }
 }
 
-/// Says if two shapes can be each other.
-type Likeness<'f, 'a> = &'f dyn Fn(&Schema<'a>, &Schema<'a>) -> bool;
+/// Depth to which the content of shapes is compared; below, a reference is only its name.
+const DEPTH: usize = 8;
 
-fn pair_up<'a>(comparison: &mut Comparison<'a>, mut old: Vec<Schema<'a>>, mut new: Vec<Schema<'a>>) {
+fn pair_up<'a>(comparison: &mut Comparison<'a>, old: Vec<Schema<'a>>, new: Vec<Schema<'a>>) {
     let (before, after) = comparison.documents;
-    // The surest likeness first: the same place, then the same outline, then kinds that can follow each other.
-    let likenesses: [Likeness<'_, 'a>; 3] = [
-        &|a, b| place(before, a) == place(after, b) && place(before, a).is_some(),
-        &|a, b| Outline::of(before, a) == Outline::of(after, b),
-        &|a, b| Outline::of(before, a).is_like(&Outline::of(after, b)),
-    ];
-    for alike in likenesses {
-        let mut index = 0;
-        while let Some(candidate) = old.get(index) {
-            match new.iter().position(|other| alike(candidate, other)) {
-                Some(other) => comparison.follow(old.remove(index), new.remove(other)),
-                None => index += 1,
-            }
+    let traits = |document: &'a Document, shapes: &[Schema<'a>]| -> Vec<Traits<'a>> {
+        shapes.iter().map(|shape| Traits::of(document, shape)).collect()
+    };
+    let (old_traits, new_traits) = (traits(before, &old), traits(after, &new));
+    let mut likenesses = Vec::new();
+    for (i, a) in old_traits.iter().enumerate() {
+        likenesses.extend(new_traits.iter().enumerate().map(|(j, b)| (a.likeness(b), i, j)));
+    }
+    likenesses.retain(|(likeness, ..)| *likeness > 0);
+    // The surest first, and of equals those that stand first.
+    likenesses.sort_by_key(|(likeness, i, j)| (std::cmp::Reverse(*likeness), *i, *j));
+    let (mut old, mut new): (Vec<_>, Vec<_>) =
+        (old.into_iter().map(Some).collect(), new.into_iter().map(Some).collect());
+    for (_, i, j) in likenesses {
+        if old[i].is_some() && new[j].is_some() {
+            let (a, b) = (old[i].take(), new[j].take());
+            a.into_iter().zip(b).for_each(|(a, b)| comparison.follow(a, b));
         }
     }
-    for schema in old {
+    for schema in old.into_iter().flatten() {
         let rule = comparison.pick(Rule::RequestBranchRemoved, Rule::ResponseBranchRemoved);
         let from = key(&comparison.new);
         comparison.gone(rule, from, &schema, "is no longer one of the shapes");
     }
-    for schema in new {
+    for schema in new.into_iter().flatten() {
         let rule = comparison.pick(Rule::RequestBranchAdded, Rule::ResponseBranchAdded);
         let to = key(&comparison.old);
         comparison.more(rule, to, &schema, "is a new one of the shapes");
     }
 }
 
-/// The component that a shape refers to.
-fn place(document: &Document, schema: &Schema<'_>) -> Option<String> {
-    let [only] = schema.0.as_slice() else { return None };
-    let pointer = document.resolve(only).pointer;
-    pointer.starts_with("/components/").then(|| pointer.to_string())
-}
-
-/// Traits that tell shapes apart at a glance.
-#[derive(Debug, PartialEq)]
-struct Outline<'a> {
+/// Traits by which a shape is found again, wherever it stands and whatever it is called.
+#[derive(Debug)]
+struct Traits<'a> {
+    /// All that it says, with references followed.
+    content: Value,
+    /// The component that it refers to.
+    component: Option<String>,
     kind: Option<&'a str>,
+    entries: Option<&'a str>,
     format: Option<&'a str>,
     properties: Vec<&'a str>,
     values: Option<String>,
 }
 
-impl<'a> Outline<'a> {
+impl<'a> Traits<'a> {
     fn of(document: &'a Document, schema: &Schema<'a>) -> Self {
         let view = View::new(document, schema);
+        let resolved: Vec<_> = schema.0.iter().map(|place| document.resolve(place)).collect();
+        let component = match resolved.as_slice() {
+            // Deeper is a part of a component, which is known by its number only.
+            [only] if only.pointer.starts_with("/components/") && only.pointer.split('/').count() == 4 => {
+                Some(only.pointer.to_string())
+            }
+            _ => None,
+        };
         Self {
+            content: resolved.iter().map(|place| content(document, place.value, DEPTH)).collect(),
+            component,
             kind: view.kind(),
+            entries: view.items().and_then(|items| View::new(document, &items).kind()),
             format: view.keyword("format").and_then(|format| format.value.as_str()),
             properties: view.properties(document, "").into_keys().collect(),
             values: view.values().map(|values| format!("{values:?}")),
         }
     }
 
-    /// The same kind; of objects those that have half of their properties in common.
-    fn is_like(&self, other: &Self) -> bool {
+    /// How sure it is that the one became the other; 0 if it cannot have.
+    fn likeness(&self, other: &Self) -> usize {
+        let outline =
+            |of: &Self| (of.kind, of.entries, of.format, of.values.clone(), of.properties.join(","));
         let common = self.properties.iter().filter(|name| other.properties.contains(name)).count();
         let most = self.properties.len().max(other.properties.len());
         let numbers = [self.kind, other.kind].iter().all(|kind| matches!(kind, Some("integer" | "number")));
-        numbers || (self.kind == other.kind && common * 2 >= most)
+        if self.content == other.content {
+            4000
+        } else if self.component.is_some() && self.component == other.component {
+            3000
+        } else if outline(self) == outline(other) {
+            2000
+        } else if self.kind == other.kind && common * 2 >= most {
+            1 + 1000 * common / most.max(1) + usize::from(self.entries == other.entries)
+        } else {
+            usize::from(numbers)
+        }
+    }
+}
+
+/// All that a schema says but for words, with references followed.
+fn content(document: &Document, value: &Value, depth: usize) -> Value {
+    match value {
+        Value::Object(map) if depth > 0 => {
+            if let Some(target) = document.target(value) {
+                return content(document, target, depth - 1);
+            }
+            let said = map.iter().filter(|(key, _)| !PROSE.contains(&key.as_str()) && !key.starts_with("x-"));
+            said.map(|(key, value)| (key.clone(), content(document, value, depth))).collect()
+        }
+        Value::Array(items) => items.iter().map(|item| content(document, item, depth)).collect(),
+        other => other.clone(),
     }
 }

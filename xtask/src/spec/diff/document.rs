@@ -5,7 +5,8 @@ use std::rc::Rc;
 use anyhow::{Result, ensure};
 use serde_json::{Map, Value};
 
-use crate::spec::{escape, spelling};
+use super::canonical::canonicalise;
+use crate::spec::{escape, openapi_version, spelling};
 
 /// References that lead to references: more of them than this is a circle.
 const LONGEST_CHAIN: usize = 32;
@@ -20,14 +21,14 @@ impl Document {
     /// Takes any OpenAPI 3 document: official, vendored or resolved. What cannot be said in 3.0 stays as
     /// it is and is compared like that.
     pub(crate) fn new(spelled: Value) -> Result<Self> {
-        let version = spelled.get("openapi").and_then(Value::as_str).unwrap_or_default();
-        ensure!(
-            version.starts_with("3."),
-            "it is not an OpenAPI 3 document: `openapi` says nothing like 3.x"
-        );
+        openapi_version(&spelled)?;
         ensure!(spelled.get("paths").is_some_and(Value::is_object), "it has no `paths`");
         let mut normal = spelled.clone();
         spelling::normalise_document(&mut normal);
+        spelling::each_schema(&mut normal, |schema| {
+            canonicalise(schema);
+            Ok(())
+        });
         Ok(Self { spelled, normal })
     }
 
@@ -50,12 +51,18 @@ impl Document {
         self.normal.pointer(pointer)?.get(key)?.as_str()
     }
 
+    /// The value that `value` is a reference to.
+    pub(super) fn target(&self, value: &Value) -> Option<&Value> {
+        self.normal.pointer(value.get("$ref")?.as_str()?.strip_prefix('#')?)
+    }
+
     /// Follows references from `place`. A reference that leads nowhere or in a circle stays what it is.
     pub(super) fn resolve<'a>(&'a self, place: &Place<'a>) -> Place<'a> {
         let mut current = place.clone();
         for _ in 0..LONGEST_CHAIN {
-            let Some(reference) = current.text("$ref") else { return current };
-            let Some(pointer) = reference.strip_prefix('#') else { return current };
+            let Some(pointer) = current.text("$ref").and_then(|reference| reference.strip_prefix('#')) else {
+                return current;
+            };
             let Some(value) = self.normal.pointer(pointer) else { return current };
             current = Place { pointer: pointer.into(), value };
         }

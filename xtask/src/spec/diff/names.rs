@@ -1,7 +1,5 @@
 //! Names of places as people say them: `Image.size`, not its pointer.
 
-use serde_json::Value;
-
 use super::document::Document;
 use crate::spec::unescape;
 
@@ -52,19 +50,13 @@ fn within(segments: &[&str]) -> String {
             "properties" => path.extend([".", rest.next().copied().unwrap_or_default()]),
             "items" => path.push_str("[]"),
             "additionalProperties" => path.push_str("{}"),
-            "oneOf" | "anyOf" | "allOf" => {
+            // All of them are one schema to the reader.
+            "allOf" => drop(rest.next()),
+            "oneOf" | "anyOf" | "prefixItems" => {
                 path.extend(["(", rest.next().copied().unwrap_or_default(), ")"]);
             }
             _ => {}
         }
     }
     path
-}
-
-/// The label of an operation: its id, or else its method and path.
-pub(super) fn operation(method: &str, path: &str, operation: &Value) -> String {
-    match operation.get("operationId").and_then(Value::as_str) {
-        Some(id) => id.to_owned(),
-        None => format!("{} {path}", method.to_uppercase()),
-    }
 }

@@ -6,7 +6,6 @@ use std::rc::Rc;
 use serde_json::Value;
 
 use super::document::{Document, Place};
-use super::names;
 use super::rules::Rule;
 use super::schemas::{Change, Pairs};
 use super::{bodies, parameters, security};
@@ -17,6 +16,8 @@ use crate::spec::prose::PROSE;
 pub(super) struct Operation<'a> {
     pub(super) method: &'a str,
     pub(super) path: &'a str,
+    /// Its id, or method and path if it has none of its own.
+    pub(super) label: String,
     pub(super) item: Place<'a>,
     pub(super) place: Place<'a>,
 }
@@ -28,23 +29,34 @@ impl<'a> Operation<'a> {
             let item = document.resolve(&item);
             for method in METHODS {
                 if let Some(place) = item.get(method).filter(|place| place.object().is_some()) {
-                    all.push(Self { method, path, item: item.clone(), place });
+                    all.push(Self { method, path, label: String::new(), item: item.clone(), place });
                 }
             }
+        }
+        // Generators that take ids from the names of functions give some of them twice.
+        let ids: Vec<_> = all.iter().map(Self::written_id).collect();
+        for (operation, id) in all.iter_mut().zip(&ids) {
+            let only = id.filter(|id| ids.iter().filter(|other| **other == Some(id)).count() == 1);
+            operation.label = only.map_or_else(|| operation.route_name(), str::to_owned);
         }
         all
     }
 
-    fn id(&self) -> Option<&'a str> {
+    fn written_id(&self) -> Option<&'a str> {
         self.place.text("operationId")
     }
 
-    pub(super) fn label(&self) -> String {
-        names::operation(self.method, self.path, self.place.value)
+    /// The id, if no other operation has it.
+    fn id(&self) -> Option<&'a str> {
+        self.written_id().filter(|id| *id == self.label)
+    }
+
+    fn route_name(&self) -> String {
+        format!("{} {}", self.method.to_uppercase(), self.path)
     }
 
     fn name(&self) -> String {
-        format!("`{} {}`", self.method.to_uppercase(), self.path)
+        format!("`{}`", self.route_name())
     }
 
     /// Method and path, without the names of path parameters: those are not on the wire.
@@ -158,13 +170,15 @@ pub(super) fn compare_operations<'a>(
     }
     let paths = |document: &Document| document.root().pointer_of("paths");
     for gone in before {
-        let mut changed = OperationChanges { label: gone.label(), changes: Vec::new(), roots: Vec::new() };
+        let mut changed =
+            OperationChanges { label: gone.label.clone(), changes: Vec::new(), roots: Vec::new() };
         let says = format!("{} is gone", gone.name());
         changed.add(Rule::OperationRemoved, gone.place.pointer, paths(new), says);
         calls.push(changed);
     }
     for added in after {
-        let mut changed = OperationChanges { label: added.label(), changes: Vec::new(), roots: Vec::new() };
+        let mut changed =
+            OperationChanges { label: added.label.clone(), changes: Vec::new(), roots: Vec::new() };
         let says = format!("{} is new", added.name());
         changed.add(Rule::OperationAdded, paths(old), added.place.pointer, says);
         calls.push(changed);
@@ -173,14 +187,14 @@ pub(super) fn compare_operations<'a>(
 }
 
 fn compare<'a>(pairs: &mut Pairs<'a>, old: &Operation<'a>, new: &Operation<'a>) -> OperationChanges {
-    let mut changed = OperationChanges { label: new.label(), changes: Vec::new(), roots: Vec::new() };
+    let mut changed = OperationChanges { label: new.label.clone(), changes: Vec::new(), roots: Vec::new() };
     let name = new.name();
     let (before, after) = (&old.place, &new.place);
     if old.route() != new.route() {
         let (a, b) = (Rc::clone(&before.pointer), Rc::clone(&after.pointer));
         changed.add(Rule::OperationMoved, a, b, format!("{} is {name} now", old.name()));
     }
-    if let (Some(a), Some(b)) = (old.id(), new.id())
+    if let (Some(a), Some(b)) = (old.written_id(), new.written_id())
         && a != b
     {
         let says = format!("{name} has another id: {a} → {b}");

@@ -69,8 +69,10 @@ pub(super) fn compare<'a>(
 ) {
     let mut before = Parameter::all(pairs.old, old);
     let mut after = Parameter::all(pairs.new, new);
-    let alike: [fn(&Parameter<'_>, &Parameter<'_>) -> bool; 2] =
-        [|a, b| a.location == b.location && a.key == b.key, |a, b| a.name.eq_ignore_ascii_case(b.name)];
+    let alike: [fn(&Parameter<'_>, &Parameter<'_>) -> bool; 2] = [
+        |a, b| a.location == b.location && a.key == b.key,
+        |a, b| a.location != b.location && a.name.eq_ignore_ascii_case(b.name),
+    ];
     for alike in alike {
         let mut index = 0;
         while let Some(candidate) = before.get(index) {

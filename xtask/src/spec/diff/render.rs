@@ -32,6 +32,7 @@ pub(crate) fn markdown(report: &DiffReport) -> String {
     let mut text = format!("{}\n", summary(report));
     for (class, title) in [
         (Class::Breaking, "Breaking"),
+        (Class::Judge, "A person must judge"),
         (Class::Compatible, "Compatible"),
         (Class::Documentation, "Documentation"),
     ] {
@@ -87,8 +88,9 @@ pub(crate) fn summary(report: &DiffReport) -> String {
     if report.findings.is_empty() {
         return "No differences.".into();
     }
+    let judge = if summary.judge > 0 { format!("{} to judge, ", summary.judge) } else { String::new() };
     format!(
-        "{} breaking, {} compatible, {} documentation. Version step: {}.",
+        "{} breaking, {judge}{} compatible, {} documentation. Version step: {}.",
         summary.breaking,
         summary.compatible,
         summary.documentation,
@@ -115,6 +117,7 @@ fn escape(sentence: &str) -> String {
 pub(crate) fn class(class: Class) -> &'static str {
     match class {
         Class::Breaking => "breaking",
+        Class::Judge => "judge",
         Class::Compatible => "compatible",
         Class::Documentation => "documentation",
     }

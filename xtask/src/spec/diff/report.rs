@@ -23,6 +23,8 @@ pub(crate) struct DiffReport {
 pub(crate) struct Summary {
     /// Changes on which a correct client can fail.
     pub(crate) breaking: usize,
+    /// Changes on which a correct client can fail or not: a person must judge.
+    pub(crate) judge: usize,
     /// Changes with which a correct client goes on working.
     pub(crate) compatible: usize,
     /// Changes of words only.
@@ -80,6 +82,7 @@ impl DiffReport {
         let count = |class| findings.iter().filter(|finding| finding.class == class).count();
         let summary = Summary {
             breaking: count(Class::Breaking),
+            judge: count(Class::Judge),
             compatible: count(Class::Compatible),
             documentation: count(Class::Documentation),
             step: findings.iter().map(|finding| finding.step).max().unwrap_or(SemverStep::None),

@@ -9,6 +9,8 @@ use serde::Serialize;
 pub(crate) enum Class {
     /// A correct client can fail.
     Breaking,
+    /// A correct client can fail or not: the document does not say.
+    Judge,
     /// A correct client goes on working; there may be more that it can do.
     Compatible,
     /// Words only.
@@ -90,11 +92,11 @@ rules! {
     OperationAdded "operation-added" Call Compatible Minor "Nobody has to call it.";
     OperationRemoved "operation-removed" Call Breaking Major "Calls of it fail.";
     OperationMoved "operation-moved" Call Breaking Major "Calls go to a path or method that no longer answers.";
-    OperationIdChanged "operation-id-changed" Call Compatible Minor "The call is the same; code that is generated from ids gets another method name.";
+    OperationIdChanged "operation-id-changed" Call Documentation None "The call is the same; code that is generated from the vendor's ids gets another method name.";
     OperationDeprecated "operation-deprecated" Call Compatible Minor "It works, and callers should know that it will not for ever.";
     OperationUndeprecated "operation-undeprecated" Call Compatible Patch "What was to go stays.";
     OperationTextChanged "operation-text-changed" Call Documentation Patch "Sentences, tags, samples and extensions change no call.";
-    CallbacksChanged "callbacks-changed" Call Breaking Major "What the service calls cannot be judged here, so a person must.";
+    CallbacksChanged "callbacks-changed" Call Judge Major "Calls that the service makes cannot be judged here.";
 
     SecurityAdded "security-added" Call Breaking Major "Calls without a sign-in are refused.";
     SecurityRemoved "security-removed" Call Compatible Patch "A sign-in that nobody asks for does no harm.";
@@ -130,6 +132,7 @@ rules! {
     ResponseBodyRemoved "response-body-removed" Read Breaking Major "Clients read a body that is not there.";
     ResponseMediaTypeAdded "response-media-type-added" Read Compatible Patch "Clients get the form that they accept.";
     ResponseMediaTypeRemoved "response-media-type-removed" Read Breaking Major "Clients that accept only this form get nothing.";
+    ResponseErrorFormChanged "response-error-form-changed" Read Judge Major "An error comes in another form; only a client that reads the bodies of errors notices.";
     ResponseHeaderAdded "response-header-added" Read Compatible Minor "Nobody has to read it.";
     ResponseHeaderRemoved "response-header-removed" Read Breaking Major "Clients read a header that is not there.";
     ResponseHeaderBecameOptional "response-header-became-optional" Read Breaking Major "Clients that count on it can miss it.";
@@ -163,9 +166,9 @@ rules! {
     RequestBoundsTightened "request-bounds-tightened" Sent Breaking Major "Values that were good are refused.";
     ResponseBoundsTightened "response-bounds-tightened" Read Compatible Patch "Every value that arrives fits the old bounds.";
     RequestBoundsLoosened "request-bounds-loosened" Sent Compatible Patch "Every value that was good is good.";
-    ResponseBoundsLoosened "response-bounds-loosened" Read Breaking Major "Values arrive that a strict client refuses.";
-    RequestConstraintChanged "request-constraint-changed" Sent Breaking Major "Whether old values are still good cannot be judged here, so a person must.";
-    ResponseConstraintChanged "response-constraint-changed" Read Breaking Major "Whether new values fit the old ones cannot be judged here, so a person must.";
+    ResponseBoundsLoosened "response-bounds-loosened" Read Judge Minor "Values may arrive that only a client which checks the old bounds refuses.";
+    RequestConstraintChanged "request-constraint-changed" Sent Judge Major "Old values may still be good or not; this cannot be judged here.";
+    ResponseConstraintChanged "response-constraint-changed" Read Judge Major "New values may fit the old constraint or not; this cannot be judged here.";
     RequestDefaultAdded "request-default-added" Sent Compatible Patch "What happens without a value is now written down.";
     RequestDefaultChanged "request-default-changed" Sent Breaking Major "Calls that leave the value out now do something else.";
     RequestDefaultRemoved "request-default-removed" Sent Compatible Patch "What happens without a value is no longer written down.";
@@ -176,6 +179,7 @@ rules! {
     ResponsePropertyAdded "response-property-added" Read Compatible Minor "Clients ignore what they do not know.";
     RequestPropertyRemoved "request-property-removed" Sent Breaking Major "What callers set with it is ignored or refused.";
     ResponsePropertyRemoved "response-property-removed" Read Breaking Major "Code that reads it gets nothing.";
+    ResponsePropertyWriteOnly "response-property-write-only" Read Judge Major "Generators write this of a secret also where it is answered; if it is meant, code that reads it gets nothing.";
     RequestPropertyBecameRequired "request-property-became-required" Sent Breaking Major "Calls that leave it out are refused.";
     ResponsePropertyBecameRequired "response-property-became-required" Read Compatible Minor "Clients that can do without get it anyway.";
     RequestPropertyBecameOptional "request-property-became-optional" Sent Compatible Minor "Calls that have it work.";

@@ -100,7 +100,7 @@ impl<'a> View<'a> {
         if self.keyword("properties").is_some() || self.keyword("additionalProperties").is_some() {
             return Some("object");
         }
-        if self.keyword("items").is_some() {
+        if self.keyword("items").is_some() || self.keyword("prefixItems").is_some() {
             return Some("array");
         }
         let values = self.keyword("enum").and_then(|place| place.value.as_array());
@@ -157,6 +157,12 @@ impl<'a> View<'a> {
     pub(super) fn items(&self) -> Option<Schema<'a>> {
         let items: Vec<_> = self.fragments.iter().filter_map(|fragment| fragment.get("items")).collect();
         (!items.is_empty()).then_some(Schema(items))
+    }
+
+    /// The schemas of the first entries of an array, each its own.
+    pub(super) fn places(&self) -> Vec<Schema<'a>> {
+        let places = self.keyword("prefixItems").map(|places| places.items()).unwrap_or_default();
+        places.into_iter().map(Schema::from).collect()
     }
 
     /// The shapes of `oneOf` and `anyOf`, of which a value has one.

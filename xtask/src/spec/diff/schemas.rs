@@ -141,7 +141,19 @@ impl<'a> Comparison<'a> {
         let new = self.new.properties(self.documents.1, hidden);
         let (was_required, is_required) = (self.old.required(), self.new.required());
         for (name, schema) in &old {
-            if !new.contains_key(name) {
+            if new.contains_key(name) {
+                continue;
+            }
+            let hidden_now = self.new.properties(self.documents.1, "").remove(name);
+            if let Some(hidden_now) = hidden_now.filter(|now| !self.is_sent() && self.is_secret(now)) {
+                let sentence = format!(
+                    "{} is write-only now, and was in answers",
+                    subject(self.documents.1, &hidden_now.pointer())
+                );
+                let (old, new) = (schema.pointer(), hidden_now.pointer());
+                self.changes.push(Change { rule: Rule::ResponsePropertyWriteOnly, old, new, sentence });
+                self.follow(schema.clone(), hidden_now);
+            } else {
                 let rule = self.pick(Rule::RequestPropertyRemoved, Rule::ResponsePropertyRemoved);
                 self.gone(rule, "properties", schema, "is gone");
             }
@@ -163,6 +175,12 @@ impl<'a> Comparison<'a> {
             self.follow(before.clone(), schema.clone());
         }
         self.required_without_schema();
+    }
+
+    /// Says if a property of the new schema is a password: pydantic marks one as write-only wherever it is.
+    fn is_secret(&self, property: &Schema<'a>) -> bool {
+        let format = View::new(self.documents.1, property).keyword("format");
+        format.is_some_and(|format| format.value == "password")
     }
 
     fn requiredness(&mut self, old: &Schema<'a>, new: &Schema<'a>, required: bool) {
@@ -223,6 +241,17 @@ impl<'a> Comparison<'a> {
     }
 
     fn items(&mut self) {
+        let (old, new) = (self.old.places(), self.new.places());
+        for (old, new) in old.iter().zip(&new) {
+            self.follow(old.clone(), new.clone());
+        }
+        if old.len() < new.len() {
+            let rule = self.pick(Rule::RequestBoundsTightened, Rule::ResponseBoundsTightened);
+            self.keyword(rule, "prefixItems", "says more of its first entries");
+        } else if old.len() > new.len() {
+            let rule = self.pick(Rule::RequestBoundsLoosened, Rule::ResponseBoundsLoosened);
+            self.keyword(rule, "prefixItems", "says less of its first entries");
+        }
         match (self.old.items(), self.new.items()) {
             (Some(old), Some(new)) => self.follow(old, new),
             (Some(_), None) => {

@@ -119,5 +119,12 @@ fn definition(document: &Document, name: &str) -> Value {
     let Some(place) = place else { return Value::String(name.to_owned()) };
     let mut definition = document.resolve(&place).value.clone();
     prose::strip(&mut definition, false);
+    // Neither names of headers nor schemes of HTTP have case.
+    let in_header = definition["in"] == "header";
+    for (key, has_no_case) in [("name", in_header), ("scheme", true)] {
+        if let Some(Value::String(text)) = definition.get_mut(key).filter(|_| has_no_case) {
+            text.make_ascii_lowercase();
+        }
+    }
     definition
 }

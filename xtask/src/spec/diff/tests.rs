@@ -1,4 +1,5 @@
 mod command;
+mod same;
 
 use std::collections::BTreeSet;
 
@@ -259,7 +260,13 @@ fn reports_fit_their_json_schema_and_say_the_same_in_every_form() {
 
 #[test]
 fn what_is_no_document_is_refused() {
-    for value in [json!({}), json!([]), json!({"openapi": "2.0", "paths": {}}), json!({"openapi": "3.0.3"})] {
+    for value in [
+        json!({}),
+        json!([]),
+        json!({"openapi": "2.0", "paths": {}}),
+        json!({"openapi": "3.9.0", "paths": {}}),
+        json!({"openapi": "3.0.3"}),
+    ] {
         assert!(Document::new(value).is_err());
     }
 }
@@ -274,6 +281,15 @@ fn the_breaking_findings_go_first_and_decide_the_step() {
     let classes: Vec<Class> = report.findings.iter().map(|finding| finding.class).collect();
     assert_eq!(classes, [Class::Breaking, Class::Compatible, Class::Documentation]);
     assert_eq!(render::summary(&report), "1 breaking, 1 compatible, 1 documentation. Version step: major.");
+
+    let judged = diff(
+        &sending(&json!({"type": "string", "pattern": "^a"})),
+        &sending(&json!({"type": "string", "pattern": "^b"})),
+    );
+    assert_eq!(
+        render::summary(&judged),
+        "0 breaking, 1 to judge, 0 compatible, 0 documentation. Version step: major."
+    );
 }
 
 #[test]

@@ -8,7 +8,7 @@ use super::schemas::Comparison;
 use crate::spec::prose::PROSE;
 
 /// Keywords that have a rule of their own.
-const KNOWN: [&str; 36] = [
+const KNOWN: [&str; 43] = [
     "$ref",
     "$defs",
     "$schema",
@@ -45,13 +45,30 @@ const KNOWN: [&str; 36] = [
     "multipleOf",
     "xml",
     "const",
+    "prefixItems",
+    "minContains",
+    "maxContains",
+    "definitions",
+    "$anchor",
+    "$dynamicAnchor",
+    "$vocabulary",
 ];
 /// Lower bounds, each with the keyword that makes it exclusive.
-const LOWER: [(&str, &str); 4] =
-    [("minimum", "exclusiveMinimum"), ("minLength", ""), ("minItems", ""), ("minProperties", "")];
+const LOWER: [(&str, &str); 5] = [
+    ("minimum", "exclusiveMinimum"),
+    ("minLength", ""),
+    ("minItems", ""),
+    ("minProperties", ""),
+    ("minContains", ""),
+];
 /// Upper bounds likewise.
-const UPPER: [(&str, &str); 4] =
-    [("maximum", "exclusiveMaximum"), ("maxLength", ""), ("maxItems", ""), ("maxProperties", "")];
+const UPPER: [(&str, &str); 5] = [
+    ("maximum", "exclusiveMaximum"),
+    ("maxLength", ""),
+    ("maxItems", ""),
+    ("maxProperties", ""),
+    ("maxContains", ""),
+];
 
 /// Compares keywords that do not depend on the type: words, null, deprecation, default.
 pub(super) fn about(comparison: &mut Comparison<'_>) {
@@ -220,12 +237,18 @@ fn bound(view: &View<'_>, key: &str, exclusive: &str, sign: f64) -> Option<(f64,
 
 fn patterns(comparison: &mut Comparison<'_>) {
     for key in ["pattern", "multipleOf"] {
-        match (value(&comparison.old, key), value(&comparison.new, key)) {
-            (old, new) if old == new => {}
-            (None, Some(new)) => tightened(comparison, key, &format!("has a `{key}` now: {new}")),
-            (Some(_), None) => loosened(comparison, key, &format!("has no `{key}` any more")),
-            _ => constraint(comparison, key),
-        }
+        limit(comparison, key);
+    }
+}
+
+/// A keyword that can only leave less room: with it there is less than without.
+fn limit(comparison: &mut Comparison<'_>, key: &str) {
+    match (value(&comparison.old, key), value(&comparison.new, key)) {
+        (old, new) if old == new => {}
+        (None, Some(new)) if new.is_object() => tightened(comparison, key, &format!("has `{key}` now")),
+        (None, Some(new)) => tightened(comparison, key, &format!("has `{key}` now: {new}")),
+        (Some(_), None) => loosened(comparison, key, &format!("no longer has `{key}`")),
+        _ => constraint(comparison, key),
     }
 }
 
@@ -239,7 +262,8 @@ fn others(comparison: &mut Comparison<'_>) {
         }
     }
     for key in changed {
-        constraint(comparison, &key);
+        // These describe what a text holds and are checked by some.
+        if key.starts_with("content") { constraint(comparison, &key) } else { limit(comparison, &key) }
     }
     // A reference that could not be followed.
     if value(&comparison.old, "$ref") != value(&comparison.new, "$ref") {

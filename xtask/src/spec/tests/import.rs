@@ -39,7 +39,7 @@ fn where_and_in_what_order_the_vendor_writes_things_changes_nothing() {
     let path = "/public/v2/build-image/jobs";
     let item = other["paths"][path].as_object_mut().unwrap();
     item.remove("parameters");
-    let workspace = json!([{"name": "x-workspace-id", "in": "header", "required": true,
+    let workspace = json!([{"name": "X-Workspace-ID", "in": "header", "required": true,
         "description": "Слова на любом языке", "x-unknown": {"$ref": "nowhere"}, "schema": {"type": "string"}}]);
     item["get"]["parameters"] = workspace.clone();
     item["post"]["parameters"] = workspace;
@@ -190,4 +190,27 @@ fn other_versions_are_refused() {
         document["openapi"] = version;
         assert!(error(&document).contains("not an OpenAPI 3 document"));
     }
+}
+
+#[test]
+fn what_can_be_imported_can_be_compared() {
+    for version in ["3.0.3", "3.1.1"] {
+        let mut document = build_images();
+        document["openapi"] = json!(version);
+        assert_eq!(imported(&document), imported(&build_images()), "{version}");
+        assert!(crate::spec::diff::Document::new(document).is_ok(), "{version}");
+    }
+    for version in ["2.0", "3.2.0", "4.0.0"] {
+        let mut document = build_images();
+        document["openapi"] = json!(version);
+        assert!(error(&document).contains(version));
+        assert!(crate::spec::diff::Document::new(document).is_err(), "{version}");
+    }
+}
+
+#[test]
+fn a_version_that_is_a_number_asks_for_quotes() {
+    let mut document = build_images();
+    document["info"]["version"] = json!(2.5);
+    assert!(error(&document).contains("`info.version` is the number 2.5; put it in quotes"));
 }

@@ -51,7 +51,7 @@ fn what_callers_can_live_with_is_written_and_reported() {
     let (report, finished) = update(&checkout, &document, false, true);
     assert!(finished, "{report}");
     for part in [
-        "0 breaking, 2 compatible, 0 documentation. Version step: minor.",
+        "0 breaking, 1 compatible, 1 documentation. Version step: minor.",
         "- `RunResponse.queue` is new. Clients ignore what they do not know.",
         "- `build_list`: calls go on working",
         "  - Code: `crates/client/src/builds.rs: list`",
