@@ -99,10 +99,10 @@ fn methods() -> BTreeSet<String> {
 
 /// Snapshots of requests; each is of a call that a test makes through a public method.
 fn snapshots() -> BTreeSet<String> {
-    let files = entries(&client().join("tests/snapshots"));
+    let files = entries(&client().join("tests/it/snapshots"));
     let names = files.iter().map(|path| path.file_name().unwrap().to_str().unwrap());
     names
-        .filter_map(|name| Some(name.strip_prefix("requests__")?.strip_suffix(".snap")?.to_owned()))
+        .filter_map(|name| Some(name.strip_prefix("it__requests__")?.strip_suffix(".snap")?.to_owned()))
         .collect()
 }
 
