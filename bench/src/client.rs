@@ -92,7 +92,7 @@ impl Raw {
 
     async fn delete(&self, ids: &[Uuid]) -> Result<usize> {
         let chunks = stream::iter(ids.chunks(DEFAULT_CHUNK_SIZE).map(|chunk| async move {
-            let body = DeleteRepositories { repository_ids: chunk.to_vec() };
+            let body = DeleteRepositories::new(chunk);
             let request = self.http.delete(format!("{}{REPOSITORIES}", self.base)).json(&body);
             let body = request.send().await?.error_for_status()?.bytes().await?;
             anyhow::Ok(serde_json::from_slice::<Vec<Uuid>>(&body)?.len())

@@ -1,46 +1,61 @@
-//! What progenitor needs and other readers of `resolved.json` must not see: each a named change with
-//! its reason, made in memory. The slice names those that it needs.
+//! What the generator needs and other readers of `resolved.json` must not see, made in memory.
+//!
+//! Most of it is for every document: a client must not be stricter than the service is, nor may its types
+//! change with what only the service checks. [`Adjustment`] is what a slice asks for by name.
 
-use anyhow::{Result, bail};
+use std::collections::BTreeSet;
+
+use anyhow::{Result, bail, ensure};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
+
+use crate::spec::spelling::each_schema;
 
 /// One kind of change, as `slice.toml` names it.
 #[derive(Clone, Copy, Debug, Deserialize, PartialEq)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Adjustment {
-    /// progenitor takes at most one error type per operation and loses the status of an error whose body
-    /// has another shape. Without a declared error every one arrives as status, headers and unread body.
-    DropErrorResponses,
-    /// A 201 or 202 with a good body is a success, whatever the document names.
-    WidenSuccess,
     /// The client sends `x-workspace-id` with every call; as a parameter it would be an argument of each.
     DropWorkspaceHeader,
-    /// The generator turns a pattern into a regular expression, which needs one more crate, and into a
-    /// client that refuses what the service may have come to accept.
-    DropPatterns,
 }
 
 impl Adjustment {
     /// The name in `slice.toml`.
     fn name(self) -> &'static str {
         match self {
-            Self::DropErrorResponses => "drop_error_responses",
-            Self::WidenSuccess => "widen_success",
             Self::DropWorkspaceHeader => "drop_workspace_header",
-            Self::DropPatterns => "drop_patterns",
         }
     }
 }
 
-/// Makes the wanted adjustments. One that changes nothing has outlived its reason and is an error.
+/// Keywords that bound a value. The generator makes types of them that refuse what is out of bounds, and
+/// a bound that is new or gone would be another type.
+const BOUNDS: [&str; 14] = [
+    "exclusiveMaximum",
+    "exclusiveMinimum",
+    "maxItems",
+    "maxLength",
+    "maxProperties",
+    "maximum",
+    "minItems",
+    "minLength",
+    "minProperties",
+    "minimum",
+    "multipleOf",
+    "not",
+    "pattern",
+    "uniqueItems",
+];
+
+/// Formats that have a type of their own. Any other is a text or a number like those without one.
+const FORMATS: [&str; 4] = ["date-time", "password", "uint64", "uuid"];
+
+/// Makes what every document needs, and the wanted adjustments. One that changes nothing has outlived its
+/// reason and is an error.
 pub(crate) fn adjust(document: &mut Value, wanted: &[Adjustment]) -> Result<()> {
     for adjustment in wanted {
-        let changes = match adjustment {
-            Adjustment::DropErrorResponses => operations(document).map(drop_error_responses).sum(),
-            Adjustment::WidenSuccess => operations(document).map(widen_success).sum::<Result<usize>>()?,
+        let changes: usize = match adjustment {
             Adjustment::DropWorkspaceHeader => operations(document).map(drop_workspace_header).sum(),
-            Adjustment::DropPatterns => drop_patterns(document),
         };
         if changes == 0 {
             bail!(
@@ -49,6 +64,13 @@ pub(crate) fn adjust(document: &mut Value, wanted: &[Adjustment]) -> Result<()> 
             );
         }
     }
+    for operation in operations(document) {
+        one_success(operation)?;
+    }
+    drop_unreached(document);
+    each_schema(document, |_, schema| loosen(schema));
+    let whole = document.clone();
+    each_schema(document, |_, schema| choose(&whole, schema));
     Ok(())
 }
 
@@ -59,27 +81,27 @@ pub(crate) fn operations(document: &mut Value) -> impl Iterator<Item = &mut Valu
     items.flat_map(Map::values_mut).filter(|operation| operation.get("responses").is_some())
 }
 
-fn drop_error_responses(operation: &mut Value) -> usize {
-    let Some(responses) = operation["responses"].as_object_mut() else { return 0 };
-    let all = responses.len();
-    responses.retain(|status, _| status.starts_with('2'));
-    all - responses.len()
-}
-
-fn widen_success(operation: &mut Value) -> Result<usize> {
-    let Some(responses) = operation["responses"].as_object_mut() else { return Ok(0) };
-    let first = responses.keys().next().cloned();
-    match (first, responses.len()) {
-        (Some(status), 1) => {
-            let response = responses.remove(&status).unwrap_or_default();
-            responses.insert("2XX".into(), response);
-            Ok(1)
-        }
-        (_, count) => {
-            let id = operation["operationId"].as_str().unwrap_or("without an id");
-            bail!("the operation `{id}` documents {count} successes; one was expected")
-        }
+/// Leaves one answer to an operation, for all successes.
+///
+/// The generator takes at most one error type and loses the status of an error whose body has another
+/// shape; without a declared error every one arrives as status, headers and unread body. And a 201 or 202
+/// with a good body is a success, whatever the document names.
+fn one_success(operation: &mut Value) -> Result<()> {
+    let id = operation["operationId"].as_str().unwrap_or("without an id").to_owned();
+    let Some(responses) = operation["responses"].as_object_mut() else { return Ok(()) };
+    let mut good: Vec<Value> =
+        responses.iter().filter(|(status, _)| status.starts_with('2')).map(|(_, one)| one.clone()).collect();
+    if good.is_empty() {
+        good.extend(responses.get("default").cloned());
     }
+    good.dedup_by(|a, b| a.get("content") == b.get("content"));
+    ensure!(
+        good.len() == 1,
+        "the operation `{id}` documents {} kinds of success; one was expected",
+        good.len()
+    );
+    *responses = Map::from_iter([("2XX".to_owned(), good.remove(0))]);
+    Ok(())
 }
 
 fn drop_workspace_header(operation: &mut Value) -> usize {
@@ -91,17 +113,115 @@ fn drop_workspace_header(operation: &mut Value) -> usize {
     all - parameters.len()
 }
 
-/// Only a pattern is a text: a property of that name is an object.
-fn drop_patterns(value: &mut Value) -> usize {
-    match value {
-        Value::Object(map) => {
-            let own = map.get("pattern").is_some_and(Value::is_string);
-            if own {
-                map.remove("pattern");
+/// Drops the schemas that no call sends or reads any more: those of errors would be types that no caller
+/// can get.
+fn drop_unreached(document: &mut Value) {
+    let mut reached = BTreeSet::new();
+    let mut open = vec![&document["paths"]];
+    while let Some(value) = open.pop() {
+        match value {
+            Value::Object(map) => {
+                let name = map.get("$ref").and_then(Value::as_str).and_then(schema_name);
+                if let Some(name) = name
+                    && reached.insert(name.to_owned())
+                {
+                    open.push(&document["components"]["schemas"][name]);
+                }
+                open.extend(map.values());
             }
-            usize::from(own) + map.values_mut().map(drop_patterns).sum::<usize>()
+            Value::Array(items) => open.extend(items),
+            _ => {}
         }
-        Value::Array(items) => items.iter_mut().map(drop_patterns).sum(),
-        _ => 0,
+    }
+    if let Some(schemas) = document.pointer_mut("/components/schemas").and_then(Value::as_object_mut) {
+        schemas.retain(|name, _| reached.contains(name));
+    }
+}
+
+fn schema_name(reference: &str) -> Option<&str> {
+    reference.strip_prefix("#/components/schemas/")
+}
+
+/// Drops what would make a type stricter than the service, or another one when the vendor says more.
+fn loosen(schema: &mut Map<String, Value>) {
+    schema.retain(|key, _| !BOUNDS.contains(&key.as_str()));
+    // The service fills it in. As a default of ours it would be sent, and a field without one read another
+    // way than a field with one.
+    schema.remove("default");
+    if schema.get("format").and_then(Value::as_str).is_some_and(|format| !FORMATS.contains(&format)) {
+        schema.remove("format");
+    }
+    if schema.get("additionalProperties").is_some_and(Value::is_boolean) {
+        schema.remove("additionalProperties");
+    }
+    match schema.get("enum").and_then(Value::as_array) {
+        Some(values) if values.iter().all(Value::is_string) => {
+            schema.insert("type".into(), json!("string"));
+            schema.remove("format");
+        }
+        // A closed list of numbers would be a type that refuses the next one.
+        Some(_) => drop(schema.remove("enum")),
+        None => {}
+    }
+}
+
+/// Makes one choice of a union: the first shape that fits. The generator's own reading of `anyOf` puts all
+/// shapes into one object, which no text can be read as.
+fn choose(document: &Value, schema: &mut Map<String, Value>) {
+    let Some((key, mut branches)) =
+        ["anyOf", "oneOf"].into_iter().find_map(|key| Some((key, schema.get(key)?.as_array()?.clone())))
+    else {
+        return;
+    };
+    schema.remove(key);
+    let takes = |branch: &Value| kind(document, branch);
+    let any_text = branches.iter().any(|branch| takes(branch) == Takes::Text);
+    if any_text {
+        let mut first = true;
+        // One shape takes every text: the others that are texts say nothing more.
+        branches.retain_mut(|branch| match takes(branch) {
+            Takes::Text | Takes::SomeText => {
+                *branch = json!({ "type": "string" });
+                std::mem::take(&mut first)
+            }
+            _ => true,
+        });
+    }
+    if branches.iter().any(|branch| takes(branch) == Takes::Anything) {
+        return;
+    }
+    if let [one] = branches.as_mut_slice() {
+        if let Some(one) = one.as_object_mut() {
+            schema.append(one);
+        }
+        return;
+    }
+    schema.insert("oneOf".into(), Value::Array(branches));
+}
+
+/// What a shape takes.
+#[derive(PartialEq)]
+enum Takes {
+    Anything,
+    Text,
+    SomeText,
+    Other,
+}
+
+fn kind(document: &Value, schema: &Value) -> Takes {
+    // Circles of references are refused before the generator runs.
+    let mut schema = schema;
+    for _ in 0..8 {
+        match schema.get("$ref").and_then(Value::as_str).and_then(schema_name) {
+            Some(name) => schema = &document["components"]["schemas"][name],
+            None => break,
+        }
+    }
+    let text = schema["type"] == json!("string");
+    match schema.as_object() {
+        Some(map) if map.is_empty() => Takes::Anything,
+        _ if text && schema.get("enum").is_none() && schema.get("format").is_none() => Takes::Text,
+        _ if text => Takes::SomeText,
+        _ => Takes::Other,
     }
 }

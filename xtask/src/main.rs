@@ -2,11 +2,11 @@
 
 mod adjust;
 mod check;
-mod circles;
 mod codegen;
 mod file;
 mod packages;
 mod public_api;
+mod schema_cycles;
 mod spec;
 
 use std::path::PathBuf;

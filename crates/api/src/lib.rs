@@ -1,16 +1,27 @@
 #![doc = include_str!("../README.md")]
 
+#[cfg(feature = "client")]
+mod client;
 mod secret;
 mod timestamp;
+#[cfg(feature = "client")]
 mod transport;
+mod unknown_fields;
 
 // One place for what generated code may not be held to.
 #[allow(clippy::all, clippy::unwrap_used, missing_docs, missing_debug_implementations, unreachable_pub, unused_imports)]
 #[rustfmt::skip]
 mod generated;
 
-pub use generated::{Client, types};
-pub use progenitor_client::{Error, ResponseValue};
+#[cfg(feature = "client")]
+pub use client::{Answer, Client};
+#[cfg(feature = "client")]
+pub use generated::requests;
+pub use generated::types;
+#[cfg(feature = "client")]
+pub use progenitor_client::{ByteStream, Error, ResponseValue};
 pub use secret::Secret;
 pub use timestamp::{Timestamp, TimestampError};
-pub use transport::{Network, Sending, Session, Transport};
+#[cfg(feature = "client")]
+pub use transport::{Network, Sending, Signing, Transport};
+pub use unknown_fields::UnknownFields;

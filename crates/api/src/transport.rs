@@ -5,10 +5,7 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 
-use progenitor_client::{ClientHooks, OperationInfo};
 use reqwest::header::HeaderMap;
-
-use crate::Client;
 
 /// A request on its way.
 pub type Sending<'a> = Pin<Box<dyn Future<Output = reqwest::Result<reqwest::Response>> + Send + 'a>>;
@@ -42,61 +39,44 @@ impl Transport for Network {
 
 /// What a call carries besides its arguments: the headers that sign it, and the way out.
 ///
-/// A session never changes. Whoever refreshes a token makes a new one, so that two calls cannot mix
-/// their headers.
+/// It never changes. Whoever refreshes a token makes a new one, so that two calls cannot mix their
+/// headers.
 #[derive(Clone)]
-pub struct Session {
+pub struct Signing {
     headers: Arc<HeaderMap>,
     transport: Arc<dyn Transport>,
 }
 
-impl Session {
-    /// A session whose requests carry `headers`. Mark secret values as sensitive: recorders go by that.
+impl Signing {
+    /// Requests carry `headers`. Mark secret values as sensitive: recorders go by that.
     pub fn new(headers: HeaderMap, transport: Arc<dyn Transport>) -> Self {
         Self { headers: Arc::new(headers), transport }
     }
+
+    /// Sends one request of an operation.
+    pub(crate) async fn send(
+        &self,
+        operation: &'static str,
+        http: &reqwest::Client,
+        mut request: reqwest::Request,
+    ) -> reqwest::Result<reqwest::Response> {
+        let headers = request.headers_mut();
+        for (name, value) in &*self.headers {
+            headers.insert(name, value.clone());
+        }
+        self.transport.send(operation, http, request).await
+    }
 }
 
-impl Default for Session {
+impl Default for Signing {
     fn default() -> Self {
         Self::new(HeaderMap::new(), Arc::new(Network))
     }
 }
 
-impl fmt::Debug for Session {
+impl fmt::Debug for Signing {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         // Names only: a value may be a secret that somebody forgot to mark.
-        f.debug_struct("Session").field("headers", &self.headers.keys().collect::<Vec<_>>()).finish()
-    }
-}
-
-impl Client {
-    /// The same client with another session.
-    pub fn with_session(&self, session: Session) -> Self {
-        Self { inner: session, ..self.clone() }
-    }
-
-    /// Sends a request that is no operation of the document, signed like those that are.
-    ///
-    /// # Errors
-    /// When there is no answer. An answer with an error status is an answer.
-    pub async fn send(&self, request: reqwest::Request) -> reqwest::Result<reqwest::Response> {
-        self.exec(request, &OperationInfo { operation_id: "raw" }).await
-    }
-}
-
-impl ClientHooks<Session> for Client {
-    async fn exec(
-        &self,
-        mut request: reqwest::Request,
-        info: &OperationInfo,
-    ) -> reqwest::Result<reqwest::Response> {
-        let headers = request.headers_mut();
-        // The generator sends the document's version, of which the service knows nothing.
-        headers.remove("api-version");
-        for (name, value) in &*self.inner.headers {
-            headers.insert(name, value.clone());
-        }
-        self.inner.transport.send(info.operation_id, &self.client, request).await
+        f.debug_struct("Signing").field("headers", &self.headers.keys().collect::<Vec<_>>()).finish()
     }
 }

@@ -42,8 +42,9 @@ pub(crate) struct Facts<'f> {
     pub(crate) names: Vec<&'f str>,
     pub(crate) labels: &'f [String],
     pub(crate) favorite: bool,
-    /// When it was last changed or pushed, in seconds since 1970.
-    pub(crate) time: i64,
+    /// When it was last changed or pushed, in seconds since 1970; `None` where that is not known. What has
+    /// no age fits no condition on it.
+    pub(crate) time: Option<i64>,
     /// True if a pull is on record.
     pub(crate) pulled: bool,
     pub(crate) size: i64,
@@ -171,13 +172,13 @@ impl<T: Listed> Listing<T> {
             return true;
         }
         let facts = item.facts();
-        let age = now - facts.time;
+        let age = facts.time.map(|time| now - time);
         self.filters.iter().all(|filter| match filter {
             Filter::Name(glob) => facts.names.iter().any(|name| matches(glob, name)),
             Filter::Label(label) => facts.labels.contains(label),
             Filter::Favorite => facts.favorite,
-            Filter::Older(seconds) => age > *seconds,
-            Filter::Newer(seconds) => age < *seconds,
+            Filter::Older(seconds) => age.is_some_and(|age| age > *seconds),
+            Filter::Newer(seconds) => age.is_some_and(|age| age < *seconds),
             Filter::Larger(bytes) => facts.size > *bytes,
             Filter::NeverPulled => !facts.pulled,
         })

@@ -91,7 +91,7 @@ impl Record for Image {
             Cell::new(tag_names(self)),
             Cell::new(size(self.size)).right(),
             Cell::new(age(self.push_time, look.now)),
-            Cell::new(self.pull_time.map_or("-".into(), |time| age(time, look.now))),
+            Cell::new(age(self.pull_time, look.now)),
             id(self.id),
         ]
     }
@@ -108,7 +108,7 @@ impl Record for Image {
             ("Size", Cell::new(format!("{} ({} bytes)", size(self.size), self.size))),
             ("Platform", Cell::new(platform.join("/"))),
             ("Pushed", moment(self.push_time, look)),
-            ("Pulled", self.pull_time.map_or(Cell::new("not known"), |time| moment(time, look))),
+            ("Pulled", moment(self.pull_time, look)),
         ];
         commands(&mut card, self.commands.as_ref());
         card
@@ -134,7 +134,7 @@ impl Record for Tag {
             Cell::new(&self.name),
             color(self.color.as_deref()),
             Cell::new(age(self.push_time, look.now)),
-            Cell::new(self.pull_time.map_or("-".into(), |time| age(time, look.now))),
+            Cell::new(age(self.pull_time, look.now)),
             Cell::new(if self.signed { "yes" } else { "no" }),
             id(self.id),
         ]
@@ -150,7 +150,7 @@ impl Record for Tag {
             ("Colour", color(self.color.as_deref())),
             ("Signed", Cell::new(if self.signed { "yes" } else { "no" })),
             ("Pushed", moment(self.push_time, look)),
-            ("Pulled", self.pull_time.map_or(Cell::new("not known"), |time| moment(time, look))),
+            ("Pulled", moment(self.pull_time, look)),
         ];
         commands(&mut card, self.commands.as_ref());
         card
@@ -166,8 +166,11 @@ fn star(favorite: bool) -> Cell {
         .style(Style::new().fg_color(Some(RgbColor(227, 179, 65).into())))
 }
 
-fn moment(stamp: Timestamp, look: &Look) -> Cell {
-    Cell::new(format!("{stamp} ({})", age(stamp, look.now)))
+fn moment(stamp: Option<Timestamp>, look: &Look) -> Cell {
+    match stamp {
+        Some(known) => Cell::new(format!("{known} ({})", age(stamp, look.now))),
+        None => Cell::new("not known"),
+    }
 }
 
 fn tag_names(image: &Image) -> String {

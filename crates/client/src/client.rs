@@ -35,7 +35,7 @@ impl Client {
     /// As every call: [`Error`](crate::Error) says whether the service refused, could not be reached or
     /// answered with something else.
     pub async fn registry(&self) -> Result<types::Registry> {
-        self.core.call(Call::new(&REGISTRY_GET), |api| async move { api.registry_get().await }).await
+        self.core.call(Call::new(&REGISTRY_GET), |api| async move { api.registry_get().send().await }).await
     }
 
     /// The repositories of the registry.

@@ -51,7 +51,7 @@ impl Settings {
 
 impl Core {
     pub(crate) fn new(settings: Settings, http: reqwest::Client, limiter: Limiter) -> Self {
-        let unsigned = api::Client::new_with_client(&settings.base_url, http, api::Session::default());
+        let unsigned = api::Client::new_with_client(&settings.base_url, http, api::Signing::default());
         Self {
             settings,
             unsigned,

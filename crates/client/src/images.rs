@@ -36,7 +36,7 @@ impl Images<'_> {
     /// [`is_not_found`](crate::Error::is_not_found) when there is none with this id.
     pub async fn get(self, id: Uuid) -> Result<Image> {
         let call = Call::new(&IMAGE_GET).fields(&["image_id"]);
-        self.client.core.call(call, |api| async move { api.image_get(&id).await }).await
+        self.client.core.call(call, |api| async move { api.image_get(id).send().await }).await
     }
 
     /// Reads one image, or `None` when there is none with this id. One request.
@@ -59,10 +59,13 @@ struct ImagesOf {
 }
 
 impl ImagesOf {
-    async fn rows(&self, page: Option<NonZeroU32>) -> Result<Vec<Image>> {
+    async fn rows(&self, page: Option<u32>) -> Result<Vec<Image>> {
         let fields: &[_] = if page.is_some() { &["repository_id", "page"] } else { &["repository_id"] };
         let (call, id) = (Call::new(&IMAGE_LIST).fields(fields), self.repository_id);
-        self.client.core.call(call, |api| async move { api.image_list(page, None, &id).await }).await
+        self.client
+            .core
+            .call(call, |api| async move { api.image_list(id).page(page.map(i64::from)).send().await })
+            .await
     }
 
     /// The whole list: an image is only whole when all rows about it have been seen.
@@ -71,7 +74,7 @@ impl ImagesOf {
         merged.add(self.rows(None).await?);
         let repository = self.client.repositories().get(self.repository_id).await.ok();
         let count = repository.and_then(|repository| u64::try_from(repository.images_count).ok());
-        let mut number = NonZeroU32::MIN;
+        let mut number = 1_u32;
         while count.is_some_and(|count| (merged.images.len() as u64) < count) {
             number = number.saturating_add(1);
             if !merged.add(self.rows(Some(number)).await?) {

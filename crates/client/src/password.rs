@@ -32,7 +32,8 @@ impl Password<'_> {
         let RotationConsent::OldPasswordStopsWorkingEverywhere = consent;
         let call = Call::new(&GENERATE_PASSWORD);
         let operation = call.operation.id;
-        let answer = self.client.core.call(call, |api| async move { api.generate_password().await }).await;
+        let answer =
+            self.client.core.call(call, |api| async move { api.generate_password().send().await }).await;
         match answer {
             Ok(answer) => Ok(answer.password),
             Err(error) if is_lost(&error) => Err(Error::Unconfirmed {

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeSet;
 use std::num::NonZeroU32;
-use std::sync::Arc;
 
 use mlspace_registry_api::types::{self, Repository};
 use uuid::Uuid;
@@ -33,7 +32,7 @@ impl Repositories<'_> {
     /// [`is_not_found`](Error::is_not_found) when there is none with this id.
     pub async fn get(self, id: Uuid) -> Result<Repository> {
         let call = Call::new(&REPOSITORY_GET).fields(&["repository_id"]);
-        self.client.core.call(call, |api| async move { api.repository_get(&id).await }).await
+        self.client.core.call(call, |api| async move { api.repository_get(id).send().await }).await
     }
 
     /// Reads one repository, or `None` when there is none with this id. One request.
@@ -63,10 +62,10 @@ impl Repositories<'_> {
     /// [`Error::NotApplied`] or [`Error::Unconfirmed`] when the answer got lost or does not show the change.
     pub async fn set_favorite(self, id: Uuid, favorite: bool) -> Result<Repository> {
         let call = Call::new(&REPOSITORY_FAVORITE).fields(&["repository_id", "favorite"]);
-        let body = types::FavoriteInput { favorite };
+        let body = types::FavoriteInput::new(favorite);
         let answer = self.client.core.call(call, |api| {
             let body = body.clone();
-            async move { api.repository_favorite(&id, &body).await }
+            async move { api.repository_favorite(id, body).send().await }
         });
         let what = if favorite { "the favourite mark" } else { "taking the favourite mark away" };
         let shows = |repository: &Repository| repository.favorite == favorite;
@@ -131,14 +130,13 @@ impl RepositoryUpdate {
         fields.extend((!self.add.is_empty()).then_some("labels"));
         fields.extend((!self.remove.is_empty()).then_some("labels_to_delete"));
         let list = |labels: &BTreeSet<String>| (!labels.is_empty()).then(|| labels.iter().cloned().collect());
-        let body = Arc::new(types::UpdateRepository {
-            description: self.description.clone(),
-            labels: list(&self.add),
-            labels_to_delete: list(&self.remove),
-        });
+        let body = types::UpdateRepository::new()
+            .description(self.description.clone())
+            .labels(list(&self.add))
+            .labels_to_delete(list(&self.remove));
         let answer = self.client.core.call(Call::new(&REPOSITORY_UPDATE).fields(&fields), |api| {
             let body = body.clone();
-            async move { api.repository_update(&id, &body).await }
+            async move { api.repository_update(id, body).send().await }
         });
         let labels = !self.add.is_empty() || !self.remove.is_empty();
         let by_default = match self.client.core.settings.verify {
@@ -180,10 +178,10 @@ struct AllRepositories(Client);
 impl Source<Repository> for AllRepositories {
     fn page(&self, number: u32, size: NonZeroU32) -> Boxed<'_, Result<Batch<Repository>>> {
         let call = Call::new(&REPOSITORY_LIST).fields(&["page", "page_size"]);
-        let page = NonZeroU32::new(number);
         Box::pin(async move {
-            let rows =
-                self.0.core.call(call, |api| async move { api.repository_list(page, Some(size)).await });
+            let rows = self.0.core.call(call, |api| async move {
+                api.repository_list().page(i64::from(number)).page_size(i64::from(size.get())).send().await
+            });
             Ok(Batch { items: rows.await?, end: None })
         })
     }

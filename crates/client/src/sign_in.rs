@@ -85,7 +85,7 @@ impl Core {
             );
             workspace = Some(cached);
         }
-        let api = self.unsigned.with_session(api::Session::new(headers, self.settings.transport.clone()));
+        let api = self.unsigned.with_signing(api::Signing::new(headers, self.settings.transport.clone()));
         let signature = Signature { api, token, workspace };
         let signature = Arc::new(signature);
         if signature.workspace.is_some() {
@@ -132,14 +132,11 @@ impl Core {
 
     pub(crate) async fn service_auth(self: &Arc<Self>) -> Result<types::ServiceAuthResponse> {
         let settings = &self.settings;
-        let body = Arc::new(types::ServiceAccount {
-            client_id: settings.client_id.clone(),
-            client_secret: settings.client_secret.clone(),
-        });
+        let body = types::ServiceAccount::new(settings.client_id.clone(), settings.client_secret.clone());
         let call = Call::new(&SERVICE_AUTH).fields(&["client_id", "client_secret"]);
         self.call(call, |api| {
             let body = body.clone();
-            async move { api.service_auth(&body).await }
+            async move { api.service_auth(body).send().await }
         })
         .await
     }
@@ -173,14 +170,14 @@ impl Core {
         let customer_id = customer_id.map(str::to_owned);
         let answer = self.call(call, |api| {
             let customer_id = customer_id.clone();
-            async move { api.workspace_list(customer_id.as_deref()).await }
+            async move { api.workspace_list().customer_id(customer_id).send().await }
         });
         Ok(answer.await?.workspaces)
     }
 
     pub(crate) async fn workspace_api_key(self: &Arc<Self>, workspace: &str) -> Result<Secret> {
         let call = Call { workspace: Some(workspace.to_owned()), ..Call::new(&WORKSPACE_API_KEY) };
-        let answer = self.call(call, |api| async move { api.workspace_api_key().await });
+        let answer = self.call(call, |api| async move { api.workspace_api_key().send().await });
         Ok(answer.await?.x_api_key)
     }
 }

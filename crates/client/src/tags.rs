@@ -1,7 +1,6 @@
 //! Tags: list, create, colour, delete.
 
 use std::num::NonZeroU32;
-use std::sync::Arc;
 
 use mlspace_registry_api::types::{self, Tag};
 use mlspace_registry_net::check_tag_name;
@@ -43,10 +42,10 @@ impl Tags<'_> {
     pub async fn set_color(self, tag_id: Uuid, color: Option<&str>) -> Result<Tag> {
         let color = color.map(check_color).transpose()?;
         let call = Call::new(&TAG_UPDATE).fields(&["tag_id", "color"]);
-        let body = Arc::new(types::UpdateTag { color: color.clone() });
+        let body = types::UpdateTag::new(color.clone());
         let answer = self.client.core.call(call, |api| {
             let body = body.clone();
-            async move { api.tag_update(&tag_id, &body).await }
+            async move { api.tag_update(tag_id, body).send().await }
         });
         let answer = answer.await;
         let image_id = answer.as_ref().ok().map(|tag| tag.image_id);
@@ -103,10 +102,10 @@ impl TagCreation {
         let color = self.color.as_deref().map(check_color).transpose()?;
         let fields: &[_] =
             if color.is_some() { &["image_id", "name", "color"] } else { &["image_id", "name"] };
-        let body = Arc::new(types::CreateTag { image_id: self.image_id, name: self.name.clone(), color });
+        let body = types::CreateTag::new(self.image_id, self.name.clone()).color(color);
         let answer = self.client.core.call(Call::new(&TAG_CREATE).fields(fields), |api| {
             let body = body.clone();
-            async move { api.tag_create(&body).await }
+            async move { api.tag_create(body).send().await }
         });
         let (answer, tags) = (answer.await, self.client.tags());
         let shows = |tag: &Tag| {
@@ -145,7 +144,8 @@ impl Source<Tag> for TagsOf {
     fn page(&self, _number: u32, _size: NonZeroU32) -> Boxed<'_, Result<Batch<Tag>>> {
         let (call, id) = (Call::new(&TAG_LIST).fields(&["image_id"]), self.image_id);
         Box::pin(async move {
-            let items = self.client.core.call(call, |api| async move { api.tag_list(&id).await }).await?;
+            let items =
+                self.client.core.call(call, |api| async move { api.tag_list(id).send().await }).await?;
             Ok(Batch { items, end: Some(Completeness::Unknown) })
         })
     }

@@ -75,7 +75,8 @@ pub async fn tidy(client: &Client, registry: &transfer::Client, now: Timestamp) 
 /// Whether an image is old and without a tag, by the image itself and by its repository, which lists all tags.
 fn is_stale(image: &Image, repository: &Repository, now: Timestamp) -> bool {
     let tagged = !image.tags.is_empty() || repository.tags.iter().any(|tag| tag.image_id == image.id);
-    !tagged && now.unix_seconds() - image.push_time.unix_seconds() > MIN_AGE_SECONDS
+    let old = |pushed: Timestamp| now.unix_seconds() - pushed.unix_seconds() > MIN_AGE_SECONDS;
+    !tagged && image.push_time.is_some_and(old)
 }
 
 /// The digests of all images that point to another or are pointed to.

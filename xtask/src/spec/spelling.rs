@@ -19,18 +19,19 @@ pub(crate) struct Unspeakable {
 /// Brings every schema of a document to the spelling of 3.0.3, children first. What has no counterpart
 /// there is left as it is and returned.
 pub(crate) fn normalise_document(document: &mut Value) -> Vec<Unspeakable> {
-    each_schema(document, normalise)
+    let mut problems = Vec::new();
+    each_schema(document, |place, schema| {
+        if let Err(problem) = normalise(schema) {
+            problems.push(Unspeakable { place: place.to_owned(), problem });
+        }
+    });
+    problems
 }
 
-/// Rewrites every schema of a document, children first. Returns where that failed.
-pub(crate) fn each_schema(document: &mut Value, rewrite: Rewrite) -> Vec<Unspeakable> {
-    let mut walk = Walk { place: String::new(), problems: Vec::new(), rewrite };
-    walk.visit(document, Position::Structure);
-    walk.problems
+/// Hands every schema of a document to `edit`, with its JSON pointer, children first.
+pub(crate) fn each_schema(document: &mut Value, mut edit: impl FnMut(&str, &mut Map<String, Value>)) {
+    Walk { place: String::new(), edit: &mut edit }.visit(document, Position::Structure);
 }
-
-/// Changes one schema or says why it cannot.
-type Rewrite = fn(&mut Map<String, Value>) -> Result<(), String>;
 
 /// The meaning of the keys of an object.
 #[derive(Clone, Copy, PartialEq)]
@@ -62,13 +63,12 @@ impl Position {
     }
 }
 
-struct Walk {
+struct Walk<'a> {
     place: String,
-    problems: Vec<Unspeakable>,
-    rewrite: Rewrite,
+    edit: &'a mut dyn FnMut(&str, &mut Map<String, Value>),
 }
 
-impl Walk {
+impl Walk<'_> {
     fn visit(&mut self, value: &mut Value, position: Position) {
         match value {
             Value::Object(map) => {
@@ -77,10 +77,8 @@ impl Walk {
                         self.step(&escape(key), child, position);
                     }
                 }
-                if position == Position::Schema
-                    && let Err(problem) = (self.rewrite)(map)
-                {
-                    self.problems.push(Unspeakable { place: self.place.clone(), problem });
+                if position == Position::Schema {
+                    (self.edit)(&self.place, map);
                 }
             }
             Value::Array(items) => {

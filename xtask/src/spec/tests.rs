@@ -29,7 +29,7 @@ operations = [
     "GET /public/v2/build-image/jobs/{job_name}/logs",
 ]
 prefixes = ["/public/v2/build-image/"]
-adjustments = ["drop_error_responses", "widen_success", "drop_workspace_header", "drop_patterns"]
+adjustments = ["drop_workspace_header"]
 
 [rename]
 "Job-Output" = "Job"

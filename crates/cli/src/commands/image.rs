@@ -87,7 +87,7 @@ impl Listed for sdk::Image {
     fn facts(&self) -> Facts<'_> {
         Facts {
             names: self.tags.iter().map(|tag| tag.name.as_str()).collect(),
-            time: self.push_time.unix_seconds(),
+            time: self.push_time.map(sdk::Timestamp::unix_seconds),
             pulled: self.pull_time.is_some() || self.tags.iter().any(|tag| tag.pull_time.is_some()),
             size: self.size,
             ..Facts::default()

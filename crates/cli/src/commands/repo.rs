@@ -143,7 +143,7 @@ impl Listed for Repository {
             names: vec![&self.name],
             labels: self.labels.as_deref().unwrap_or_default(),
             favorite: self.favorite,
-            time: self.updated_at.unix_seconds(),
+            time: self.updated_at.map(mlspace_registry::Timestamp::unix_seconds),
             ..Facts::default()
         }
     }

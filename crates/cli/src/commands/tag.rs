@@ -164,7 +164,7 @@ impl Listed for sdk::Tag {
     fn facts(&self) -> Facts<'_> {
         Facts {
             names: vec![&self.name],
-            time: self.push_time.unix_seconds(),
+            time: self.push_time.map(sdk::Timestamp::unix_seconds),
             pulled: self.pull_time.is_some(),
             ..Facts::default()
         }

@@ -100,8 +100,9 @@ pub(crate) fn size(bytes: i64) -> String {
     if unit == 0 { format!("{bytes} B") } else { format!("{number:.1} {}", UNITS[unit]) }
 }
 
-/// How long ago: `3 days ago`.
-pub(crate) fn age(stamp: Timestamp, now: i64) -> String {
+/// How long ago: `3 days ago`, or `-` where that is not known.
+pub(crate) fn age(stamp: Option<Timestamp>, now: i64) -> String {
+    let Some(stamp) = stamp else { return "-".into() };
     let seconds = now - stamp.unix_seconds();
     let (amount, future) = (seconds.unsigned_abs(), seconds < 0);
     let (number, unit) = match amount {
@@ -162,7 +163,7 @@ mod tests {
             assert_eq!(size(bytes), text);
         }
         assert_eq!(size(i64::MAX), "8388608.0 TiB");
-        let stamp = Timestamp::from_unix_seconds(1_000_000_000).unwrap();
+        let stamp = Timestamp::from_unix_seconds(1_000_000_000);
         let ages = [(0, "just now"), (60, "1 minute ago"), (86_400 * 3, "3 days ago"), (-7200, "in 2 hours")];
         for (later, text) in ages {
             assert_eq!(age(stamp, 1_000_000_000 + later), text);

@@ -36,33 +36,33 @@ impl Noun {
             |operation, field| Call { repeat: Repeat::IfUnsent, ..Call::new(operation).fields(&[field]) };
         match self {
             Self::Repositories => {
-                let body = Arc::new(types::DeleteRepositories { repository_ids: ids });
+                let body = types::DeleteRepositories::new(ids);
                 let call = once(&REPOSITORY_DELETE, "repository_ids");
                 client
                     .core
                     .call(call, |api| {
                         let body = body.clone();
-                        async move { api.repository_delete(&body).await }
+                        async move { api.repository_delete(body).send().await }
                     })
                     .await
             }
             Self::Images => {
-                let body = Arc::new(types::DeleteImages { image_ids: ids });
+                let body = types::DeleteImages::new(ids);
                 client
                     .core
                     .call(once(&IMAGE_DELETE, "image_ids"), |api| {
                         let body = body.clone();
-                        async move { api.image_delete(&body).await }
+                        async move { api.image_delete(body).send().await }
                     })
                     .await
             }
             Self::Tags => {
-                let body = Arc::new(types::DeleteTags { tag_ids: ids });
+                let body = types::DeleteTags::new(ids);
                 client
                     .core
                     .call(once(&TAG_DELETE, "tag_ids"), |api| {
                         let body = body.clone();
-                        async move { api.tag_delete(&body).await }
+                        async move { api.tag_delete(body).send().await }
                     })
                     .await
             }

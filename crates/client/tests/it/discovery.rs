@@ -66,6 +66,6 @@ async fn a_refused_api_key_names_the_operation_and_the_reason() {
 #[tokio::test]
 async fn the_low_level_client_comes_signed_in() {
     let world = World::new(Seed::Demo).await;
-    let registry = bare(&world).api().await.unwrap().registry_get().await.unwrap();
+    let registry = bare(&world).api().await.unwrap().registry_get().send().await.unwrap();
     assert_eq!(registry.repositories_count, world.simulator.registry().repositories_count);
 }

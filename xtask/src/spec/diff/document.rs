@@ -25,10 +25,7 @@ impl Document {
         ensure!(spelled.get("paths").is_some_and(Value::is_object), "it has no `paths`");
         let mut normal = spelled.clone();
         spelling::normalise_document(&mut normal);
-        spelling::each_schema(&mut normal, |schema| {
-            canonicalise(schema);
-            Ok(())
-        });
+        spelling::each_schema(&mut normal, |_, schema| canonicalise(schema));
         Ok(Self { spelled, normal })
     }
 

@@ -133,7 +133,9 @@ fn schemas_that_contain_themselves_in_their_parts_become_code() {
         json!({"allOf": [{"type": "object"}, {"properties": {"next": own}}]}),
     ] {
         let what = tree.to_string();
-        let document = json!({"openapi": "3.0.3", "info": {"title": "t", "version": "1"}, "paths": {},
+        let answer = json!({"description": "", "content": {"application/json": {"schema": own}}});
+        let document = json!({"openapi": "3.0.3", "info": {"title": "t", "version": "1"},
+            "paths": {"/a": {"get": {"operationId": "a", "responses": {"200": answer}}}},
             "components": {"schemas": {"Tree": tree}}});
         let code =
             crate::codegen::generate(document, &[]).unwrap_or_else(|error| panic!("{what}: {error:#}"));

@@ -32,7 +32,7 @@ async fn a_push_makes_the_repository_and_the_image_and_a_pull_is_noted() {
     let config = json!({ "os": "linux", "architecture": "amd64", "number": 1 });
     assert_eq!(json!(image.extra_attrs), config);
     assert_eq!(image.size, (text.len() + config.to_string().len() + 1000) as i64);
-    assert_eq!((image.push_time, image.pull_time), (simulator.now(), None));
+    assert_eq!((image.push_time, image.pull_time), (Some(simulator.now()), None));
 
     simulator.advance(Duration::from_secs(60));
     client.call("HEAD", "/v2/team/app/manifests/v1").await.is(200);

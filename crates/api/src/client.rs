@@ -1,0 +1,79 @@
+//! The low-level client: one method for each operation, generated, and what all of them share.
+
+use progenitor_client::{ByteStream, Error, ResponseValue};
+use serde::de::DeserializeOwned;
+
+use crate::Signing;
+
+/// What an operation answers with. An answer with an error status is an
+/// [`UnexpectedResponse`](Error::UnexpectedResponse), with its body unread.
+pub type Answer<T> = Result<ResponseValue<T>, Error<()>>;
+
+/// The low-level client. It has a method for each operation, which begins a request; `send` sends it.
+///
+/// It neither signs in nor repeats: `mlspace-registry` does.
+#[derive(Clone, Debug)]
+pub struct Client {
+    pub(crate) baseurl: String,
+    pub(crate) client: reqwest::Client,
+    pub(crate) signing: Signing,
+}
+
+impl Client {
+    /// A client of the service at `baseurl`: scheme, host, and port and path where there are any, without a
+    /// slash at the end.
+    pub fn new_with_client(baseurl: &str, client: reqwest::Client, signing: Signing) -> Self {
+        Self { baseurl: baseurl.to_owned(), client, signing }
+    }
+
+    /// The same client, signing another way.
+    pub fn with_signing(&self, signing: Signing) -> Self {
+        Self { signing, ..self.clone() }
+    }
+
+    /// Sends a request that is no operation of the document, signed like those that are.
+    ///
+    /// # Errors
+    /// When there is no answer. An answer with an error status is an answer.
+    pub async fn send(&self, request: reqwest::Request) -> reqwest::Result<reqwest::Response> {
+        self.signing.send("raw", &self.client, request).await
+    }
+
+    /// Sends a request whose answer is JSON.
+    pub(crate) async fn read<T: DeserializeOwned>(
+        &self,
+        request: reqwest::Request,
+        operation: &'static str,
+    ) -> Answer<T> {
+        ResponseValue::from_response(self.good(request, operation).await?).await
+    }
+
+    /// Sends a request whose answer says nothing but its status.
+    #[allow(dead_code)] // The document decides which of these are needed.
+    pub(crate) async fn read_nothing(
+        &self,
+        request: reqwest::Request,
+        operation: &'static str,
+    ) -> Answer<()> {
+        Ok(ResponseValue::empty(self.good(request, operation).await?))
+    }
+
+    /// Sends a request whose answer is no JSON.
+    #[allow(dead_code)] // The document decides which of these are needed.
+    pub(crate) async fn read_bytes(
+        &self,
+        request: reqwest::Request,
+        operation: &'static str,
+    ) -> Answer<ByteStream> {
+        Ok(ResponseValue::stream(self.good(request, operation).await?))
+    }
+
+    async fn good(
+        &self,
+        request: reqwest::Request,
+        operation: &'static str,
+    ) -> Result<reqwest::Response, Error<()>> {
+        let response = self.signing.send(operation, &self.client, request).await?;
+        if response.status().is_success() { Ok(response) } else { Err(Error::UnexpectedResponse(response)) }
+    }
+}

@@ -1,0 +1,304 @@
+//! Requests as builders: what is required is handed to the operation's method, in the order of the
+//! document, and the rest has a setter. The generator's own methods take all of it in alphabetical order,
+//! so that two texts are easily swapped and a new optional parameter breaks every caller.
+
+use std::collections::BTreeMap;
+
+use anyhow::{Context, Result, bail};
+use quote::{ToTokens, format_ident, quote};
+use serde_json::Value;
+use syn::visit::Visit;
+use syn::visit_mut::{self, VisitMut};
+use syn::{
+    Attribute, Expr, FnArg, GenericArgument, Ident, ImplItem, ImplItemFn, Item, ItemMod, LitStr, Pat,
+    PathArguments, ReturnType, Stmt, Type, TypeReference, parse_quote,
+};
+
+/// Names of parameters by operation, in the order of the path and then of the document.
+pub(super) type Order = BTreeMap<String, Vec<String>>;
+
+/// Reads that order from a document.
+pub(super) fn order(document: &Value) -> Order {
+    let mut order = Order::new();
+    for (path, item) in document["paths"].as_object().into_iter().flatten() {
+        for operation in item.as_object().into_iter().flat_map(serde_json::Map::values) {
+            let Some(id) = operation["operationId"].as_str() else { continue };
+            let in_path = path.split('{').skip(1).filter_map(|rest| rest.split_once('}'));
+            let parameters = operation["parameters"].as_array().into_iter().flatten();
+            let named = parameters.filter_map(|parameter| parameter["name"].as_str());
+            let names = in_path.map(|(name, _)| name).chain(named).map(plain).collect();
+            order.insert(plain(id), names);
+        }
+    }
+    order
+}
+
+/// A name without what its spelling in Rust may change.
+fn plain(name: &str) -> String {
+    name.chars().filter(char::is_ascii_alphanumeric).map(|c| c.to_ascii_lowercase()).collect()
+}
+
+/// Turns the methods that send into methods that begin a request.
+pub(super) fn build(items: &mut Vec<Item>, order: &Order) -> Result<()> {
+    let mut builders = Vec::new();
+    for item in items.iter_mut() {
+        let Item::Impl(block) = item else { continue };
+        if block.trait_.is_some()
+            || !matches!(&*block.self_ty, Type::Path(path) if path.path.is_ident("Client"))
+        {
+            continue;
+        }
+        block.attrs = vec![parse_quote!(#[cfg(feature = "client")])];
+        for method in block.items.iter_mut() {
+            if let ImplItem::Fn(method) = method
+                && method.sig.asyncness.is_some()
+            {
+                let names = order.get(&plain(&method.sig.ident.to_string())).map_or(&[][..], Vec::as_slice);
+                let builder = builder(method, names).with_context(|| method.sig.ident.to_string())?;
+                builders.extend(builder);
+            }
+        }
+    }
+    let module: ItemMod = parse_quote! {
+        /// One type for each operation: a request that is being put together.
+        #[cfg(feature = "client")]
+        pub mod requests {
+            use super::types;
+            #[allow(unused_imports)]
+            use crate::{Answer, ByteStream, Client};
+            #[allow(unused_imports)]
+            use progenitor_client::{encode_path, RequestBuilderExt};
+            #(#builders)*
+        }
+    };
+    items.push(parse_quote!(
+        #[cfg(feature = "client")]
+        use crate::Client;
+    ));
+    items.push(Item::Mod(module));
+    Ok(())
+}
+
+/// One thing that a request takes.
+struct Argument {
+    name: Ident,
+    /// Its type, owned.
+    of: Type,
+    /// How the generated code wants it.
+    lent: Option<Expr>,
+    optional: bool,
+}
+
+impl Argument {
+    fn new(argument: &FnArg) -> Result<Option<Self>> {
+        let FnArg::Typed(typed) = argument else { return Ok(None) };
+        let Pat::Ident(pattern) = &*typed.pat else { bail!("an argument without a name") };
+        let name = pattern.ident.clone();
+        let text = |of: &Type| matches!(of, Type::Path(path) if path.path.is_ident("str"));
+        let (of, lent, optional): (Type, Option<Expr>, bool) = match &*typed.ty {
+            Type::Reference(TypeReference { elem, .. }) if text(elem) => {
+                (parse_quote!(::std::string::String), Some(parse_quote!(#name.as_str())), false)
+            }
+            Type::Reference(TypeReference { elem, .. }) => {
+                ((**elem).clone(), Some(parse_quote!(&#name)), false)
+            }
+            // A body of any kind: the method is generic over what becomes one.
+            Type::Path(path) if path.path.is_ident("B") => (parse_quote!(::reqwest::Body), None, false),
+            other => match inner(other, "Option") {
+                Some(Type::Reference(TypeReference { elem, .. })) if text(elem) => (
+                    parse_quote!(::std::option::Option<::std::string::String>),
+                    Some(parse_quote!(#name.as_deref())),
+                    true,
+                ),
+                Some(Type::Reference(TypeReference { elem, .. })) => {
+                    (parse_quote!(::std::option::Option<#elem>), Some(parse_quote!(#name.as_ref())), true)
+                }
+                Some(_) => (other.clone(), None, true),
+                None => (other.clone(), None, false),
+            },
+        };
+        Ok(Some(Self { name, of, lent, optional }))
+    }
+}
+
+/// The first type that a generic type of that name is about.
+fn inner<'a>(of: &'a Type, name: &str) -> Option<&'a Type> {
+    let Type::Path(path) = of else { return None };
+    let last = path.path.segments.last().filter(|segment| segment.ident == name)?;
+    let PathArguments::AngleBracketed(arguments) = &last.arguments else { return None };
+    match arguments.args.first()? {
+        GenericArgument::Type(inner) => Some(inner),
+        _ => None,
+    }
+}
+
+fn builder(method: &mut ImplItemFn, order: &[String]) -> Result<Vec<Item>> {
+    let name = format_ident!("{}", pascal(&method.sig.ident.to_string()));
+    let ReturnType::Type(_, answer) = &method.sig.output else { bail!("it returns nothing") };
+    let answer = inner(answer, "Result").and_then(|of| inner(of, "ResponseValue"));
+    let answer = answer.context("what it answers with is not supported")?;
+    let mut arguments = Vec::new();
+    for argument in &method.sig.inputs {
+        arguments.extend(Argument::new(argument)?);
+    }
+    // The body stands last, as it is in no list of parameters.
+    let place =
+        |argument: &Argument| order.iter().position(|name| *name == plain(&argument.name.to_string()));
+    arguments.sort_by_key(|argument| place(argument).unwrap_or(usize::MAX));
+    let (names, types): (Vec<&Ident>, Vec<&Type>) =
+        arguments.iter().map(|argument| (&argument.name, &argument.of)).unzip();
+    let lent = arguments.iter().filter_map(|argument| {
+        let (name, lent) = (&argument.name, argument.lent.as_ref()?);
+        Some(quote!(let #name = #lent;))
+    });
+    let setters = arguments.iter().filter(|argument| argument.optional).map(|argument| {
+        let (name, of) = (&argument.name, &argument.of);
+        let words = format!("Sets `{name}`.");
+        quote! {
+            #[doc = #words]
+            pub fn #name(mut self, #name: impl ::std::convert::Into<#of>) -> Self {
+                self.#name = #name.into();
+                self
+            }
+        }
+    });
+    let mut statements = statements(method)?;
+    for statement in &mut statements {
+        OfClient.visit_stmt_mut(statement);
+    }
+    let words = format!(
+        "A request of [`Client::{}`]; nothing is sent before [`send`](Self::send).",
+        method.sig.ident
+    );
+    let items = vec![
+        parse_quote! {
+            #[doc = #words]
+            #[derive(Debug)]
+            #[must_use = "nothing is sent before `send`"]
+            pub struct #name<'a> {
+                pub(super) client: &'a Client,
+                #(pub(super) #names: #types,)*
+            }
+        },
+        parse_quote! {
+            impl #name<'_> {
+                #(#setters)*
+                ///Sends it. One request.
+                pub async fn send(self) -> Answer<#answer> {
+                    let Self { client, #(#names),* } = self;
+                    #(#lent)*
+                    #(#statements)*
+                }
+            }
+        },
+    ];
+    begin(method, &name, &arguments);
+    Ok(items)
+}
+
+/// Makes of a method that sends one that begins.
+fn begin(method: &mut ImplItemFn, name: &Ident, arguments: &[Argument]) {
+    let given = arguments.iter().filter(|argument| !argument.optional).map(|argument| {
+        let (name, of) = (&argument.name, &argument.of);
+        quote!(#name: impl ::std::convert::Into<#of>)
+    });
+    let values = arguments.iter().map(|argument| {
+        let name = &argument.name;
+        if argument.optional {
+            quote!(#name: ::std::option::Option::None)
+        } else {
+            quote!(#name: #name.into())
+        }
+    });
+    let (ident, docs): (_, Vec<Attribute>) = (&method.sig.ident, method.attrs.clone());
+    *method = parse_quote! {
+        #(#docs)*
+        pub fn #ident(&self, #(#given),*) -> requests::#name<'_> {
+            requests::#name { client: self, #(#values),* }
+        }
+    };
+}
+
+/// Keeps what puts the request together. The rest is the same for every operation, and in `Client`.
+fn statements(method: &ImplItemFn) -> Result<Vec<Stmt>> {
+    let all = &method.block.stmts;
+    let says = |statement: &Stmt, word: &str| statement.to_token_stream().to_string().contains(word);
+    let info =
+        all.iter().position(|statement| says(statement, "OperationInfo")).context("it sends nothing")?;
+    // The generator sends the document's version, of which the service knows nothing.
+    let mut kept: Vec<Stmt> =
+        all[..info].iter().filter(|statement| !says(statement, "\"api-version\"")).cloned().collect();
+    if kept.iter().filter(|statement| says(statement, "header_map")).count() == 2 {
+        kept.retain(|statement| !says(statement, "let mut header_map"));
+        for statement in &mut kept {
+            WithoutHeaders.visit_stmt_mut(statement);
+        }
+    }
+    let mut id = Id(None);
+    id.visit_stmt(&all[info]);
+    let id = id.0.context("it has no id")?;
+    let tail =
+        all[info..].iter().map(|statement| statement.to_token_stream().to_string()).collect::<String>();
+    let read = [("from_response", "read"), ("empty", "read_nothing"), ("stream", "read_bytes")]
+        .into_iter()
+        .find(|(word, _)| tail.contains(&format!(":: {word}")))
+        .with_context(|| format!("how `{id}` answers is not supported"))?
+        .1;
+    let read = format_ident!("{read}");
+    kept.push(Stmt::Expr(parse_quote!(client.#read(request, #id).await), None));
+    Ok(kept)
+}
+
+/// Takes `.headers(header_map)` out of a chain of calls.
+struct WithoutHeaders;
+
+impl VisitMut for WithoutHeaders {
+    fn visit_expr_mut(&mut self, expression: &mut Expr) {
+        visit_mut::visit_expr_mut(self, expression);
+        if let Expr::MethodCall(call) = expression
+            && call.method == "headers"
+        {
+            *expression = (*call.receiver).clone();
+        }
+    }
+}
+
+/// The first text.
+struct Id(Option<String>);
+
+impl<'ast> Visit<'ast> for Id {
+    fn visit_lit_str(&mut self, text: &'ast LitStr) {
+        self.0.get_or_insert_with(|| text.value());
+    }
+}
+
+/// Says `client` instead of `self`.
+struct OfClient;
+
+impl VisitMut for OfClient {
+    fn visit_path_mut(&mut self, path: &mut syn::Path) {
+        visit_mut::visit_path_mut(self, path);
+        if path.is_ident("self") {
+            *path = parse_quote!(client);
+        }
+    }
+
+    fn visit_macro_mut(&mut self, makro: &mut syn::Macro) {
+        let tokens = std::mem::take(&mut makro.tokens);
+        makro.tokens = tokens
+            .into_iter()
+            .map(|token| match token {
+                proc_macro2::TokenTree::Ident(ident) if ident == "self" => {
+                    proc_macro2::Ident::new("client", ident.span()).into()
+                }
+                other => other,
+            })
+            .collect();
+    }
+}
+
+/// The name of a type for an operation.
+fn pascal(name: &str) -> String {
+    let words = name.split('_').filter(|word| !word.is_empty());
+    words.map(|word| word[..1].to_ascii_uppercase() + &word[1..]).collect()
+}
