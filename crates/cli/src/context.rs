@@ -35,7 +35,7 @@ impl<'a> Context<'a> {
     /// Checks what can be checked before the command begins.
     pub(crate) fn new(io: &'a mut Io, global: Global) -> Result<Self, Failure> {
         let (format, start) = (global.format(), io.clock.now());
-        let jq = global.jq.as_deref().map(Program::new).transpose()?;
+        let jq = global.jq.as_deref().map(|code| Program::new(code, &io.variables)).transpose()?;
         if jq.is_some() && !format.is_json() {
             return Err(Failure::usage("--jq works on JSON: use it with -o json or -o ndjson"));
         }
