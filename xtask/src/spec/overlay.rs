@@ -1,11 +1,15 @@
 //! OpenAPI Overlay 1.0: our part of the document, kept apart from the vendor's.
 
+mod places;
+
+use std::collections::BTreeMap;
 use std::path::Path;
 
-use anyhow::{Context, Result, anyhow, bail, ensure};
+use anyhow::{Context, Result, bail, ensure};
 use serde::Deserialize;
 use serde_json::Value;
 use serde_json_path::JsonPath;
+use serde_saphyr::Spanned;
 
 use super::nearest::{closest, names, nearest};
 use super::prose::PROSE;
@@ -34,7 +38,7 @@ struct Info {
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Action {
-    target: String,
+    target: Spanned<String>,
     description: String,
     #[serde(default)]
     update: Option<Value>,
@@ -63,58 +67,125 @@ impl Overlay {
 
     /// Applies every action in order. An action that matches nothing is an error: it has outlived its
     /// reason, or the vendor renamed what it is about; `before` is a document in which it matched, if
-    /// there is one, and helps to find the new name.
+    /// there is one, and helps to find the new name. All errors are told at once.
     pub(crate) fn apply(&self, document: &mut Value, before: Option<&Value>) -> Result<()> {
-        for (number, action) in self.actions.iter().enumerate() {
-            action.apply(document, before).with_context(|| action.name(number))?;
-        }
+        let misfits = self.settle(document, before, None);
+        let lines: Vec<String> = misfits
+            .iter()
+            .map(|misfit| {
+                format!("line {}: {}: {}; {}", misfit.line, misfit.action, misfit.problem, misfit.mend)
+            })
+            .collect();
+        ensure!(lines.is_empty(), "{}", lines.join("\n  "));
         Ok(())
     }
 
+    /// Applies what can be applied and returns the rest, each with the edit that mends it. In `earlier`,
+    /// the document before, every place that an action had is looked up: one that it lost is a misfit.
+    pub(crate) fn settle(
+        &self,
+        document: &mut Value,
+        before: Option<&Value>,
+        mut earlier: Option<Value>,
+    ) -> Vec<Misfit> {
+        let mut misfits = Vec::new();
+        for (number, action) in self.actions.iter().enumerate() {
+            let line = usize::try_from(action.target.referenced.line()).unwrap_or_default();
+            let found = action.settle(document, before, earlier.as_mut());
+            misfits.extend(found.into_iter().map(|(problem, mend)| Misfit {
+                line,
+                action: action.name(number),
+                problem,
+                mend,
+            }));
+        }
+        misfits
+    }
+
     /// The actions that change nothing in `document`: the vendor now says the same.
-    pub(crate) fn idle(&self, mut document: Value) -> Result<Vec<String>> {
+    pub(crate) fn idle(&self, mut document: Value) -> Vec<String> {
         let mut idle = Vec::new();
         for (number, action) in self.actions.iter().enumerate() {
             let before = document.clone();
-            action.apply(&mut document, None).with_context(|| action.name(number))?;
+            action.settle(&mut document, None, None);
             if document == before {
                 idle.push(format!("{}: {}", action.name(number), action.description));
             }
         }
-        Ok(idle)
+        idle
     }
+}
+
+/// An action, or a part of one, that does not fit the document.
+#[derive(Debug)]
+pub(crate) struct Misfit {
+    /// Line of the target in overlay.yaml.
+    pub(crate) line: usize,
+    /// The action's number and target.
+    pub(crate) action: String,
+    /// The reason, as a sentence.
+    pub(crate) problem: String,
+    /// The edit that mends it.
+    pub(crate) mend: String,
 }
 
 impl Action {
     fn name(&self, number: usize) -> String {
-        format!("overlay action {} (target {})", number + 1, self.target)
+        format!("overlay action {} (target {})", number + 1, self.target.value)
     }
 
-    fn apply(&self, document: &mut Value, before: Option<&Value>) -> Result<()> {
-        let path = JsonPath::parse(&self.target).context("the target is not a JSONPath")?;
-        let mut places: Vec<String> =
-            path.query_located(document).locations().map(|place| place.to_json_pointer()).collect();
-        if places.is_empty() {
-            bail!("it matches nothing in the document: {}", nearest(&self.target, document, before));
+    fn places(&self, document: &Value) -> Result<Vec<String>> {
+        let path = JsonPath::parse(&self.target.value).context("the target is not a JSONPath")?;
+        Ok(path.query_located(document).locations().map(|place| place.to_json_pointer()).collect())
+    }
+
+    /// Applies it as far as that goes: what does not fit, and the edits that mend it.
+    fn settle(
+        &self,
+        document: &mut Value,
+        before: Option<&Value>,
+        earlier: Option<&mut Value>,
+    ) -> Vec<(String, String)> {
+        let mut places = match self.places(document) {
+            Ok(places) => places,
+            Err(error) => return vec![(format!("{error:#}"), "mend the target".into())],
+        };
+        let mut misfits = Vec::new();
+        if let Some(earlier) = earlier {
+            let had = self.places(earlier).unwrap_or_default();
+            misfits.extend(had.iter().filter_map(|place| places::lost(place, earlier, document, &places)));
+            self.update_all(earlier, had);
         }
+        if places.is_empty() && misfits.is_empty() {
+            let problem = format!(
+                "it matches nothing in the document: {}",
+                nearest(&self.target.value, document, before)
+            );
+            misfits.push((problem, "correct the target, or take the action out".into()));
+        }
+        misfits.extend(self.update_all(document, std::mem::take(&mut places)));
+        misfits
+    }
+
+    fn update_all(&self, document: &mut Value, mut places: Vec<String>) -> Vec<(String, String)> {
+        let mut misfits = Vec::new();
         // Deepest and last first, so that removing one place does not move another.
         places.sort_by(|a, b| compare_pointers(b, a));
         for place in places {
-            match &self.update {
-                Some(update) => {
-                    let target = document.pointer_mut(&place).ok_or_else(|| anyhow!("{place} is gone"))?;
-                    if let Some(name) = doubled_parameter(target, update) {
-                        bail!("the document has the parameter `{name}` at {place} itself; take it out here");
-                    }
-                    if let Some(problem) = described_but_missing(target, update) {
-                        bail!("{place}: {problem}");
-                    }
-                    merge(target, update);
-                }
-                None => remove(document, &place)?,
+            let Some(update) = &self.update else {
+                misfits.extend(
+                    remove(document, &place).err().map(|error| (error.to_string(), "mend it".into())),
+                );
+                continue;
+            };
+            let mut update = update.clone();
+            misfits.extend(take_doubled(document, &place, &mut update));
+            misfits.extend(take_missing(document, &place, &mut update));
+            if let Some(target) = document.pointer_mut(&place) {
+                merge(target, &update);
             }
         }
-        Ok(())
+        misfits
     }
 }
 
@@ -163,37 +234,67 @@ fn remove(document: &mut Value, pointer: &str) -> Result<()> {
     Ok(())
 }
 
-/// A parameter that an update would add to a list that has it.
-fn doubled_parameter<'a>(target: &Value, update: &'a Value) -> Option<&'a str> {
+/// Takes parameters out of an update that the list has itself.
+fn take_doubled(document: &Value, place: &str, update: &mut Value) -> Vec<(String, String)> {
     let same = |a: &Value, b: &Value| a["in"].is_string() && a["in"] == b["in"] && a["name"] == b["name"];
-    let present = target.as_array()?;
-    let doubled = update.as_array()?.iter().find(|added| present.iter().any(|own| same(own, added)))?;
-    doubled["name"].as_str()
+    let present = document.pointer(place).and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
+    let mut doubled = Vec::new();
+    if let Value::Array(added) = update {
+        added.retain(|added| {
+            let is_new = !present.iter().any(|own| same(own, added));
+            doubled.extend((!is_new).then(|| added["name"].as_str().unwrap_or_default().to_owned()));
+            is_new
+        });
+    }
+    let misfit = |name| {
+        (
+            format!("the document has the parameter `{name}` at {place} itself"),
+            format!("take `{name}` out here"),
+        )
+    };
+    doubled.into_iter().map(misfit).collect()
 }
 
-/// A property that an update only describes and the document does not have: merged, it would come to life
-/// as one that takes anything.
-fn described_but_missing(target: &Value, update: &Value) -> Option<String> {
-    let update = update.as_object()?;
+/// Takes properties out of an update that only describes them where the document does not have them:
+/// merged, they would come to life as ones that take anything.
+fn take_missing(document: &Value, place: &str, update: &mut Value) -> Vec<(String, String)> {
+    let Some(update) = update.as_object_mut() else { return Vec::new() };
+    let mut misfits = Vec::new();
     for (key, part) in update {
-        let Some(properties) = part.as_object().filter(|_| key == "properties") else {
-            let problem = target.get(key).and_then(|target| described_but_missing(target, part));
-            if problem.is_some() {
-                return problem;
+        let inner = format!("{place}/{}", super::escape(key));
+        let Some(properties) = part.as_object_mut().filter(|_| key == "properties") else {
+            if document.pointer(&inner).is_some() {
+                misfits.extend(take_missing(document, &inner, part));
             }
             continue;
         };
-        let present = names(target, "/properties");
-        for (name, property) in properties {
-            let only_words = property.as_object()?.keys().all(|key| PROSE.contains(&key.as_str()));
-            if only_words && !present.contains(name) {
-                let hint =
-                    closest(name, present.iter()).map(|near| format!("; the nearest name is `{near}`"));
-                return Some(format!("the property `{name}` is not there{}", hint.unwrap_or_default()));
+        let present = names(document, &inner);
+        let mut homes: BTreeMap<String, Vec<String>> = BTreeMap::new();
+        properties.retain(|name, property| {
+            let mut keys = property.as_object().into_iter().flat_map(|property| property.keys());
+            if !keys.all(|key| PROSE.contains(&key.as_str())) || present.contains(name) {
+                return true;
             }
+            match places::in_parts(document, place, name) {
+                Some(home) => homes.entry(home).or_default().push(format!("`{name}`")),
+                None => {
+                    let near = closest(name, present.iter());
+                    let hint = near.map(|near| format!("; the nearest name is `{near}`")).unwrap_or_default();
+                    let mend = format!("rename `{name}` here or take it out");
+                    misfits.push((format!("{place}: the property `{name}` is not there{hint}"), mend));
+                }
+            }
+            false
+        });
+        for (home, names) in homes {
+            let (names, target) = (names.join(", "), places::json_path(&home));
+            misfits.push((
+                format!("{place}: {names} stand in a part of it now"),
+                format!("move them to an action with the target `{target}`"),
+            ));
         }
     }
-    None
+    misfits
 }
 
 #[cfg(test)]
@@ -267,10 +368,73 @@ mod tests {
         assert!(applied(typed, document).is_ok());
     }
 
+    fn misfits(actions: &str, earlier: Value, mut document: Value) -> Vec<String> {
+        let misfits = overlay(actions).unwrap().settle(&mut document, None, Some(earlier));
+        misfits
+            .into_iter()
+            .map(|misfit| format!("{}: {}; {}", misfit.line, misfit.problem, misfit.mend))
+            .collect()
+    }
+
+    #[test]
+    fn every_misfit_is_told_at_once_with_its_line_and_its_mend() {
+        let document = json!({"a": {"list": [{"name": "page", "in": "query"}]}});
+        let actions = "- {target: $.b, description: why, remove: true}\n\
+            - {target: $.a.list, description: why, update: [{name: page, in: query}, {name: size, in: query}]}";
+        let error = overlay(actions).unwrap().apply(&mut document.clone(), None).unwrap_err().to_string();
+        assert!(error.contains("line 4: overlay action 1 (target $.b)"), "{error}");
+        assert!(error.contains("line 5: ") && error.contains("take `page` out here"), "{error}");
+    }
+
+    #[test]
+    fn a_place_that_an_action_lost_is_a_misfit_and_one_that_is_gone_is_not() {
+        let schema = |properties: Value| json!({"properties": properties});
+        let with = |schemas: Value| json!({"components": {"schemas": schemas}});
+        let commands = || schema(json!({"commands": {"type": "object"}}));
+        let earlier = with(json!({"Image": commands(), "Tag": commands(), "Old": commands()}));
+        let later = with(json!({"Image": commands(), "Tag": {"allOf": [schema(json!({})), commands()]}}));
+        let actions = "- {target: '$.components.schemas[?@.properties.commands].properties.commands', \
+            description: why, update: {nullable: true}}";
+        assert_eq!(
+            misfits(actions, earlier, later),
+            ["4: it no longer matches `$.components.schemas.Tag.properties.commands`, which is \
+                `$.components.schemas.Tag.allOf[1].properties.commands` now; add an action with the target \
+                `$.components.schemas.Tag.allOf[1].properties.commands`"]
+        );
+        // Another order of parameters is no loss; another word in the filter is.
+        let list = |names: [&str; 2]| json!({"list": names.map(|name| json!({"name": name, "in": "query"}))});
+        let by_name = "- {target: '$.list[?@.name == \"a\"]', description: why, update: {x: 1}}";
+        assert!(misfits(by_name, list(["a", "b"]), list(["b", "a"])).is_empty());
+        let mut renamed = list(["a", "b"]);
+        renamed["list"][0]["in"] = json!("header");
+        let by_place = "- {target: '$.list[?@.in == \"query\"]', description: why, update: {x: 1}}";
+        assert_eq!(misfits(by_place, list(["a", "b"]), renamed).len(), 1);
+    }
+
+    #[test]
+    fn a_description_follows_a_property_into_a_part() {
+        let base = json!({"properties": {"id": {}}});
+        let tag = json!({"allOf": [{"$ref": "#/components/schemas/TagBase"}, {"properties": {"color": {}}}]});
+        let document = json!({"components": {"schemas": {"TagBase": base, "Tag": tag}}});
+        let actions = "- {target: $.components.schemas.Tag, description: why, \
+            update: {properties: {id: {description: I.}, color: {description: C.}}}}";
+        let mut misfits = misfits(actions, document.clone(), document);
+        misfits.sort();
+        assert_eq!(misfits.len(), 2, "{misfits:?}");
+        assert!(
+            misfits[0].contains(
+                "`color` stand in a part of it now; move them to an action with the target \
+            `$.components.schemas.Tag.allOf[1]`"
+            ),
+            "{misfits:?}"
+        );
+        assert!(misfits[1].contains("the target `$.components.schemas.TagBase`"), "{misfits:?}");
+    }
+
     #[test]
     fn an_action_that_changes_nothing_is_idle() {
         let actions = "- {target: $.a, description: same, update: {b: 1}}\n- {target: $.a, description: new, update: {b: 2}}";
-        let idle = overlay(actions).unwrap().idle(json!({"a": {"b": 1}})).unwrap();
+        let idle = overlay(actions).unwrap().idle(json!({"a": {"b": 1}}));
         assert_eq!(idle, ["overlay action 1 (target $.a): same"]);
     }
 

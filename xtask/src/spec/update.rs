@@ -93,7 +93,7 @@ fn update(
         Ok(resolved) => resolved,
         Err(error) => return report.stop("The overlay no longer fits", &error),
     };
-    report.idle = overlay.idle(imported.clone())?;
+    report.idle = overlay.idle(imported.clone());
     let mut outputs = match codegen::outputs(resolved, &slice) {
         Ok(outputs) => outputs,
         Err(error) => return report.stop("The generator does not take the document", &error),
