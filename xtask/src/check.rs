@@ -103,10 +103,13 @@ pub(crate) fn run(root: &Path) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// `cargo xtask bench`: builds the benchmarks in release mode and runs one.
+/// `cargo xtask bench`: builds the benchmarks as what is shipped is built, and runs one.
 pub(crate) fn bench(root: &Path, arguments: &[String]) -> Result<ExitCode> {
     let mut cargo = Command::new(env!("CARGO"));
-    cargo.args(["run", "--release", "--quiet", "-p", "bench", "--"]).args(arguments).current_dir(root);
+    cargo
+        .args(["run", "--profile", "dist", "--quiet", "-p", "bench", "--"])
+        .args(arguments)
+        .current_dir(root);
     Ok(if cargo.status()?.success() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 

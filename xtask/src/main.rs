@@ -3,6 +3,7 @@
 mod adjust;
 mod check;
 mod codegen;
+mod dist;
 mod file;
 mod packages;
 mod public_api;
@@ -43,7 +44,9 @@ enum Command {
     ReleaseNotes,
     /// Run all that CI checks.
     Ci,
-    /// Run the benchmarks of the README, in release mode.
+    /// Build the `mlcr` that is shipped: optimised as a whole, and with no path of this machine in it.
+    Dist,
+    /// Run the benchmarks of the README, optimised as what is shipped.
     Bench {
         /// What to pass on, such as `client --runs 5`.
         #[arg(trailing_var_arg = true, allow_hyphen_values = true, required = true)]
@@ -79,6 +82,7 @@ fn main() -> ExitCode {
         Command::PublicApi { check } => public_api::run(&root, check),
         Command::ReleaseNotes => packages::release_notes(&root),
         Command::Ci => check::run(&root),
+        Command::Dist => dist::run(&root),
         Command::Bench { arguments } => check::bench(&root, &arguments),
     };
     result.unwrap_or_else(|error| {
