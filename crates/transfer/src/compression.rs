@@ -1,4 +1,6 @@
-//! The ways in which layers are compressed.
+//! The ways in which layers and archives are compressed.
+
+pub(crate) mod compress;
 
 /// The compression of plain layers of docker archives on their way to a registry. Layers that are
 /// compressed already, and all of OCI layouts, go out as they are.

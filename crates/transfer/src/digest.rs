@@ -108,7 +108,7 @@ pub(crate) fn shown(text: &str) -> String {
 }
 
 /// Hashes content with the algorithm of the digest that is expected.
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 pub(crate) enum Hasher {
     Sha256(sha2::Sha256),
     Sha512(sha2::Sha512),

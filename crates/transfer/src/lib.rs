@@ -6,6 +6,7 @@ mod credentials;
 mod digest;
 mod error;
 mod manifest;
+mod platform;
 mod progress;
 mod pull;
 mod push;

@@ -1,7 +1,6 @@
 //! Manifests and indexes: read, never rewritten.
 
 use std::collections::HashMap;
-use std::fmt;
 
 use bytes::Bytes;
 use serde::de::IgnoredAny;
@@ -9,12 +8,17 @@ use serde::{Deserialize, Serialize};
 
 use crate::digest::{Digest, shown};
 use crate::error::Result;
+use crate::platform::Platform;
 
 /// Longest manifest or index, in bytes. Registries must take this much, and take little more.
 pub const MANIFEST_CAP: u64 = 4 * 1024 * 1024;
 
 /// Most manifests of one image, all platforms and attestations counted.
 pub(crate) const MANIFESTS_CAP: usize = 4096;
+/// Indexes within indexes: no tool writes more than two.
+pub(crate) const DEPTH_CAP: usize = 8;
+/// Longest image configuration, in bytes.
+pub(crate) const CONFIG_CAP: u64 = 8 * 1024 * 1024;
 /// Most bytes of all of them together: they are held in memory.
 pub(crate) const MANIFESTS_BYTES_CAP: usize = 16 * 1024 * 1024;
 
@@ -22,6 +26,14 @@ pub(crate) const DOCKER_MANIFEST: &str = "application/vnd.docker.distribution.ma
 pub(crate) const DOCKER_INDEX: &str = "application/vnd.docker.distribution.manifest.list.v2+json";
 pub(crate) const OCI_MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
 pub(crate) const OCI_INDEX: &str = "application/vnd.oci.image.index.v1+json";
+
+pub(crate) const DOCKER_CONFIG: &str = "application/vnd.docker.container.image.v1+json";
+pub(crate) const OCI_CONFIG: &str = "application/vnd.oci.image.config.v1+json";
+
+/// True for the configuration of an image that can be run; models, charts and other artifacts have none.
+pub(crate) fn is_image_config(media_type: &str) -> bool {
+    matches!(media_type, DOCKER_CONFIG | OCI_CONFIG)
+}
 
 /// A piece of content that a manifest or an index names.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -37,15 +49,6 @@ pub(crate) struct Descriptor {
     pub(crate) platform: Option<Platform>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) annotations: Option<HashMap<String, String>>,
-}
-
-/// The kind of machine that an image is for.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Platform {
-    pub(crate) os: String,
-    pub(crate) architecture: String,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) variant: Option<String>,
 }
 
 /// An image's manifest as it is read and written; the order of its fields decides the digest.
@@ -74,15 +77,13 @@ impl Descriptor {
         self.urls.as_ref().is_some_and(|urls| !urls.is_empty())
     }
 
+    /// It says something about an image beside it, and is none itself.
+    pub(crate) fn is_attestation(&self) -> bool {
+        self.platform.as_ref().is_some_and(Platform::is_unknown)
+    }
+
     pub(crate) fn annotation(&self, key: &str) -> Option<&str> {
         self.annotations.as_ref()?.get(key).map(String::as_str)
-    }
-}
-
-impl fmt::Display for Platform {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}/{}", self.os, self.architecture)?;
-        self.variant.iter().try_for_each(|variant| write!(f, "/{variant}"))
     }
 }
 
@@ -180,6 +181,29 @@ impl Manifest {
     }
 }
 
+/// The entry of an index that fits a platform best.
+pub(crate) fn choose<'a>(manifests: &'a [Descriptor], asked: &Platform) -> Result<&'a Descriptor, String> {
+    if let Some(at) = asked.best(manifests.iter().map(|entry| entry.platform.as_ref())) {
+        return Ok(&manifests[at]);
+    }
+    let images: Vec<_> = manifests.iter().filter(|entry| !entry.is_attestation()).collect();
+    if images.iter().any(|entry| entry.platform.is_some()) {
+        let mut there: Vec<_> =
+            images.iter().filter_map(|entry| entry.platform.as_ref().map(ToString::to_string)).collect();
+        there.dedup();
+        return Err(format!("there is no platform {asked}; there are: {}", there.join(", ")));
+    }
+    match images[..] {
+        [only] => Ok(only),
+        [] => Err("the index holds no image".into()),
+        _ => {
+            let digests: Vec<_> = images.iter().map(|entry| entry.digest.as_str()).collect();
+            let digests = digests.join(", ");
+            Err(format!("the index says of none of its images which platform it is for; name one: {digests}"))
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -226,5 +250,24 @@ mod tests {
             );
         }
         assert!(Manifest::parse(image(""), Some(OCI_INDEX)).is_err());
+    }
+
+    #[test]
+    fn an_index_gives_the_platform_or_says_which_it_has() {
+        let entry = |platform: Option<&str>| {
+            let platform = platform.map(|text| text.parse::<Platform>().unwrap());
+            let digest = Digest::of(format!("{platform:?}").as_bytes());
+            Descriptor { platform, ..Descriptor::new(OCI_MANIFEST, digest, 1) }
+        };
+        let amd64: Platform = "linux/amd64".parse().unwrap();
+        let all = [Some("unknown/unknown"), None, Some("linux/arm64"), Some("linux/amd64")].map(entry);
+        assert_eq!(choose(&all, &amd64).unwrap(), &all[3]);
+        let error = choose(&all, &"s390x".parse().unwrap()).unwrap_err();
+        assert_eq!(error, "there is no platform linux/s390x; there are: linux/arm64, linux/amd64");
+        // The only image of an index that names no platforms is meant, and one of several is not.
+        assert_eq!(choose(&all[..2], &amd64).unwrap(), &all[1]);
+        let error = choose(&[entry(None), entry(None)], &amd64).unwrap_err();
+        assert!(error.contains(all[1].digest.as_str()), "{error}");
+        assert_eq!(choose(&all[..1], &amd64).unwrap_err(), "the index holds no image");
     }
 }

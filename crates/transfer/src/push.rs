@@ -1,7 +1,6 @@
 //! Pushing: all blobs of all images first, then the manifests, each image's own last.
 
 pub(crate) mod cache;
-mod compress;
 mod feed;
 mod layer;
 mod place;
@@ -15,11 +14,11 @@ use futures_util::stream::{self, StreamExt};
 
 use crate::client::Client;
 use crate::compression::Compression;
+use crate::compression::compress::Compressors;
 use crate::digest::Digest;
 use crate::error::{Error, Result};
 use crate::manifest::Manifest;
 use crate::progress::{Event, PlannedBlob};
-use crate::push::compress::Compressors;
 use crate::push::place::{BlobPlace, BlobTask, BlobsPlaced, Placer};
 use crate::reference::Reference;
 use crate::registry::repository::Repository;

@@ -3,10 +3,13 @@
 mod archive;
 mod folder;
 mod names;
+mod partial;
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
 
+use crate::compression::Compression;
+use crate::digest::Hasher;
 use crate::error::{Error, Result};
 use crate::manifest::{Descriptor, Manifest};
 use crate::reference::Reference;
@@ -16,6 +19,7 @@ use crate::reference::Reference;
 pub struct Target {
     path: PathBuf,
     form: TargetForm,
+    compression: Option<Compression>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,21 +33,43 @@ impl Target {
     /// An OCI layout in a folder. It is created, or, if it is a layout already, added to; blobs that it
     /// has are not fetched again.
     pub fn layout(path: impl Into<PathBuf>) -> Self {
-        Self { path: path.into(), form: TargetForm::Folder }
+        Self { path: path.into(), form: TargetForm::Folder, compression: None }
     }
 
-    /// An OCI layout in a tar file. An existing file is replaced.
+    /// An OCI layout in a tar file. An existing file is replaced when the new one is whole; a pipe or a
+    /// character device is written to; a link is followed.
     pub fn layout_archive(path: impl Into<PathBuf>) -> Self {
-        Self { path: path.into(), form: TargetForm::Archive }
+        Self { path: path.into(), form: TargetForm::Archive, compression: None }
     }
 
     /// An archive that `docker load` and `podman load` read, and an OCI layout at the same time. The
-    /// layers stay compressed, so that all digests stay the same. An existing file is replaced.
+    /// layers stay compressed, so that all digests stay the same. Existing files as in
+    /// [`Target::layout_archive`].
     pub fn docker_archive(path: impl Into<PathBuf>) -> Self {
-        Self { path: path.into(), form: TargetForm::Docker }
+        Self { path: path.into(), form: TargetForm::Docker, compression: None }
     }
 
-    /// Where it is.
+    /// Compresses the archive as a whole: with gzip as `docker load` reads it. A folder is not compressed.
+    pub fn compressed(self, compression: Compression) -> Self {
+        let compression = Some(compression).filter(|_| self.form != TargetForm::Folder);
+        Self { compression, ..self }
+    }
+
+    /// Makes sure that the target can be written without spoiling something else. `true` if a file is there
+    /// that will be replaced. Blocks.
+    ///
+    /// # Errors
+    /// [`Error::Source`] for a folder that holds something else, and for what is neither file, pipe nor
+    /// device; [`Error::Io`] if it cannot be looked at.
+    pub fn check(&self) -> Result<bool> {
+        if self.form == TargetForm::Folder {
+            folder::check(&self.path).map(|()| false)
+        } else {
+            Ok(matches!(archive::place(&self.path)?, archive::Place::File { exists: true, .. }))
+        }
+    }
+
+    /// The path that it was made with.
     pub fn path(&self) -> &Path {
         &self.path
     }
@@ -72,16 +98,21 @@ impl Root {
 pub(crate) struct Slot {
     pub(crate) file: File,
     pub(crate) offset: u64,
+    /// Bytes that an earlier pull has left there, and their hash.
+    pub(crate) begun: u64,
+    pub(crate) hasher: Hasher,
     path: PathBuf,
-    /// A file of its own, and the name that it gets when it is whole.
-    temporary: Option<(tempfile::TempPath, PathBuf)>,
+    /// A file of its own, which gets its name when it is whole.
+    partial: Option<partial::Partial>,
 }
 
 impl Slot {
-    /// Gives a whole and checked blob its name.
+    /// Puts a whole and checked blob on the disk and gives it its name. Blocks.
     pub(crate) fn keep(self) -> Result<()> {
-        let Some((temporary, path)) = self.temporary else { return Ok(()) };
-        temporary.persist(&path).map_err(|error| Error::io(path, "give it its name", error.error))
+        match self.partial {
+            Some(partial) => partial.keep(&self.path),
+            None => self.file.sync_data().map_err(|error| Error::io(&self.path, "write it", error)),
+        }
     }
 
     pub(crate) fn failed(&self, error: std::io::Error) -> Error {
@@ -96,20 +127,24 @@ pub(crate) enum Writer {
 }
 
 impl Writer {
-    pub(crate) fn begin(target: &Target, roots: &[Root], blobs: &[Descriptor]) -> Result<Self> {
+    /// `scratch` is a folder for what cannot be written in its place at once.
+    pub(crate) fn begin(
+        target: &Target,
+        scratch: &Path,
+        roots: &[Root],
+        blobs: &[Descriptor],
+    ) -> Result<Self> {
         Ok(match target.form {
-            TargetForm::Folder => Self::Folder(folder::Folder::begin(&target.path)?),
-            TargetForm::Archive | TargetForm::Docker => {
-                Self::Archive(archive::Archive::begin(&target.path, roots, blobs, target.is_docker())?)
-            }
+            TargetForm::Folder => Self::Folder(folder::Folder::begin(&target.path, blobs)?),
+            _ => Self::Archive(archive::Archive::begin(target, scratch, roots, blobs)?),
         })
     }
 
-    /// Room for a blob; `None` if the target has it.
-    pub(crate) fn slot(&self, named: &Descriptor) -> Result<Option<Slot>> {
+    /// Room for a blob; `None` if the target has it. Blocks.
+    pub(crate) fn slot(&self, wanted: &Descriptor) -> Result<Option<Slot>> {
         match self {
-            Self::Folder(folder) => folder.slot(named),
-            Self::Archive(archive) => archive.slot(named),
+            Self::Folder(folder) => folder.slot(wanted),
+            Self::Archive(archive) => archive.slot(wanted),
         }
     }
 
@@ -120,16 +155,4 @@ impl Writer {
             Self::Archive(archive) => archive.finish(),
         }
     }
-}
-
-/// A temporary file beside what it will become, readable as new files are.
-fn temporary(folder: &Path) -> Result<tempfile::NamedTempFile> {
-    let mut builder = tempfile::Builder::new();
-    builder.prefix(".partial-");
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::PermissionsExt as _;
-        builder.permissions(std::fs::Permissions::from_mode(0o666));
-    }
-    builder.tempfile_in(folder).map_err(|error| Error::io(folder, "write in it", error))
 }

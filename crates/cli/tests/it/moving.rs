@@ -276,6 +276,51 @@ async fn a_pull_spoils_nothing_that_is_there() {
 }
 
 #[tokio::test]
+async fn an_image_goes_to_stdout_and_what_is_told_of_it_to_stderr() {
+    let simulator = Simulator::start().await.unwrap();
+    let person = Person::new(&simulator).await;
+    let source = person.home.path().join("source");
+    let digest = layout(&source, b"x");
+    assert_eq!(person.run(&simulator, &format!("image push {} app:v1", source.display())).await.code, 0);
+    let done = person.run(&simulator, "image pull app:v1 - --form oci-archive -o json").await;
+    assert!(done.code == 0 && done.stderr.contains(&digest), "{done}");
+    let archive = person.home.path().join("piped.tar");
+    std::fs::write(&archive, &done.stdout).unwrap();
+    let push = format!("image push {} again:v1 -o json", archive.display());
+    assert_eq!(person.run(&simulator, &push).await.json()["images"][0]["digest"], *digest);
+
+    simulator.clear_journal();
+    for (line, code) in [("image pull app:v1 - --form oci", 2), ("image pull app:v1 x.tar --any-platform", 2)]
+    {
+        assert_eq!(person.run(&simulator, line).await.code, code, "{line}");
+    }
+    let mut mlcr = person.mlcr(&simulator);
+    mlcr.terminals.stdout = true;
+    assert_eq!(mlcr.run("image pull app:v1 -").await.code, 6);
+    assert!(simulator.journal().is_empty());
+}
+
+#[tokio::test]
+async fn a_compressed_archive_is_a_file_and_no_folder_of_that_name() {
+    let simulator = Simulator::start().await.unwrap();
+    let person = Person::new(&simulator).await;
+    let source = person.home.path().join("source");
+    layout(&source, b"x");
+    assert_eq!(person.run(&simulator, &format!("image push {} app:v1", source.display())).await.code, 0);
+    for (name, magic) in [
+        ("x.tar.gz", &[0x1f, 0x8b][..]),
+        ("x.TGZ", &[0x1f, 0x8b]),
+        ("x.tar.zst", &[0x28, 0xb5, 0x2f, 0xfd]),
+        ("x.TAR", b"oci-layout"),
+    ] {
+        let path = person.home.path().join(name);
+        let done = person.run(&simulator, &format!("image pull app:v1 {}", path.display())).await;
+        assert_eq!(done.code, 0, "{done}");
+        assert!(std::fs::read(&path).unwrap().starts_with(magic), "{name}");
+    }
+}
+
+#[tokio::test]
 async fn an_interrupt_leaves_no_tag_and_exits_130() {
     let simulator = Simulator::start().await.unwrap();
     let person = Person::new(&simulator).await;

@@ -51,14 +51,24 @@ impl<'a> Download<'a> {
 
     /// Fills the slot; returns it, and the bytes that came over the wire.
     pub(crate) async fn run(&self, slot: Slot) -> Result<(Slot, u64)> {
-        let mut written = Written { slot, hasher: Hasher::of(&self.named.digest), len: 0 };
         let (mut failures, mut wire) = (0, 0);
+        // What an earlier pull left is hashed with the rest, and fetched again if the whole is wrong.
+        let mut is_resumed = slot.begun > 0;
+        let mut written = Written { hasher: slot.hasher.clone(), len: slot.begun, slot };
         loop {
+            if is_resumed && written.len == self.named.size {
+                if written.hasher.clone().finish() == self.named.digest {
+                    break;
+                }
+                is_resumed = false;
+                written = Written { hasher: Hasher::of(&self.named.digest), len: 0, slot: written.slot };
+            }
             let before = written.len;
             let (back, came, result) = self.go(written).await?;
             written = back;
             wire += came;
             let error = match result {
+                Ok(()) if is_resumed => continue,
                 Ok(()) => break,
                 Err(error) => error,
             };

@@ -9,9 +9,10 @@ use crate::client::Client;
 use crate::digest::{Digest, Hasher};
 use crate::error::{Error, Result};
 use crate::manifest::{
-    Content, DOCKER_INDEX, DOCKER_MANIFEST, Descriptor, MANIFEST_CAP, MANIFESTS_BYTES_CAP, MANIFESTS_CAP,
-    Manifest, OCI_INDEX, OCI_MANIFEST,
+    CONFIG_CAP, Content, DEPTH_CAP, DOCKER_INDEX, DOCKER_MANIFEST, Descriptor, MANIFEST_CAP,
+    MANIFESTS_BYTES_CAP, MANIFESTS_CAP, Manifest, OCI_INDEX, OCI_MANIFEST, choose, is_image_config,
 };
+use crate::platform::Platform;
 use crate::reference::Reference;
 use crate::registry::answer::{failure, read_capped};
 use crate::registry::auth::Scope;
@@ -33,16 +34,39 @@ impl Client {
     }
 }
 
+/// A platform that is wanted.
+pub(crate) struct Wish {
+    pub(crate) platform: Platform,
+    /// A single image must be for that platform.
+    pub(crate) is_strict: bool,
+}
+
 /// The manifests of one image.
-pub(crate) async fn resolve(client: &Client, reference: &Reference, platform: Option<&str>) -> Result<Root> {
+pub(crate) async fn resolve(client: &Client, reference: &Reference, wish: Option<&Wish>) -> Result<Root> {
     let registry = client.registry(reference.registry())?;
     let mut root = fetch_manifest(&registry, reference, reference.target(), reference.digest()).await?;
-    if let Some(platform) = platform
-        && let Content::Index { manifests } = &root.content
-    {
-        let child = choose(manifests, platform)
-            .map_err(|problem| Error::Invalid(format!("{reference}: {problem}")))?;
-        root = fetch_manifest(&registry, reference, child.digest.as_str(), Some(&child.digest)).await?;
+    if let Some(wish) = wish {
+        let invalid = |problem: String| Error::Invalid(format!("{reference}: {problem}"));
+        // An index may lead to a further one, and need not name platforms.
+        let mut is_named = false;
+        for _ in 0..DEPTH_CAP {
+            let Content::Index { manifests } = &root.content else { break };
+            let child = choose(manifests, &wish.platform).map_err(invalid)?;
+            is_named = child.platform.is_some();
+            let digest = child.digest.clone();
+            root = fetch_manifest(&registry, reference, digest.as_str(), Some(&digest)).await?;
+        }
+        if let Content::Image { config, .. } = &root.content
+            && wish.is_strict
+            && !is_named
+            && let Some(own) = platform(&registry, reference, config).await?
+            && wish.platform.best([Some(&own)]).is_none()
+        {
+            return Err(invalid(format!(
+                "the image is for {own}, not for {}; allow any platform to pull it all the same",
+                wish.platform
+            )));
+        }
     }
     let (mut found, mut seen) = (Vec::new(), HashSet::from([root.digest.clone()]));
     let mut open = vec![root];
@@ -113,48 +137,24 @@ fn stated_digest(response: &reqwest::Response, expected: Option<&Digest>) -> Opt
     }
 }
 
-fn choose<'a>(manifests: &'a [Descriptor], platform: &str) -> Result<&'a Descriptor, String> {
-    let own = |descriptor: &Descriptor| descriptor.platform.as_ref().map(ToString::to_string);
-    let fits = |descriptor: &&Descriptor| {
-        own(descriptor).is_some_and(|own| {
-            own == platform || own.strip_prefix(platform).is_some_and(|rest| rest.starts_with('/'))
-        })
-    };
-    manifests.iter().find(fits).ok_or_else(|| {
-        let there: Vec<_> = manifests.iter().filter_map(own).collect();
-        format!("there is no platform {platform}; there are: {}", there.join(", "))
-    })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::manifest::Platform;
-
-    #[test]
-    fn a_platform_is_chosen_by_its_whole_name_or_without_the_variant() {
-        let named = |platform: Option<&str>| {
-            let mut parts = platform.unwrap_or_default().split('/').map(str::to_owned);
-            let platform = platform.is_some().then(|| Platform {
-                os: parts.next().unwrap(),
-                architecture: parts.next().unwrap(),
-                variant: parts.next(),
-            });
-            Descriptor { platform, ..Descriptor::new(OCI_MANIFEST, Digest::of(b""), 1) }
-        };
-        let all = [
-            named(None),
-            named(Some("linux/arm/v7")),
-            named(Some("linux/arm64")),
-            named(Some("linux/amd64")),
-        ];
-        assert_eq!(choose(&all, "linux/amd64").unwrap(), &all[3]);
-        assert_eq!(choose(&all, "linux/arm").unwrap(), &all[1]);
-        assert_eq!(choose(&all, "linux/arm/v7").unwrap(), &all[1]);
-        let error = choose(&all, "linux/s390x").unwrap_err();
-        assert_eq!(
-            error,
-            "there is no platform linux/s390x; there are: linux/arm/v7, linux/arm64, linux/amd64"
-        );
+/// The platform that an image is for, by its configuration; artifacts name none.
+async fn platform(
+    registry: &Registry,
+    reference: &Reference,
+    config: &Descriptor,
+) -> Result<Option<Platform>> {
+    if !is_image_config(&config.media_type) {
+        return Ok(None);
     }
+    let repository = reference.repository();
+    let what = format!("get the configuration of {reference}");
+    let url = registry.url(&format!("{repository}/blobs/{}", config.digest));
+    let request = Request::new(what.clone(), Method::GET, url);
+    let response = registry.download(&Scope::pull(repository), &request).await?;
+    if !response.status().is_success() {
+        return Err(failure(&registry.patience, what, response).await);
+    }
+    let bytes = read_capped(&registry.patience, what, response, CONFIG_CAP as usize).await?;
+    // What is no configuration is none for another platform either.
+    Ok(serde_json::from_slice(&bytes).ok())
 }

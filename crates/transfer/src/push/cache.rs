@@ -5,8 +5,8 @@ use std::io::Write;
 use std::path::PathBuf;
 
 use crate::compression::Compression;
+use crate::compression::compress::Compressed;
 use crate::digest::Digest;
-use crate::push::compress::Compressed;
 
 /// A folder with one small file per layer. Damaged or unreadable entries count as missing, and an entry
 /// that cannot be written is left out: the cache only saves work.

@@ -11,6 +11,7 @@ use futures_util::stream;
 use reqwest::Response;
 use tokio::sync::{mpsc, oneshot};
 
+use crate::compression::compress::Stop;
 use crate::error::{Error, Result};
 use crate::progress::Meter;
 use crate::registry::auth::Scope;
@@ -69,22 +70,9 @@ impl<T: Send + 'static> Feed<T> {
     }
 }
 
-/// Why a thread stops before the end.
-#[derive(Debug)]
-pub(crate) enum Stop {
-    Closed,
-    Failed(Error),
-}
-
 impl From<Closed> for Stop {
     fn from(_: Closed) -> Self {
         Self::Closed
-    }
-}
-
-impl From<Error> for Stop {
-    fn from(error: Error) -> Self {
-        Self::Failed(error)
     }
 }
 

@@ -5,12 +5,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::compression::Compression;
+use crate::compression::compress::{Compressed, Compressors, Stop};
 use crate::digest::Digest;
 use crate::error::{Error, Result};
 use crate::progress::Meter;
 use crate::push::cache::Cache;
-use crate::push::compress::{Compressed, Compressors};
-use crate::push::feed::{self, Feed, Stop};
+use crate::push::feed::{self, Feed};
 use crate::push::upload::Upload;
 use crate::registry::repository::{Repository, UploadSession, received, session};
 use crate::retry::is_passing;
@@ -73,7 +73,7 @@ impl PlainLayer {
             let pieces = Feed::spawn(move |inlet| {
                 layer.compressors.compress(
                     &layer.data,
-                    &layer.digest,
+                    Some(&layer.digest),
                     layer.how,
                     &|read| layer.meter.done(read),
                     &mut |piece| Ok(inlet.put(piece)?),
@@ -149,13 +149,18 @@ impl PlainLayer {
         let work = move || {
             let failed = |error| Error::io(&folder, "write a temporary file in it", error);
             let mut file = tempfile::NamedTempFile::new_in(&folder).map_err(failed)?;
-            let compressed =
-                layer.compressors.compress(&layer.data, &layer.digest, layer.how, &|_| {}, &mut |piece| {
+            let compressed = layer.compressors.compress(
+                &layer.data,
+                Some(&layer.digest),
+                layer.how,
+                &|_| {},
+                &mut |piece| {
                     if wanted.strong_count() == 0 {
                         return Err(Stop::Closed);
                     }
                     file.write_all(&piece).map_err(|error| Stop::Failed(failed(error)))
-                });
+                },
+            );
             match compressed {
                 Ok(compressed) => Ok((file, compressed)),
                 Err(Stop::Failed(error)) => Err(error),

@@ -5,10 +5,10 @@ use std::sync::Arc;
 
 use crate::client::Client;
 use crate::compression::Compression;
+use crate::compression::compress::{Compressed, Compressors};
 use crate::digest::{Digest, Hasher};
 use crate::error::{Error, Result};
 use crate::progress::{Event, Meter, Moved};
-use crate::push::compress::{Compressed, Compressors};
 use crate::push::layer::PlainLayer;
 use crate::push::upload::Upload;
 use crate::registry::repository::{Mount, Repository};

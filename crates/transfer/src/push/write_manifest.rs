@@ -1,17 +1,19 @@
 //! The manifest of an image that comes without one.
 
 use crate::compression::Compression;
+use crate::compression::compress::Compressed;
 use crate::error::{Error, Result};
-use crate::manifest::{DOCKER_MANIFEST, Descriptor, ImageManifest, Manifest, OCI_MANIFEST};
-use crate::push::compress::Compressed;
+use crate::manifest::{
+    DOCKER_CONFIG, DOCKER_MANIFEST, Descriptor, ImageManifest, Manifest, OCI_CONFIG, OCI_MANIFEST,
+};
 
 /// Layers that are all gzip are written in docker's form, as `docker push` does: every registry takes it.
 /// Docker's form knows no other compression, so all else is written in OCI's.
 pub(crate) fn write(config: &Compressed, layers: &[(Compression, &Compressed)]) -> Result<Manifest> {
     let is_docker = layers.iter().all(|(how, _)| *how == Compression::Gzip);
     let config_type = match is_docker {
-        true => "application/vnd.docker.container.image.v1+json",
-        false => "application/vnd.oci.image.config.v1+json",
+        true => DOCKER_CONFIG,
+        false => OCI_CONFIG,
     };
     let layer_type = |how: Compression| match how {
         Compression::Gzip if is_docker => "application/vnd.docker.image.rootfs.diff.tar.gzip",

@@ -12,10 +12,7 @@ use super::{Blob, Image, ImageEntry, Loaded, Manifests};
 use crate::compression::Compression;
 use crate::digest::{Digest, Hasher, shown};
 use crate::error::Result;
-use crate::manifest::MANIFEST_CAP;
-
-/// Longest image configuration, in bytes.
-const CONFIG_CAP: u64 = 8 * 1024 * 1024;
+use crate::manifest::{CONFIG_CAP, MANIFEST_CAP};
 
 /// An entry of `manifest.json`.
 #[derive(Clone, Debug, Deserialize)]

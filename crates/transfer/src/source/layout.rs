@@ -10,11 +10,8 @@ use super::{Blob, Image, ImageEntry, Loaded, Manifests};
 use crate::digest::{Digest, shown};
 use crate::error::Result;
 use crate::manifest::{
-    Content, Descriptor, ImageIndex, MANIFEST_CAP, MANIFESTS_BYTES_CAP, MANIFESTS_CAP, Manifest,
+    Content, DEPTH_CAP, Descriptor, ImageIndex, MANIFEST_CAP, MANIFESTS_BYTES_CAP, MANIFESTS_CAP, Manifest,
 };
-
-/// Indexes within indexes: no tool writes more than two.
-const DEPTH_CAP: usize = 8;
 
 const REF_NAME: &str = "org.opencontainers.image.ref.name";
 const CONTAINERD_NAME: &str = "io.containerd.image.name";

@@ -1,35 +1,98 @@
 //! A tar file whose blobs are fetched at the same time: all sizes are known, so each has its place.
 
 use std::collections::HashMap;
-use std::io::{Seek, SeekFrom, Write};
+use std::fs::{self, File};
+use std::io::{self, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
-use super::{Root, Slot, names, temporary};
-use crate::digest::Digest;
+use super::partial::{Partial, sweep, sync_folder};
+use super::{Root, Slot, Target, names};
+use crate::compression::Compression;
+use crate::compression::compress::{Compressors, Stop};
+use crate::digest::{Digest, Hasher};
 use crate::error::{Error, Result};
 use crate::manifest::Descriptor;
+use crate::source::data::{Data, PIECE};
 
 const BLOCK: u64 = 512;
 
+/// The place where an archive ends up.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Place {
+    /// A file, which is replaced if it exists.
+    File { path: PathBuf, exists: bool },
+    /// A pipe or a device, which is written to from the beginning to the end.
+    Stream,
+}
+
+/// The archive in the making.
+enum Draft {
+    /// Beside the final name, which it gets.
+    Beside(Partial),
+    /// Somewhere else, as what is written in the end is not what is written first.
+    Elsewhere(tempfile::NamedTempFile),
+}
+
 pub(crate) struct Archive {
     path: PathBuf,
-    file: tempfile::NamedTempFile,
-    places: HashMap<Digest, u64>,
+    draft: Draft,
+    place: Place,
+    compression: Option<Compression>,
+    offsets: HashMap<Digest, u64>,
+}
+
+/// Looks where an archive of that name would be written to. Links are followed, and never replaced.
+pub(super) fn place(path: &Path) -> Result<Place> {
+    let metadata = match fs::metadata(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            if path.is_symlink() {
+                return Err(Error::source(path, "it is a link that leads nowhere; name a file"));
+            }
+            return Ok(Place::File { path: path.to_owned(), exists: false });
+        }
+        metadata => metadata.map_err(|error| Error::io(path, "look at it", error))?,
+    };
+    if metadata.is_dir() {
+        return Err(Error::source(path, "it is a folder; name a file"));
+    }
+    if metadata.is_file() {
+        let path = path.canonicalize().map_err(|error| Error::io(path, "follow it", error))?;
+        return Ok(Place::File { path, exists: true });
+    }
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::FileTypeExt as _;
+        if metadata.file_type().is_fifo() || metadata.file_type().is_char_device() {
+            return Ok(Place::Stream);
+        }
+    }
+    Err(Error::source(path, "it is neither a file nor a pipe; name a file"))
 }
 
 impl Archive {
-    /// Writes everything but the blobs, beside the final name.
-    pub(super) fn begin(path: &Path, roots: &[Root], blobs: &[Descriptor], is_docker: bool) -> Result<Self> {
-        if path.is_dir() {
-            return Err(Error::source(path, "it is a folder; name a file"));
-        }
-        let folder = match path.parent() {
-            Some(folder) if !folder.as_os_str().is_empty() => folder,
-            _ => Path::new("."),
+    /// Writes everything but the blobs.
+    pub(super) fn begin(
+        target: &Target,
+        scratch: &Path,
+        roots: &[Root],
+        blobs: &[Descriptor],
+    ) -> Result<Self> {
+        let (path, is_docker) = (target.path(), target.is_docker());
+        let place = place(path)?;
+        let draft = match (&place, target.compression) {
+            (Place::File { path, .. }, None) => {
+                let (folder, name) = split(path);
+                sweep(folder, name, |_| false);
+                Draft::Beside(Partial::new(folder, name)?)
+            }
+            _ => {
+                let failed = |error| Error::io(scratch, "write a temporary file in it", error);
+                Draft::Elsewhere(tempfile::NamedTempFile::new_in(scratch).map_err(failed)?)
+            }
         };
-        let mut file = temporary(folder)?;
+        let file = &mut draft.file();
         let failed = |error| Error::io(path, "write it", error);
-        let (mut at, mut places) = (0, HashMap::new());
+        let (mut at, mut offsets) = (0, HashMap::new());
         let mut small: Vec<(String, Vec<u8>)> = vec![
             ("oci-layout".into(), names::OCI_LAYOUT.into()),
             ("index.json".into(), names::index(None, roots)),
@@ -56,29 +119,99 @@ impl Archive {
             file.seek(SeekFrom::Start(at)).map_err(failed)?;
             file.write_all(&header).map_err(failed)?;
             at += header.len() as u64;
-            places.insert(named.digest.clone(), at);
+            offsets.insert(named.digest.clone(), at);
             let end = at.checked_add(named.size).and_then(|end| end.checked_next_multiple_of(BLOCK));
             at = end.ok_or_else(too_large)?;
         }
         // Two empty blocks end an archive.
         let end = at.checked_add(2 * BLOCK).ok_or_else(too_large)?;
-        file.as_file().set_len(end).map_err(failed)?;
-        Ok(Self { path: path.to_owned(), file, places })
+        file.set_len(end).map_err(failed)?;
+        Ok(Self { path: path.to_owned(), compression: target.compression, draft, place, offsets })
     }
 
-    pub(super) fn slot(&self, named: &Descriptor) -> Result<Option<Slot>> {
-        let Some(offset) = self.places.get(&named.digest).copied() else { return Ok(None) };
+    pub(super) fn slot(&self, wanted: &Descriptor) -> Result<Option<Slot>> {
+        let Some(offset) = self.offsets.get(&wanted.digest).copied() else { return Ok(None) };
         // A handle of its own, with a position of its own.
-        let opened = std::fs::OpenOptions::new().write(true).open(self.file.path());
+        let opened = File::options().write(true).open(self.draft.path());
         let file = opened.map_err(|error| Error::io(&self.path, "write it", error))?;
-        Ok(Some(Slot { file, offset, path: self.path.clone(), temporary: None }))
+        Ok(Some(Slot {
+            file,
+            offset,
+            begun: 0,
+            hasher: Hasher::of(&wanted.digest),
+            path: self.path.clone(),
+            partial: None,
+        }))
     }
 
+    /// Gives the archive its name, or sends it where it goes. Blocks.
     pub(super) fn finish(self) -> Result<()> {
-        let path = self.path;
-        self.file.persist(&path).map_err(|error| Error::io(&path, "give it its name", error.error))?;
-        Ok(())
+        let Self { path, draft, place, compression, .. } = self;
+        let path = match place {
+            Place::File { path, .. } => path,
+            Place::Stream => {
+                let failed = |error| Error::io(&path, "write it", error);
+                let mut pipe = File::options().write(true).open(&path).map_err(failed)?;
+                return copy(draft.path(), compression, &mut |bytes| pipe.write_all(bytes).map_err(failed));
+            }
+        };
+        let (folder, name) = split(&path);
+        match draft {
+            Draft::Beside(partial) => partial.keep(&path)?,
+            Draft::Elsewhere(plain) => {
+                sweep(folder, name, |_| false);
+                let mut partial = Partial::new(folder, name)?;
+                copy(plain.path(), compression, &mut |bytes| {
+                    partial.file.write_all(bytes).map_err(|error| Error::io(&path, "write it", error))
+                })?;
+                partial.keep(&path)?;
+            }
+        }
+        sync_folder(folder)
     }
+}
+
+impl Draft {
+    fn file(&self) -> &File {
+        match self {
+            Self::Beside(partial) => &partial.file,
+            Self::Elsewhere(file) => file.as_file(),
+        }
+    }
+
+    fn path(&self) -> &Path {
+        match self {
+            Self::Beside(partial) => partial.path(),
+            Self::Elsewhere(file) => file.path(),
+        }
+    }
+}
+
+/// Hands on a file's bytes, compressed if they are to be.
+fn copy(from: &Path, how: Option<Compression>, to: &mut dyn FnMut(&[u8]) -> Result<()>) -> Result<()> {
+    let len = fs::metadata(from).map_err(|error| Error::io(from, "read it", error))?.len();
+    let data = Data::File { path: from.into(), offset: 0, len };
+    if let Some(how) = how {
+        let mut sink = |piece: bytes::Bytes| Ok(to(&piece)?);
+        return match Compressors::start().compress(&data, None, how, &|_| {}, &mut sink) {
+            Ok(_) => Ok(()),
+            Err(Stop::Failed(error)) => Err(error),
+            Err(Stop::Closed) => Err(Error::Internal("the compression was given up".into())),
+        };
+    }
+    let (mut reader, mut piece) = (data.open(0)?, vec![0; PIECE]);
+    loop {
+        match reader.read(&mut piece).map_err(|error| data.failed(error))? {
+            0 => return Ok(()),
+            n => to(&piece[..n])?,
+        }
+    }
+}
+
+/// The folder and the name of a file.
+fn split(path: &Path) -> (&Path, &std::ffi::OsStr) {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+    (folder.unwrap_or(Path::new(".")), path.file_name().unwrap_or_default())
 }
 
 /// The block that stands before a file, and further ones if its name is long.

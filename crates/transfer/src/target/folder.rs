@@ -1,85 +1,162 @@
-//! An OCI layout in a folder.
+//! An OCI layout in a folder, which others may write at the same time.
 
-use std::fs;
-use std::io::{ErrorKind, Write};
+use std::collections::HashSet;
+use std::ffi::OsStr;
+use std::fs::{self, File};
+use std::io::{ErrorKind, Read, Write};
 use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
-use super::{Root, Slot, names, temporary};
+use super::partial::{Partial, sweep, sync_folder};
+use super::{Root, Slot, names};
+use crate::digest::{Digest, Hasher};
 use crate::error::{Error, Result};
 use crate::manifest::{Descriptor, MANIFEST_CAP, Manifest};
+use crate::source::data::{Data, PIECE};
+
+/// Entries that file systems and desktops put into folders by themselves, besides names that begin with a dot.
+const FOREIGN: [&str; 6] =
+    ["lost+found", "Thumbs.db", "desktop.ini", "@eaDir", "$RECYCLE.BIN", "System Volume Information"];
 
 pub(crate) struct Folder {
     path: PathBuf,
 }
 
+/// Makes sure that a folder that exists is a layout, or can become one without spoiling something else.
+pub(super) fn check(path: &Path) -> Result<()> {
+    if path.exists() && !path.is_dir() {
+        return Err(Error::source(path, "it is not a folder, and an OCI layout is one"));
+    }
+    let entries = match fs::read_dir(path) {
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
+        entries => entries.map_err(|error| Error::io(path, "read it", error))?,
+    };
+    let names = entries.map(|entry| entry.map(|entry| entry.file_name()));
+    let names = names.collect::<std::io::Result<Vec<_>>>();
+    let names = names.map_err(|error| Error::io(path, "read it", error))?;
+    let is_own = |name: &&std::ffi::OsString| {
+        ["blobs", "index.json"].iter().chain(&FOREIGN).any(|own| *name == *own)
+            || name.as_encoded_bytes().starts_with(b".")
+    };
+    match names.iter().find(|name| !is_own(name)) {
+        Some(foreign) if !names.iter().any(|name| name == "oci-layout") => {
+            let foreign = foreign.to_string_lossy();
+            Err(Error::source(path, format!("the folder is not an OCI layout: it has `{foreign}`")))
+        }
+        _ => Ok(()),
+    }
+}
+
 impl Folder {
-    /// Makes the folder, or makes sure that an existing one is a layout or on the way to be one.
-    pub(super) fn begin(path: &Path) -> Result<Self> {
-        fs::create_dir_all(path).map_err(|error| Error::io(path, "make the folder", error))?;
-        let entries = fs::read_dir(path).map_err(|error| Error::io(path, "read it", error))?;
-        for entry in entries {
-            let entry = entry.map_err(|error| Error::io(path, "read it", error))?;
-            let name = entry.file_name();
-            if !["oci-layout", "index.json", "blobs"].iter().any(|own| name == *own) {
-                return Err(Error::source(
-                    path,
-                    format!("the folder is not an OCI layout: it has `{}`", name.to_string_lossy()),
-                ));
+    /// Makes the folder, and removes what killed pulls left in it, but for what can be resumed.
+    pub(super) fn begin(path: &Path, blobs: &[Descriptor]) -> Result<Self> {
+        check(path)?;
+        let folder = Self { path: path.to_owned() };
+        let resumable: HashSet<&str> = blobs.iter().map(|blob| blob.digest.hex()).collect();
+        sweep(path, OsStr::new(""), |_| false);
+        for algorithm in ["sha256", "sha512"] {
+            if algorithm == "sha256" || blobs.iter().any(|blob| blob.digest.algorithm() == algorithm) {
+                let blobs = folder.make(algorithm)?;
+                sweep(&blobs, OsStr::new(""), |name| resumable.contains(name));
             }
         }
-        for name in ["blobs", "blobs/sha256", "blobs/sha512"] {
-            let blobs = path.join(name);
-            match fs::symlink_metadata(&blobs) {
-                Ok(metadata) if metadata.is_dir() => {}
-                // Through a link, something outside the folder would be written.
-                Ok(_) => return Err(Error::source(path, format!("`{}` is not a folder", blobs.display()))),
-                Err(error) if error.kind() == ErrorKind::NotFound && name != "blobs/sha512" => {
-                    fs::create_dir(&blobs).map_err(|error| Error::io(&blobs, "make the folder", error))?;
-                }
-                Err(_) => {}
+        // Before anything is fetched: whether names can be added.
+        folder.existing()?;
+        Ok(folder)
+    }
+
+    /// The folder of that algorithm's blobs.
+    fn make(&self, algorithm: &str) -> Result<PathBuf> {
+        let mut folder = self.path.clone();
+        for name in ["", "blobs", algorithm] {
+            folder.push(name);
+            // Through a link below the layout, something outside of it would be written.
+            if !name.is_empty() && fs::symlink_metadata(&folder).is_ok_and(|found| !found.is_dir()) {
+                return Err(Error::source(&self.path, format!("`{}` is not a folder", folder.display())));
             }
+            // Another pull may have made it meanwhile.
+            fs::create_dir_all(&folder).map_err(|error| Error::io(&folder, "make the folder", error))?;
         }
-        Ok(Self { path: path.to_owned() })
+        Ok(folder)
     }
 
-    fn blob(&self, digest: &crate::digest::Digest) -> Result<(PathBuf, PathBuf)> {
-        let folder = self.path.join("blobs").join(digest.algorithm());
-        fs::create_dir_all(&folder).map_err(|error| Error::io(&folder, "make the folder", error))?;
-        let path = folder.join(digest.hex());
-        Ok((folder, path))
-    }
-
-    pub(super) fn slot(&self, named: &Descriptor) -> Result<Option<Slot>> {
-        let (folder, path) = self.blob(&named.digest)?;
+    /// Room for a blob; `None` if its bytes are there. A file of that name is not believed before it is
+    /// hashed: the name and the size are what a power cut may leave without the bytes. Blocks.
+    pub(super) fn slot(&self, wanted: &Descriptor) -> Result<Option<Slot>> {
+        let folder = self.make(wanted.digest.algorithm())?;
+        let path = folder.join(wanted.digest.hex());
         match fs::symlink_metadata(&path) {
-            Ok(metadata) if metadata.is_file() && metadata.len() == named.size => return Ok(None),
-            Ok(metadata) if !metadata.is_file() => {
+            Ok(found) if !found.is_file() => {
                 return Err(Error::source(&self.path, format!("`{}` is not a file", path.display())));
+            }
+            Ok(found) if found.len() == wanted.size => {
+                let data = Data::File { path: path.as_path().into(), offset: 0, len: wanted.size };
+                if data.hash(Hasher::of(&wanted.digest)).is_ok_and(|found| found == wanted.digest) {
+                    return Ok(None);
+                }
             }
             _ => {}
         }
-        let (file, temporary) = temporary(&folder)?.into_parts();
-        Ok(Some(Slot { file, offset: 0, path: path.clone(), temporary: Some((temporary, path)) }))
-    }
-
-    pub(super) fn finish(self, roots: &[Root]) -> Result<()> {
-        for manifest in roots.iter().flat_map(|root| &root.manifests) {
-            self.manifest(manifest)?;
+        let partial = Partial::resume(&folder, wanted.digest.hex())?;
+        let failed = |error| Error::io(&path, "write it", error);
+        let begun = partial.file.metadata().map_err(failed)?.len();
+        let begun = if begun > wanted.size { 0 } else { begun };
+        partial.file.set_len(begun).map_err(failed)?;
+        let mut hasher = Hasher::of(&wanted.digest);
+        let (mut file, mut piece) = (partial.file.try_clone().map_err(failed)?, vec![0; PIECE]);
+        loop {
+            match file.read(&mut piece).map_err(failed)? {
+                0 => break,
+                n => hasher.update(&piece[..n]),
+            }
         }
-        self.write("oci-layout", names::OCI_LAYOUT.as_bytes())?;
-        // The names last: from here on the images are there.
-        self.write("index.json", &names::index(self.existing()?, roots))
+        Ok(Some(Slot { file, offset: 0, begun, hasher, path: path.clone(), partial: Some(partial) }))
     }
 
-    fn manifest(&self, manifest: &Manifest) -> Result<()> {
-        let (folder, path) = self.blob(&manifest.digest)?;
-        replace(&folder, &path, &manifest.bytes)
+    /// Writes the manifests and then the names: from there on the images are there. Blocks.
+    pub(super) fn finish(self, roots: &[Root]) -> Result<()> {
+        let manifests: Vec<&Manifest> = roots.iter().flat_map(|root| &root.manifests).collect();
+        let mut folders = HashSet::new();
+        for manifest in &manifests {
+            let folder = self.make(manifest.digest.algorithm())?;
+            write(&folder, manifest.digest.hex(), &manifest.bytes)?;
+        }
+        let digests = manifests.iter().flat_map(|manifest| manifest.blobs().map(|blob| &blob.digest));
+        folders
+            .extend(digests.chain(manifests.iter().map(|manifest| &manifest.digest)).map(Digest::algorithm));
+        // A layer that is kept elsewhere may be of an algorithm that nothing here is of.
+        for folder in folders.into_iter().map(|algorithm| self.path.join("blobs").join(algorithm)) {
+            if folder.is_dir() {
+                sync_folder(&folder)?;
+            }
+        }
+        sync_folder(&self.path.join("blobs"))?;
+        let _lock = self.lock()?;
+        write(&self.path, "index.json", &names::index(self.existing()?, roots))?;
+        sync_folder(&self.path)
     }
 
-    fn write(&self, name: &str, bytes: &[u8]) -> Result<()> {
-        replace(&self.path, &self.path.join(name), bytes)
+    /// Waits for whoever else is adding names. `oci-layout` is never replaced, so that all lock one file.
+    fn lock(&self) -> Result<File> {
+        let path = self.path.join("oci-layout");
+        let failed = |error| Error::io(&path, "write it", error);
+        let is_layout = |bytes: Vec<u8>| serde_json::from_slice::<Value>(&bytes).is_ok();
+        if !path.exists() {
+            let mut partial = Partial::new(&self.path, OsStr::new("oci-layout"))?;
+            partial.file.write_all(names::OCI_LAYOUT.as_bytes()).map_err(failed)?;
+            partial.keep_new(&path)?;
+        }
+        let file = File::open(&path).map_err(failed)?;
+        if let Err(error) = file.lock() {
+            // Some network file systems have no locks; then nobody else is waited for.
+            tracing::warn!(path = %path.display(), %error, "the layout cannot be locked");
+        }
+        // What a power cut may leave.
+        if !fs::read(&path).is_ok_and(is_layout) {
+            fs::write(&path, names::OCI_LAYOUT).map_err(failed)?;
+        }
+        Ok(file)
     }
 
     fn existing(&self) -> Result<Option<Value>> {
@@ -92,15 +169,17 @@ impl Folder {
             _ => {}
         }
         let bytes = fs::read(&path).map_err(|error| Error::io(&path, "read it", error))?;
-        let index = serde_json::from_slice(&bytes)
-            .map_err(|_| Error::source(&self.path, "its `index.json` is not JSON"))?;
+        let index = serde_json::from_slice(&bytes).map_err(|_| {
+            let problem = "its `index.json` is damaged; remove that file, and the names in it are gone";
+            Error::source(&self.path, problem)
+        })?;
         Ok(Some(index))
     }
 }
 
-fn replace(folder: &Path, path: &Path, bytes: &[u8]) -> Result<()> {
-    let mut file = temporary(folder)?;
-    file.write_all(bytes).map_err(|error| Error::io(path, "write it", error))?;
-    file.persist(path).map_err(|error| Error::io(path, "write it", error.error))?;
-    Ok(())
+fn write(folder: &Path, name: &str, bytes: &[u8]) -> Result<()> {
+    let mut partial = Partial::new(folder, OsStr::new(name))?;
+    let path = folder.join(name);
+    partial.file.write_all(bytes).map_err(|error| Error::io(&path, "write it", error))?;
+    partial.keep(&path)
 }

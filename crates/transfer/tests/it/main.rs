@@ -9,4 +9,5 @@ mod hostile;
 mod pull;
 mod push;
 mod registry;
+mod target;
 mod tools;

@@ -1,9 +1,11 @@
 //! `mlcr image pull`.
 
+use std::fs::File;
+use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
-use mlspace_registry_transfer::{Reference, Target};
+use mlspace_registry_transfer::{self as transfer, Compression, Reference, Target};
 use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::json;
@@ -11,10 +13,12 @@ use serde_json::json;
 use crate::address::{self, Service};
 use crate::context::Context;
 use crate::failure::{Exit, Failure};
+use crate::io::Io;
 use crate::output::moving::Moving;
 use crate::output::table::Cell;
 use crate::output::text::size;
-use crate::output::{Look, Record};
+use crate::output::{self, Look, Record};
+use crate::settings::files;
 
 /// A pull.
 #[derive(Args, Debug)]
@@ -22,17 +26,21 @@ pub(crate) struct Pull {
     /// Image: its id, the beginning of its id, NAME:TAG, NAME@DIGEST or a full name.
     #[arg(value_name = "REF")]
     reference: String,
-    /// Where to: a folder, or a file that ends in `.tar`. A file that exists is replaced only after a question
-    /// or with --yes; a folder must be new, empty or an OCI layout, which is added to.
+    /// Where to: a folder; a file that ends in `.tar`, `.tar.gz`, `.tgz` or `.tar.zst`; a pipe; or `-` for stdout,
+    /// with what is told about it on stderr. A file that exists is replaced only after a question or with --yes; a
+    /// folder must be new, empty or an OCI layout, which is added to.
     #[arg(value_name = "DST")]
     target: PathBuf,
     /// Form of the target, if it should not follow from DST: a folder becomes an OCI layout, a file an archive for
     /// `docker load`.
     #[arg(long, value_enum, value_name = "FORM")]
     form: Option<ImageForm>,
-    /// Only this platform of an image that has several, such as linux/amd64.
+    /// Only this platform, such as linux/amd64, or what runs best there; of a single image nothing else.
     #[arg(long, value_name = "OS/ARCH")]
     platform: Option<String>,
+    /// Take a single image also if it is for another platform than was asked for.
+    #[arg(long, requires = "platform")]
+    any_platform: bool,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
@@ -69,17 +77,20 @@ impl Pull {
     pub(super) async fn run(self, context: &mut Context<'_>) -> Result<Exit, Failure> {
         let settings = context.settings()?;
         let dry_run = context.global.dry_run || settings.dry_run;
-        if self.target.as_os_str() == "-" {
-            return Err(Failure::usage(
-                "an image is not pulled to stdout: name a folder, or a file that ends in `.tar`",
-            ));
+        let is_stdout = is_stdout(&self.target);
+        if is_stdout && context.io.terminals.stdout {
+            return Err(
+                Failure::safety("an image is not written to a terminal").hint("pipe it to `docker load`")
+            );
         }
-        let form = self.form();
-        let replaces = check_target(&self.target, form)?;
-        if replaces && dry_run {
-            context.say(&format!("{} exists and would be replaced", self.target.display()));
-        } else if replaces {
-            replace(context, &self.target)?;
+        // An archive is not written from its beginning to its end, and stdout is.
+        let spool = is_stdout.then(|| spool(context.io)).transpose()?;
+        let target = self.target(spool.as_ref().map_or(&*self.target, tempfile::TempPath::as_ref))?;
+        if target.check().map_err(unfit)? && !is_stdout {
+            match dry_run {
+                true => context.say(&format!("{} exists and would be replaced", self.target.display())),
+                false => replace(context, &self.target)?,
+            }
         }
         let full = address::with_host(&self.reference);
         let client = match context.client() {
@@ -97,11 +108,6 @@ impl Pull {
         if dry_run {
             return context.planned("image_pull", &name, json!({ "target": path }));
         }
-        let target = match form {
-            ImageForm::Oci => Target::layout(self.target),
-            ImageForm::OciArchive => Target::layout_archive(self.target),
-            ImageForm::DockerArchive => Target::docker_archive(self.target),
-        };
         let mut service = Service::new(client.as_ref(), settings.client_id.unwrap_or_default());
         let key = service.credentials(context.io, name.registry()).await?;
         let moving = Moving::new(context.io, &context.global, "pulling");
@@ -110,13 +116,16 @@ impl Pull {
         if let Some(platform) = self.platform {
             pull = pull.platform(platform);
         }
+        if self.any_platform {
+            pull = pull.any_platform();
+        }
         let pulled = context.until_interrupted(pull.send()).await;
         moving.end();
         let (pulled, tally) = (pulled?, moving.tally());
         let Some(image) = pulled.images.into_iter().next() else {
             return Err(Failure::other("nothing was pulled"));
         };
-        context.print(&PullReport {
+        let report = PullReport {
             reference: image.reference.to_string(),
             digest: image.digest.to_string(),
             size: image.size,
@@ -124,45 +133,72 @@ impl Pull {
             bytes_fetched: tally.moved,
             bytes_existing: tally.existing,
             foreign: image.foreign.iter().map(ToString::to_string).collect(),
-        })
-    }
-
-    fn form(&self) -> ImageForm {
-        let is_file = self.target.extension().is_some_and(|extension| extension == "tar");
-        self.form.unwrap_or(if is_file { ImageForm::DockerArchive } else { ImageForm::Oci })
-    }
-}
-
-/// True if there is a file that the pull would replace. Refuses what it would spoil, before anything is sent.
-fn check_target(target: &Path, form: ImageForm) -> Result<bool, Failure> {
-    match (form, target.symlink_metadata().is_ok(), target.is_dir()) {
-        (_, false, _) => Ok(false),
-        (ImageForm::Oci, _, true) => check_layout(target).map(|()| false),
-        (ImageForm::Oci, _, false) => {
-            let message = format!("{} is not a folder, and an OCI layout is one", target.display());
-            Err(Failure::safety(message).hint("name a folder, or a file that ends in `.tar`"))
-        }
-        (_, _, true) => {
-            let message = format!("{} is a folder, and an archive is a file", target.display());
-            Err(Failure::safety(message).hint("name a file"))
-        }
-        (_, _, false) => Ok(true),
-    }
-}
-
-/// A folder is added to if it is an OCI layout, or on the way to be one.
-fn check_layout(folder: &Path) -> Result<(), Failure> {
-    let cannot = |error| Failure::other(format!("cannot read {}: {error}", folder.display()));
-    for entry in folder.read_dir().map_err(cannot)? {
-        let name = entry.map_err(cannot)?.file_name();
-        if !["oci-layout", "index.json", "blobs"].iter().any(|own| name == *own) {
-            let message = format!("{} is no OCI layout: it has {}", folder.display(), name.to_string_lossy());
-            return Err(
-                Failure::safety(message).hint("name a new or empty folder, an OCI layout, or a `.tar` file")
+        };
+        if !report.foreign.is_empty() {
+            let message = format!(
+                "not pulled, as the registry does not have it and its publisher keeps it elsewhere: {}",
+                report.foreign.join(", ")
             );
+            context.warn("left_out", &message, json!({ "layers": report.foreign }));
         }
+        let Some(spool) = spool else { return context.print(&report) };
+        let copied = File::open(&spool).and_then(|mut file| io::copy(&mut file, &mut context.io.stdout));
+        copied
+            .and_then(|_| context.io.stdout.flush())
+            .map_err(|error| Failure::other(format!("cannot write the image to stdout: {error}")))?;
+        let mut text = Vec::new();
+        output::one(&mut text, &Look { color: false, ..context.look() }, &report)?;
+        if !context.global.quiet {
+            context.io.stderr.text(&String::from_utf8_lossy(&text));
+        }
+        Ok(Exit::Done)
     }
-    Ok(())
+
+    /// The target in the form that is asked for, or that its name asks for, at that path.
+    fn target(&self, path: &Path) -> Result<Target, Failure> {
+        let name = self.target.to_string_lossy().to_ascii_lowercase();
+        let ends = |ends: &[&str]| ends.iter().any(|end| name.ends_with(end));
+        let compression = match () {
+            () if ends(&[".tar.gz", ".tgz"]) => Some(Compression::Gzip),
+            () if ends(&[".tar.zst", ".tzst", ".tar.zstd"]) => Some(Compression::Zstd),
+            () => None,
+        };
+        let is_stdout = is_stdout(&self.target);
+        let is_pipe = self.target.metadata().is_ok_and(|found| !found.is_file() && !found.is_dir());
+        let is_archive = compression.is_some() || ends(&[".tar"]) || is_stdout || is_pipe;
+        let form = self.form.unwrap_or(if is_archive { ImageForm::DockerArchive } else { ImageForm::Oci });
+        let target = match form {
+            ImageForm::Oci if is_stdout => {
+                return Err(Failure::usage("a folder is not written to stdout: name one, or another --form"));
+            }
+            ImageForm::Oci => Target::layout(path),
+            ImageForm::OciArchive => Target::layout_archive(path),
+            ImageForm::DockerArchive => Target::docker_archive(path),
+        };
+        Ok(compression.into_iter().fold(target, Target::compressed))
+    }
+}
+
+fn is_stdout(target: &Path) -> bool {
+    ["-", "/dev/stdout", "/dev/fd/1"].iter().any(|name| target.as_os_str() == *name)
+}
+
+/// A file for what is to go to stdout, where the cache is, or where temporary files are.
+fn spool(io: &Io) -> Result<tempfile::TempPath, Failure> {
+    let folder = files::cache_folder(io).filter(|folder| std::fs::create_dir_all(folder).is_ok());
+    let folder = folder.unwrap_or_else(std::env::temp_dir);
+    let file = tempfile::NamedTempFile::new_in(&folder);
+    let cannot = |error| Failure::other(format!("cannot write in {}: {error}", folder.display()));
+    Ok(file.map_err(cannot)?.into_temp_path())
+}
+
+/// Nothing is spoiled that is there.
+fn unfit(error: transfer::Error) -> Failure {
+    match error {
+        transfer::Error::Source { .. } => Failure::safety(error.to_string())
+            .hint("name a new or empty folder, an OCI layout, or a `.tar` file"),
+        error => error.into(),
+    }
 }
 
 fn replace(context: &mut Context<'_>, target: &Path) -> Result<(), Failure> {
@@ -175,9 +211,10 @@ fn replace(context: &mut Context<'_>, target: &Path) -> Result<(), Failure> {
 }
 
 impl Record for PullReport {
-    const HEADER: &'static [&'static str] = &["NAME", "DIGEST", "SIZE", "TARGET", "FETCHED", "THERE ALREADY"];
+    const HEADER: &'static [&'static str] =
+        &["NAME", "DIGEST", "SIZE", "TARGET", "FETCHED", "THERE ALREADY", "LEFT OUT"];
     const FIELDS: &'static [&'static str] =
-        &["reference", "digest", "size", "target", "bytes_fetched", "bytes_existing"];
+        &["reference", "digest", "size", "target", "bytes_fetched", "bytes_existing", "foreign"];
 
     fn row(&self, _: &Look) -> Vec<Cell> {
         let bytes = |bytes: u64| Cell::new(size(i64::try_from(bytes).unwrap_or(i64::MAX)));
@@ -188,11 +225,12 @@ impl Record for PullReport {
             Cell::new(&self.target),
             bytes(self.bytes_fetched),
             bytes(self.bytes_existing),
+            Cell::new(if self.foreign.is_empty() { "-".into() } else { self.foreign.join(" ") }),
         ]
     }
 
     fn card(&self, look: &Look) -> Vec<(&'static str, Cell)> {
-        ["Name", "Digest", "Size", "Target", "Fetched", "There already"]
+        ["Name", "Digest", "Size", "Target", "Fetched", "There already", "Left out"]
             .into_iter()
             .zip(self.row(look))
             .collect()

@@ -14,7 +14,6 @@ use libdeflater::{CompressionLvl, Compressor};
 use crate::compression::Compression;
 use crate::digest::{Digest, Hasher};
 use crate::error::{Error, Result};
-use crate::push::feed::Stop;
 use crate::source::data::Data;
 
 /// Plain bytes of a block.
@@ -23,6 +22,20 @@ const BLOCK: usize = 256 * 1024;
 const SAMPLE: usize = 4 * 1024;
 const GZIP_LEVEL: i32 = 1;
 const ZSTD_LEVEL: i32 = 3;
+
+/// Why the taking of bytes ends before the last of them.
+#[derive(Debug)]
+pub(crate) enum Stop {
+    /// Nobody wants the rest.
+    Closed,
+    Failed(Error),
+}
+
+impl From<Error> for Stop {
+    fn from(error: Error) -> Self {
+        Self::Failed(error)
+    }
+}
 
 /// A layer's compressed form.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -57,18 +70,19 @@ impl Compressors {
 
     /// Compresses a layer and gives its bytes to `sink`, in order. `on_progress` is given how much was read.
     ///
-    /// Fails before the last bytes are given out if the plain layer is not what `expected` says.
+    /// Fails before the last bytes are given out if the plain bytes are not what `expected` says.
     pub(crate) fn compress(
         &self,
         data: &Data,
-        expected: &Digest,
+        expected: Option<&Digest>,
         how: Compression,
         on_progress: &dyn Fn(u64),
         sink: &mut dyn FnMut(Bytes) -> Result<(), Stop>,
     ) -> Result<Compressed, Stop> {
         let jobs = self.jobs.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let mut reader = data.open(0)?;
-        let (mut plain_hash, mut compressed_hash) = (Hasher::of(expected), Hasher::sha256());
+        let (mut plain_hash, mut compressed_hash) =
+            (expected.map_or_else(Hasher::sha256, Hasher::of), Hasher::sha256());
         let (mut read, mut size) = (0, 0);
         let mut pending: VecDeque<Receiver<_>> = VecDeque::new();
         let mut ended = false;
@@ -84,7 +98,7 @@ impl Compressors {
                     pending.push_back(answer);
                 }
                 if ended {
-                    check(data, read, expected, plain_hash.clone().finish())?;
+                    check(data, read, expected, &plain_hash.clone().finish())?;
                 }
                 continue;
             }
@@ -103,11 +117,11 @@ fn stopped() -> Error {
     Error::Internal("a thread that compresses layers ended early".into())
 }
 
-fn check(data: &Data, read: u64, expected: &Digest, found: Digest) -> Result<()> {
+fn check(data: &Data, read: u64, expected: Option<&Digest>, found: &Digest) -> Result<()> {
     if read != data.len() {
         return Err(data.wrong("it became shorter while it was read"));
     }
-    if found != *expected {
+    if let Some(expected) = expected.filter(|expected| *expected != found) {
         let (expected, found) = (expected.to_string(), found.to_string());
         return Err(Error::Digest { what: "a layer of the archive".into(), expected, found });
     }
@@ -192,7 +206,7 @@ mod tests {
         let data = Data::Bytes(Bytes::copy_from_slice(plain));
         let mut out = Vec::new();
         let compressed =
-            Compressors::start().compress(&data, &Digest::of(plain), how, &|_| {}, &mut |piece| {
+            Compressors::start().compress(&data, Some(&Digest::of(plain)), how, &|_| {}, &mut |piece| {
                 out.extend_from_slice(&piece);
                 Ok(())
             })?;
@@ -246,7 +260,7 @@ mod tests {
         let data = Data::Bytes(Bytes::from_static(b"other"));
         let result = Compressors::start().compress(
             &data,
-            &Digest::of(b"this"),
+            Some(&Digest::of(b"this")),
             Compression::Gzip,
             &|_| {},
             &mut |_| Ok(()),
