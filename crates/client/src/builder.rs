@@ -232,7 +232,7 @@ impl ClientBuilder {
             transport: self.transport,
             on_wait: self.on_wait,
         };
-        Ok(Client { core: Arc::new(Core::new(settings, http, Limiter::new(self.rate))) })
+        Ok(Client::of(Core::new(settings, http, Limiter::new(self.rate))))
     }
 }
 

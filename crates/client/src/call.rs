@@ -19,7 +19,7 @@ use tracing::Instrument;
 use crate::api_error::{ApiError, BODY_CAP};
 use crate::core::Core;
 use crate::error::{Error, Result, Sent, TransportKind};
-use crate::operation::{Operation, Repeat};
+use crate::operation::{Needs, Operation, Repeat};
 use crate::retry::decide;
 use crate::sign_in::Signature;
 
@@ -38,11 +38,13 @@ pub(crate) struct Call {
     pub(crate) fields: Vec<&'static str>,
     /// The workspace to ask about, where it is not the client's own.
     pub(crate) workspace: Option<String>,
+    /// The time for the whole call, where it is not the client's own.
+    pub(crate) deadline: Option<Duration>,
 }
 
 impl Call {
     pub(crate) fn new(operation: &'static Operation) -> Self {
-        Self { operation, repeat: operation.repeat, fields: Vec::new(), workspace: None }
+        Self { operation, repeat: operation.repeat, fields: Vec::new(), workspace: None, deadline: None }
     }
 
     pub(crate) fn fields(self, fields: &[&'static str]) -> Self {
@@ -104,7 +106,8 @@ impl Core {
             )));
         }
         let clock = self.clock();
-        let timer = Timer { operation: operation.id, start: clock.now(), deadline: self.settings.deadline };
+        let deadline = call.deadline.unwrap_or(self.settings.deadline);
+        let timer = Timer { operation: operation.id, start: clock.now(), deadline };
         let (mut attempts, mut replayed) = (0_u32, false);
         let mut last = None;
         loop {
@@ -117,7 +120,20 @@ impl Core {
                 },
             };
             attempts += 1;
-            let error = match self.attempt(&call, &timer, attempts, &signature, &request).await {
+            // Boxed, so that the futures of all that is built on calls stay small.
+            let attempt = Box::pin(self.attempt(&call, &timer, attempts, &signature, &request));
+            let answer = match operation.needs {
+                // Signing in is what would be driven on, and cannot be by itself.
+                Needs::Nothing => attempt.await,
+                _ => self.tokens.alongside(attempt).await,
+            };
+            if answer
+                .as_ref()
+                .map_or_else(|error| error.status().is_some_and(|status| status != 401), |_| true)
+            {
+                self.accepted(&signature);
+            }
+            let error = match answer {
                 Ok(value) => return Ok(value),
                 Err(error) => error,
             };
@@ -135,7 +151,7 @@ impl Core {
             };
             let asked = error.api().is_some_and(|error| error.retry_after().is_some());
             if asked && error.is_rate_limited() {
-                self.limiter.pause(clock.now() + wait);
+                self.limiter.pause(clock.now(), wait);
             }
             let reason = if asked { WaitReason::RetryAfter } else { WaitReason::Backoff };
             last = Some(error);
@@ -144,10 +160,16 @@ impl Core {
     }
 
     async fn keep_under_the_rate(&self, timer: &Timer, last: &mut Option<Error>) -> Result<()> {
-        while let Err(wait) = self.limiter.pass(self.clock().now()) {
-            self.wait(timer, WaitReason::RateLimit, wait, last).await?;
+        let place = self.limiter.enter(self.clock().now());
+        loop {
+            let moved = place.moved();
+            let Err(wait) = place.go(self.clock().now()) else { return Ok(()) };
+            let waiting = self.wait(timer, WaitReason::RateLimit, wait, last);
+            tokio::select! {
+                waited = waiting => waited?,
+                () = moved => {}
+            }
         }
-        Ok(())
     }
 
     /// Waits, or fails at once if the time of the call would run out meanwhile.

@@ -7,7 +7,7 @@ use mlspace_registry_api::{self as api, types};
 
 use crate::builder::ClientBuilder;
 use crate::call::Call;
-use crate::core::Core;
+use crate::core::{Core, Handle};
 use crate::error::Result;
 use crate::images::Images;
 use crate::operation::REGISTRY_GET;
@@ -21,12 +21,18 @@ use crate::workspaces::Workspaces;
 #[derive(Clone)]
 pub struct Client {
     pub(crate) core: Arc<Core>,
+    _handle: Arc<Handle>,
 }
 
 impl Client {
     /// Starts to build a client.
     pub fn builder() -> ClientBuilder {
         ClientBuilder::new()
+    }
+
+    pub(crate) fn of(core: Core) -> Self {
+        let core = Arc::new(core);
+        Self { _handle: Arc::new(Handle(core.clone())), core }
     }
 
     /// Reads the workspace's registry. One request.
@@ -69,7 +75,7 @@ impl Client {
     /// # Errors
     /// 401 with a message when the key id or the key secret is wrong.
     pub async fn sign_in(&self) -> Result<types::ServiceAuthResponse> {
-        self.core.service_auth().await
+        self.core.service_auth(None).await
     }
 
     /// The generated client, signed in: the way out, for what this crate has no method for. It retries

@@ -4,11 +4,11 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use mlspace_registry_api::{self as api, Secret, Transport};
-use mlspace_registry_net::{Clock, RetryPolicy};
+use mlspace_registry_net::{Cache, Clock, RetryPolicy};
 use uuid::Uuid;
 
-use crate::cache::Cache;
 use crate::call::Observer;
+use crate::error::Error;
 use crate::limiter::Limiter;
 use crate::sign_in::{Signature, WorkspaceKey};
 use crate::verify::Verify;
@@ -18,8 +18,8 @@ pub(crate) struct Core {
     pub(crate) settings: Settings,
     pub(crate) unsigned: api::Client,
     pub(crate) limiter: Limiter,
-    pub(crate) tokens: Cache<Secret>,
-    pub(crate) workspaces: Cache<Arc<WorkspaceKey>>,
+    pub(crate) tokens: Cache<Secret, Error>,
+    pub(crate) workspaces: Cache<Arc<WorkspaceKey>, Error>,
     /// The last full signature, so that a call which needs nothing new makes no headers.
     pub(crate) signature: Mutex<Option<Arc<Signature>>>,
 }
@@ -49,6 +49,17 @@ impl Settings {
     }
 }
 
+/// Lets go of the core, with the last clone of a client: a sign-in that nobody waits for any more holds the core
+/// that holds it.
+pub(crate) struct Handle(pub(crate) Arc<Core>);
+
+impl Drop for Handle {
+    fn drop(&mut self) {
+        self.0.tokens.abandon();
+        self.0.workspaces.abandon();
+    }
+}
+
 impl Core {
     pub(crate) fn new(settings: Settings, http: reqwest::Client, limiter: Limiter) -> Self {
         let unsigned = api::Client::new_with_client(&settings.base_url, http, api::Signing::default());
@@ -56,8 +67,8 @@ impl Core {
             settings,
             unsigned,
             limiter,
-            tokens: Cache::new(),
-            workspaces: Cache::new(),
+            tokens: Cache::default(),
+            workspaces: Cache::default(),
             signature: Mutex::default(),
         }
     }

@@ -3,7 +3,6 @@
 mod api_error;
 mod builder;
 mod bulk;
-mod cache;
 mod call;
 mod client;
 mod core;

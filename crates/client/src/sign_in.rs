@@ -4,10 +4,10 @@ use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use mlspace_registry_api::{self as api, Secret, types};
-use mlspace_registry_net::secret_header;
+use mlspace_registry_net::{Cached, secret_header};
 use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderValue};
 
-use crate::cache::Cached;
+use crate::builder::DEFAULT_DEADLINE;
 use crate::call::Call;
 use crate::core::Core;
 use crate::error::{Error, Result};
@@ -101,13 +101,20 @@ impl Core {
         if let (Some(workspace), Some(code)) = (&signature.workspace, code)
             && API_KEY_CODES.contains(&code)
         {
-            self.workspaces.invalidate(workspace.generation);
-            return self.settings.workspace_key.is_none();
+            return self.workspaces.refused(self.clock(), workspace.generation)
+                && self.settings.workspace_key.is_none();
         }
+        signature.token.as_ref().is_some_and(|token| self.tokens.refused(self.clock(), token.generation))
+    }
+
+    /// Notes that the service took a call's signature, whatever it answered otherwise.
+    pub(crate) fn accepted(&self, signature: &Signature) {
         if let Some(token) = &signature.token {
-            self.tokens.invalidate(token.generation);
+            self.tokens.accepted(token.generation);
         }
-        signature.token.is_some()
+        if let Some(workspace) = &signature.workspace {
+            self.workspaces.accepted(workspace.generation);
+        }
     }
 
     /// All secrets that an answer could repeat.
@@ -120,20 +127,29 @@ impl Core {
 
     /// The token, fetched if need be. Boxed: fetching is itself a call.
     fn token(self: &Arc<Self>) -> Boxed<'_, Result<Cached<Secret>>> {
-        Box::pin(async move {
-            let fetch = async {
-                let answer = self.service_auth().await?;
-                let lifetime = Duration::from_secs(answer.token.expires_in.max(0).unsigned_abs());
-                Ok((answer.token.access_token, Some(lifetime)))
-            };
-            self.tokens.get(self.clock(), fetch).await.map_err(|source| Error::SignIn { source })
-        })
+        let core = self.clone();
+        let fetch = || async move {
+            let token = core.service_auth(Some(core.unhurried())).await?.token;
+            let life = Duration::from_secs(token.expires_in.max(0).unsigned_abs());
+            Ok((token.access_token, Some(life)))
+        };
+        let token = self.tokens.get(&self.settings.clock, self.unhurried(), fetch);
+        Box::pin(async move { token.await.map_err(|source| Error::SignIn { source }) })
     }
 
-    pub(crate) async fn service_auth(self: &Arc<Self>) -> Result<types::ServiceAuthResponse> {
+    /// The time for a sign-in: not that of the caller who happens to begin it, since a short one would end it
+    /// each time.
+    fn unhurried(&self) -> Duration {
+        self.settings.deadline.max(DEFAULT_DEADLINE)
+    }
+
+    pub(crate) async fn service_auth(
+        self: &Arc<Self>,
+        deadline: Option<Duration>,
+    ) -> Result<types::ServiceAuthResponse> {
         let settings = &self.settings;
         let body = types::ServiceAccount::new(settings.client_id.clone(), settings.client_secret.clone());
-        let call = Call::new(&SERVICE_AUTH).fields(&["client_id", "client_secret"]);
+        let call = Call { deadline, ..Call::new(&SERVICE_AUTH).fields(&["client_id", "client_secret"]) };
         self.call(call, |api| {
             let body = body.clone();
             async move { api.service_auth(body).send().await }
@@ -143,30 +159,31 @@ impl Core {
 
     /// The workspace and its key, found if not given. Boxed for the same reason as the token.
     pub(crate) fn workspace_key(self: &Arc<Self>) -> Boxed<'_, Result<Cached<Arc<WorkspaceKey>>>> {
-        Box::pin(async move {
-            let fetch = async {
-                let settings = &self.settings;
-                let id = match (settings.workspace_id(), &settings.workspace) {
-                    (Some(id), _) => id.to_owned(),
-                    (None, Some(name)) => named(name, self.workspace_list(None).await?)?,
-                    (None, None) => only(self.workspace_list(None).await?)?,
-                };
-                let api_key = match &settings.workspace_key {
-                    Some(key) => key.clone(),
-                    None => self.workspace_api_key(&id).await?,
-                };
-                Ok((Arc::new(WorkspaceKey { id, api_key }), None))
+        let core = self.clone();
+        let fetch = || async move {
+            let (settings, deadline) = (&core.settings, Some(core.unhurried()));
+            let id = match (settings.workspace_id(), &settings.workspace) {
+                (Some(id), _) => id.to_owned(),
+                (None, Some(name)) => named(name, core.workspace_list(None, deadline).await?)?,
+                (None, None) => only(core.workspace_list(None, deadline).await?)?,
             };
-            self.workspaces.get(self.clock(), fetch).await.map_err(|source| Error::SignIn { source })
-        })
+            let api_key = match &settings.workspace_key {
+                Some(key) => key.clone(),
+                None => core.workspace_api_key(&id, deadline).await?,
+            };
+            Ok((Arc::new(WorkspaceKey { id, api_key }), None))
+        };
+        let key = self.workspaces.get(&self.settings.clock, self.unhurried(), fetch);
+        Box::pin(async move { key.await.map_err(|source| Error::SignIn { source }) })
     }
 
     pub(crate) async fn workspace_list(
         self: &Arc<Self>,
         customer_id: Option<&str>,
+        deadline: Option<Duration>,
     ) -> Result<Vec<types::Workspace>> {
-        let call =
-            Call::new(&WORKSPACE_LIST).fields(if customer_id.is_some() { &["customer_id"] } else { &[] });
+        let fields: &[_] = if customer_id.is_some() { &["customer_id"] } else { &[] };
+        let call = Call { deadline, ..Call::new(&WORKSPACE_LIST).fields(fields) };
         let customer_id = customer_id.map(str::to_owned);
         let answer = self.call(call, |api| {
             let customer_id = customer_id.clone();
@@ -175,8 +192,12 @@ impl Core {
         Ok(answer.await?.workspaces)
     }
 
-    pub(crate) async fn workspace_api_key(self: &Arc<Self>, workspace: &str) -> Result<Secret> {
-        let call = Call { workspace: Some(workspace.to_owned()), ..Call::new(&WORKSPACE_API_KEY) };
+    pub(crate) async fn workspace_api_key(
+        self: &Arc<Self>,
+        workspace: &str,
+        deadline: Option<Duration>,
+    ) -> Result<Secret> {
+        let call = Call { workspace: Some(workspace.to_owned()), deadline, ..Call::new(&WORKSPACE_API_KEY) };
         let answer = self.call(call, |api| async move { api.workspace_api_key().send().await });
         Ok(answer.await?.x_api_key)
     }

@@ -17,7 +17,7 @@ impl Workspaces<'_> {
     /// # Errors
     /// As every call.
     pub async fn list(self) -> Result<Vec<types::Workspace>> {
-        self.client.core.workspace_list(None).await
+        self.client.core.workspace_list(None, None).await
     }
 
     /// Lists those of one customer. One request.
@@ -25,7 +25,7 @@ impl Workspaces<'_> {
     /// # Errors
     /// As every call.
     pub async fn list_of_customer(self, customer_id: &str) -> Result<Vec<types::Workspace>> {
-        self.client.core.workspace_list(Some(customer_id)).await
+        self.client.core.workspace_list(Some(customer_id), None).await
     }
 
     /// Reads the api key of a workspace. One request.
@@ -33,6 +33,6 @@ impl Workspaces<'_> {
     /// # Errors
     /// 400 when the key's role does not allow it.
     pub async fn api_key(self, workspace_id: &str) -> Result<Secret> {
-        self.client.core.workspace_api_key(workspace_id).await
+        self.client.core.workspace_api_key(workspace_id, None).await
     }
 }

@@ -16,13 +16,15 @@ pub trait Clock: Send + Sync {
     fn sleep(&self, duration: Duration) -> Pin<Box<dyn Future<Output = ()> + Send>>;
 }
 
-/// Real time.
+/// Real time, or that of a paused tokio runtime.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct SystemClock;
 
 impl Clock for SystemClock {
     fn now(&self) -> Instant {
-        Instant::now()
+        // The runtime's clock, which tests can pause, is the one that sleeps: a client that measured by
+        // another would sleep without end.
+        tokio::time::Instant::now().into_std()
     }
 
     fn wall(&self) -> SystemTime {

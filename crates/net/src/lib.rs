@@ -1,10 +1,12 @@
 #![doc = include_str!("../README.md")]
 
+mod cache;
 mod clock;
 mod names;
 mod retry;
 mod tls;
 
+pub use cache::{Cache, Cached};
 pub use clock::{Clock, ManualClock, SystemClock};
 pub use names::{NotATagName, check_tag_name, secret_header};
 pub use retry::{RetryPolicy, parse_retry_after};

@@ -15,7 +15,7 @@ const SECRETS: [&str; 4] = ["the-key-secret", "the-token", "the-api-key", "the-p
 
 /// Keeps requests and answers them as the document says.
 #[derive(Default)]
-struct Recorder(Mutex<Vec<(&'static str, String)>>);
+pub(crate) struct Recorder(Mutex<Vec<(&'static str, String)>>);
 
 impl Transport for Recorder {
     fn send<'a>(

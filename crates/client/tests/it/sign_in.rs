@@ -53,6 +53,34 @@ async fn a_second_401_is_the_callers_to_know() {
 }
 
 #[tokio::test]
+async fn a_service_that_refuses_every_token_is_not_asked_for_one_a_call() {
+    let world = World::new(Seed::Demo).await;
+    world.fail("registry_get", Fault::status(401));
+    for _ in 0..100 {
+        assert!(world.client.registry().await.unwrap_err().is_unauthenticated());
+    }
+    assert_eq!(world.simulator.requests("service_auth"), 2);
+    assert_eq!(world.simulator.requests("registry_get"), 101);
+    // When it takes tokens again, so does the client.
+    world.simulator.clear_faults();
+    world.client.registry().await.unwrap();
+    world.simulator.expire_tokens();
+    world.client.registry().await.unwrap();
+}
+
+#[tokio::test]
+async fn while_the_old_token_lives_nobody_waits_for_the_new_one() {
+    let world = World::new(Seed::Demo).await;
+    world.client.registry().await.unwrap();
+    world.clock.advance(Duration::from_secs(3541));
+    world.fail("service_auth", Fault::hang());
+    let calls = (0..64).map(|_| world.client.registry());
+    let answers = futures_util::future::join_all(calls).await;
+    assert!(answers.iter().all(Result::is_ok));
+    assert_eq!(world.simulator.requests("service_auth"), 2);
+}
+
+#[tokio::test]
 async fn a_failed_refresh_is_no_error_while_the_old_token_lives() {
     let world = World::new(Seed::Demo).await;
     world.client.registry().await.unwrap();
