@@ -54,6 +54,7 @@ pub(crate) enum Effect {
     FavoritesDoNotStick,
     RejectIds(Arc<HashSet<Uuid>>),
     CutAfter(u64),
+    DiskFull(u64),
     ExpireToken,
 }
 
@@ -176,6 +177,12 @@ impl Fault {
         Self::new(Effect::CutAfter(bytes))
     }
 
+    /// Lets the disk be full after that many bytes of a blob that is sent: the request gets 500, and the upload is as it
+    /// was before it.
+    pub fn disk_full(after: u64) -> Self {
+        Self::new(Effect::DiskFull(after))
+    }
+
     /// Ends all tokens of the image registry before it looks at the request, which then gets 401.
     pub fn expire_token() -> Self {
         Self::new(Effect::ExpireToken)
@@ -234,6 +241,9 @@ impl Fault {
                     | "oci_upload_patch"
                     | "oci_upload_put"
             ),
+            Effect::DiskFull(_) => {
+                matches!(operation, "oci_upload_start" | "oci_upload_patch" | "oci_upload_put")
+            }
             Effect::ExpireToken => of_registry && !matches!(operation, "oci_token" | "oci_storage_get"),
             Effect::Truncated if of_registry => matches!(
                 operation,

@@ -54,6 +54,8 @@ struct RegistryRequest {
     host: String,
     /// A fault cuts the connection after so many bytes of the body.
     cut_after: Option<u64>,
+    /// A fault fills the disk after so many bytes of the body.
+    disk_full_after: Option<u64>,
 }
 
 impl RegistryRequest {
@@ -94,11 +96,7 @@ impl Registry {
         let response = match admitted {
             Ok((route, strike)) => {
                 let handle = async {
-                    let cut_after = match strike.effect() {
-                        Some(Effect::CutAfter(bytes)) => Some(*bytes),
-                        _ => None,
-                    };
-                    match self.handle(parts, body, route, host, cut_after).await {
+                    match self.handle(parts, body, route, host, strike.effect()).await {
                         Ok(response) => Ok(response),
                         Err(Failure::Refused(refusal)) => Ok(refusal.into_response()),
                         Err(Failure::Cut) => Err(Cut),
@@ -143,12 +141,21 @@ impl Registry {
         body: &mut Body,
         route: Route,
         host: String,
-        cut_after: Option<u64>,
+        effect: Option<&Effect>,
     ) -> Answer {
         let query = parts.uri.query().unwrap_or_default();
         let query = form_urlencoded::parse(query.as_bytes()).into_owned().collect();
         let repository = self.repository(&route)?;
-        let request = RegistryRequest { parts, query, name: route.name, repository, host, cut_after };
+        let cut_after = match effect {
+            Some(Effect::CutAfter(bytes)) => Some(*bytes),
+            _ => None,
+        };
+        let disk_full_after = match effect {
+            Some(Effect::DiskFull(bytes)) => Some(*bytes),
+            _ => None,
+        };
+        let name = route.name;
+        let request = RegistryRequest { parts, query, name, repository, host, cut_after, disk_full_after };
         let method = request.parts.method.clone();
         match (&route.endpoint, method) {
             (Endpoint::Ping, _) => Ok(response(StatusCode::OK, [(CONTENT_TYPE, JSON)], "{}")),

@@ -160,14 +160,16 @@ quirks! {
         "The `Location` of an upload has a query, which changes with each chunk and must be sent back.";
     SinglePost(single_post: bool = true), "single-post", "on|off",
         "A blob can be sent with the POST that begins its upload (on), or the POST only begins it (off).";
-    Mounts(mounts: Mounts = Mounts::Anywhere), "mounts", "anywhere|named|never",
-        "Which mounts of blobs are done: from any repository if none is named, only from one that is named, or none.";
+    Mounts(mounts: Mounts = Mounts::Anywhere), "mounts", "anywhere|named|never|insufficient-scope",
+        "Mounts of blobs that are done: from any repository if none is named, only from one that is named, or none; one from where the token may not pull becomes an upload, or gets 401 (insufficient-scope).";
     MaxUploadBody(max_upload_body: Option<usize> = None), "max-upload-body", "unlimited|NUMBER",
         "How many bytes of a blob one request may carry; more get 413.";
     ChunkMinLength(chunk_min_length: Option<usize> = None), "chunk-min-length", "off|NUMBER",
         "How many bytes a chunk must have unless it is the last (`OCI-Chunk-Min-Length`).";
     CutChunk(cut_chunk: CutChunk = CutChunk::Kept), "cut-chunk", "kept|discarded|upload-forgotten",
         "The bytes of a chunk whose connection was cut count, or are forgotten, or the whole upload is.";
+    MaxUploads(max_uploads: Option<usize> = Some(1_000)), "max-uploads", "NUMBER|unlimited",
+        "How many uploads may be unfinished (1000 by default); one more, and the one that was left alone the longest is forgotten.";
     Patch(patch: bool = true), "patch", "on|off",
         "An upload takes chunks with PATCH (on), or PATCH gets 405 (off).";
     UnknownLength(unknown_length: bool = true), "unknown-length", "on|off",

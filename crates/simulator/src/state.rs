@@ -7,6 +7,7 @@ mod lookup;
 pub(crate) mod manifest;
 mod model;
 pub(crate) mod store;
+pub(crate) mod upload;
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;

@@ -99,6 +99,7 @@ pub const FAULTS: &[Switch] = &[
         "BYTES",
         "Cuts the connection after so many bytes of a blob or manifest that is sent or got.",
     ),
+    about("disk-full", "BYTES", "Lets the disk be full after so many bytes of a blob that is sent; 500."),
     about("expire-token", "", "Ends the tokens of the image registry, so that the request gets 401."),
 ];
 
@@ -150,6 +151,7 @@ fn read(name: &str, value: Option<&str>) -> Option<Fault> {
             Fault::reject_ids(ids.split(',').map(|id| id.trim().parse().ok()).collect::<Option<Vec<_>>>()?)
         }
         ("cut-after", Some(bytes)) => Fault::cut_after(bytes.parse().ok()?),
+        ("disk-full", Some(bytes)) => Fault::disk_full(bytes.parse().ok()?),
         (_, Some(_)) => return None,
         ("firewall", _) => Fault::firewall(),
         ("hang", _) => Fault::hang(),
@@ -224,7 +226,7 @@ mod tests {
                 "labels-do-not-stick" => "repository_update",
                 "favorites-do-not-stick" => "repository_favorite",
                 "naive-timestamps" => "image_get",
-                "cut-after" | "expire-token" => "oci_upload_patch",
+                "cut-after" | "disk-full" | "expire-token" => "oci_upload_patch",
                 _ => "image_delete",
             };
             let word = if fault.name == "STATUS" { "503" } else { fault.name };

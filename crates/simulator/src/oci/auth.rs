@@ -3,6 +3,7 @@
 //! The user is the person's address, the password the one that `generate_password` gave last; before the first one
 //! nobody can sign in. A token dies with the password that it was asked with.
 
+use std::collections::HashSet;
 use std::fmt;
 use std::time::Duration;
 
@@ -19,7 +20,7 @@ use crate::ids::Ids;
 use crate::names::is_repository_name;
 use crate::oci::error::Refusal;
 use crate::oci::route::{Endpoint, Route, TOKEN};
-use crate::quirks::RegistryAuth;
+use crate::quirks::{Mounts, RegistryAuth};
 use crate::service::Service;
 use crate::state::digest::{Algorithm, Digest};
 
@@ -52,6 +53,21 @@ impl Scope {
 
     fn to_pull(repository: &str) -> Self {
         Self { repository: repository.to_owned(), actions: &["pull"] }
+    }
+}
+
+/// The repositories from which a request may pull.
+pub(crate) enum Pulls {
+    All,
+    Only(HashSet<String>),
+}
+
+impl Pulls {
+    pub(crate) fn covers(&self, repository: &str) -> bool {
+        match self {
+            Self::All => true,
+            Self::Only(names) => names.contains(repository),
+        }
     }
 }
 
@@ -113,13 +129,17 @@ impl Service {
     fn bearer(&self, route: &Route, parts: &Parts, host: &str) -> Result<(), Refusal> {
         let scope = (route.endpoint != Endpoint::Ping).then(|| Scope::of(route));
         let mut challenge = format!("Bearer realm=\"http://{host}{TOKEN}\",service=\"{host}\"");
-        if let Some(scope) = &scope {
-            let besides = Scope::of_mount(route, parts.uri.query());
-            let besides = besides.map(|scope| format!(" {scope}")).unwrap_or_default();
-            challenge += &format!(",scope=\"{scope}{besides}\"");
+        let mut needed: Vec<_> = scope.into_iter().collect();
+        let besides = Scope::of_mount(route, parts.uri.query());
+        if !needed.is_empty() {
+            let scopes: Vec<_> = needed.iter().chain(&besides).map(ToString::to_string).collect();
+            challenge += &format!(",scope=\"{}\"", scopes.join(" "));
+        }
+        if self.quirks.mounts == Mounts::InsufficientScope {
+            needed.extend(besides);
         }
         match self.token(&parts.headers) {
-            Ok(token) if scope.as_ref().is_none_or(|scope| self.covers(token, scope)) => Ok(()),
+            Ok(token) if needed.iter().all(|scope| self.covers(token, scope)) => Ok(()),
             Ok(_) => {
                 challenge += ",error=\"insufficient_scope\"";
                 Err(unauthorized("the token is for something else", &challenge))
@@ -150,11 +170,14 @@ impl Service {
         })
     }
 
-    /// True if the request may also pull from that repository, as mounts need it.
-    pub(crate) fn may_pull(&self, headers: &HeaderMap, repository: &str) -> bool {
-        let scope = Scope::to_pull(repository);
-        self.quirks.registry_auth != RegistryAuth::Bearer
-            || self.token(headers).is_ok_and(|token| self.covers(token, &scope))
+    /// The repositories from which a request may pull, as mounts need it.
+    pub(crate) fn pulls(&self, headers: &HeaderMap) -> Pulls {
+        if self.quirks.registry_auth != RegistryAuth::Bearer {
+            return Pulls::All;
+        }
+        let access = self.token(headers).map(|token| token.access.as_slice()).unwrap_or_default();
+        let pulls = access.iter().filter(|(_, action)| action == "pull");
+        Pulls::Only(pulls.map(|(name, _)| self.repository_name(name).to_owned()).collect())
     }
 
     /// The password, if the headers have it with the right user.

@@ -1,17 +1,14 @@
-//! An upload: a file and the digest of what is in it. Bytes go from the connection to a thread that writes and
-//! hashes them, a few pieces at a time.
+//! From the connection to an upload: bytes go to a thread that writes and hashes them, a few pieces at a time.
 
-use std::fs::File;
-use std::io::{self, IoSlice, Read, Seek, SeekFrom, Write};
+use std::io;
 
 use bytes::Bytes;
-use tempfile::NamedTempFile;
 use tokio::sync::{OwnedMutexGuard, mpsc};
 
 use super::error::{Failure, Refusal};
 use crate::body::Body;
 use crate::quirks::CutChunk;
-use crate::state::digest::{Algorithm, Digest, Hasher};
+use crate::state::upload::UploadFile;
 
 /// The number of pieces that may wait for the disk: one is written while the next is gathered.
 const WAITING: usize = 1;
@@ -20,105 +17,47 @@ const WAITING: usize = 1;
 /// such bit costs more than writing it.
 const PIECE: usize = 512 * 1024;
 
-/// The part of a blob that was sent so far: its file, and the digest in the making.
-pub(crate) struct UploadFile {
-    /// Taken once the upload is finished.
-    pub(crate) file: Option<NamedTempFile>,
-    hasher: Hasher,
-    pub(crate) length: u64,
-    /// A chunk was shorter than the registry asks for; it must have been the last one.
-    pub(crate) short: bool,
-}
-
 /// The part of a body that is taken.
 #[derive(Clone, Copy)]
 pub(crate) struct Limits {
     /// More gets 413.
     pub(crate) most: u64,
+    /// Any other number gets 400.
+    pub(crate) expected: Option<u64>,
     /// The connection ends after so many bytes.
     pub(crate) cut_after: Option<u64>,
     pub(crate) cut_chunk: CutChunk,
+    /// The disk is full after so many bytes.
+    pub(crate) disk_full_after: Option<u64>,
 }
 
 /// A part of a body on its way to the disk.
 enum Piece {
     Data(Vec<Bytes>),
-    /// Everything came.
-    End,
+    /// Everything came, or nothing of it is to count.
+    End {
+        counts: bool,
+    },
 }
 
-impl UploadFile {
-    pub(crate) fn new(file: NamedTempFile, algorithm: Algorithm) -> Self {
-        Self { file: Some(file), hasher: Hasher::new(algorithm), length: 0, short: false }
-    }
-
-    /// Says which digest is expected. That costs nothing while the upload is empty.
-    pub(crate) fn expect(&mut self, algorithm: Algorithm) {
-        if self.length == 0 {
-            self.hasher = Hasher::new(algorithm);
-        }
-    }
-
-    /// The digest of all that was sent. Another algorithm than the expected one reads the file once more.
-    pub(crate) fn digest(&mut self, algorithm: Algorithm) -> io::Result<Digest> {
-        if self.hasher.algorithm() != algorithm {
-            let mut hasher = Hasher::new(algorithm);
-            let mut piece = vec![0; 256 * 1024];
-            let file = self.file()?;
-            file.seek(SeekFrom::Start(0))?;
-            loop {
-                let read = file.read(&mut piece)?;
-                if read == 0 {
-                    break;
-                }
-                hasher.update(&piece[..read]);
-            }
-            self.hasher = hasher;
-        }
-        Ok(self.hasher.finish())
-    }
-
-    fn file(&mut self) -> io::Result<&mut File> {
-        let file = self.file.as_mut().map(NamedTempFile::as_file_mut);
-        file.ok_or_else(|| io::Error::other("the upload is finished already"))
-    }
-
-    fn append(&mut self, piece: &[Bytes]) -> io::Result<()> {
-        let mut slices: Vec<_> = piece.iter().map(|data| IoSlice::new(data)).collect();
-        let mut left = slices.as_mut_slice();
-        let mut waiting = piece.iter().map(Bytes::len).sum::<usize>();
-        while waiting > 0 {
-            let written = match self.file()?.write_vectored(left) {
-                Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
-                Ok(written) => written,
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
-                Err(error) => return Err(error),
-            };
-            IoSlice::advance_slices(&mut left, written);
-            waiting -= written;
-        }
-        for data in piece {
-            self.hasher.update(data);
-            self.length += data.len() as u64;
-        }
-        Ok(())
-    }
-
-    /// Takes pieces until the sender is gone; if it went without an end, what came may be forgotten.
-    fn take(&mut self, pieces: &mut mpsc::Receiver<Piece>, cut_chunk: CutChunk) -> io::Result<()> {
-        let (hasher, length) = (self.hasher.clone(), self.length);
-        let mut whole = false;
+impl Piece {
+    /// Takes pieces until the sender is gone. Whatever fails, the upload is as it was acknowledged before.
+    fn take_all(
+        pieces: &mut mpsc::Receiver<Self>,
+        upload: &mut UploadFile,
+        limits: Limits,
+    ) -> io::Result<()> {
+        let mut tail = upload.tail(limits.disk_full_after)?;
+        // Of a chunk that was cut counts what came, unless a quirk says otherwise.
+        let mut counts = limits.cut_chunk != CutChunk::Discarded;
         while let Some(piece) = pieces.blocking_recv() {
             match piece {
-                Piece::Data(piece) => self.append(&piece)?,
-                Piece::End => whole = true,
+                Self::Data(piece) => tail.append(&piece)?,
+                Self::End { counts: last } => counts = last,
             }
         }
-        if !whole && cut_chunk == CutChunk::Discarded {
-            let file = self.file()?;
-            file.set_len(length)?;
-            file.seek(SeekFrom::Start(length))?;
-            (self.hasher, self.length) = (hasher, length);
+        if counts {
+            upload.acknowledge(tail);
         }
         Ok(())
     }
@@ -133,13 +72,13 @@ pub(crate) async fn append(
     let (pieces, mut waiting) = mpsc::channel(WAITING);
     // The thread holds the upload, so that it ends well even if the connection is gone and this future with it.
     let writer = tokio::task::spawn_blocking(move || {
-        let taken = upload.take(&mut waiting, limits.cut_chunk);
+        let taken = Piece::take_all(&mut waiting, &mut upload, limits);
         taken.map(|()| upload)
     });
     let sent = send(body, limits, &pieces).await;
-    if sent.is_ok() {
+    if !matches!(sent, Err(Failure::Cut)) {
         // The writer is gone only if it failed, which is told below.
-        let _ = pieces.send(Piece::End).await;
+        let _ = pieces.send(Piece::End { counts: sent.is_ok() }).await;
     }
     drop(pieces);
     let written = writer.await.map_err(io::Error::other)?;
@@ -181,6 +120,9 @@ async fn receive(
         if limits.cut_after == Some(length) {
             return Err(Failure::Cut);
         }
+    }
+    if limits.expected.is_some_and(|expected| expected != length) {
+        return Err(Refusal::bad("SIZE_INVALID", "the body is not as long as Content-Range says").into());
     }
     Ok(())
 }

@@ -67,6 +67,8 @@ choice! {
         Named = "named",
         /// None.
         Never = "never",
+        /// As anywhere, and one from a repository that the token may not pull is refused with 401.
+        InsufficientScope = "insufficient-scope",
     }
 }
 choice! {

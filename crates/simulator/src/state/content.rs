@@ -5,7 +5,7 @@ use std::io;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use tempfile::NamedTempFile;
+use tempfile::TempPath;
 use uuid::Uuid;
 
 use crate::state::digest::Digest;
@@ -58,7 +58,7 @@ impl Content {
         &mut self,
         repository: &str,
         digest: &Digest,
-        upload: NamedTempFile,
+        upload: TempPath,
         size: u64,
     ) -> io::Result<()> {
         self.store.keep(upload, digest)?;
@@ -67,12 +67,15 @@ impl Content {
         Ok(())
     }
 
-    /// Gives a repository a blob that another one has, or any other if none is named.
-    pub(crate) fn mount(&mut self, repository: &str, digest: &Digest, from: Option<&str>) -> bool {
-        let there = match from {
-            Some(from) => self.blob(from, digest).is_some(),
-            None => self.blobs.contains_key(digest),
-        };
+    /// Gives a repository a blob that one of the others has which `may_pull` lets through.
+    pub(crate) fn mount(
+        &mut self,
+        repository: &str,
+        digest: &Digest,
+        may_pull: impl Fn(&str) -> bool,
+    ) -> bool {
+        let mut owners = self.repositories.iter().filter(|(_, owner)| owner.blobs.contains(digest));
+        let there = owners.any(|(name, _)| may_pull(name));
         if there {
             self.link(repository, digest);
         }

@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use tempfile::{NamedTempFile, TempDir};
+use tempfile::{NamedTempFile, TempDir, TempPath};
 
 use crate::state::digest::{Algorithm, Digest};
 
@@ -40,13 +40,13 @@ impl BlobStore {
     }
 
     /// An empty file for an upload. It is gone when it is dropped, unless it is kept.
-    pub(crate) fn create(&self) -> io::Result<NamedTempFile> {
-        NamedTempFile::new_in(self.uploads.path())
+    pub(crate) fn create(&self) -> io::Result<TempPath> {
+        NamedTempFile::new_in(self.uploads.path()).map(NamedTempFile::into_temp_path)
     }
 
     /// Makes an upload the blob of that digest, in one step.
-    pub(crate) fn keep(&self, upload: NamedTempFile, digest: &Digest) -> io::Result<()> {
-        upload.persist(self.blob(digest)).map(drop).map_err(|error| error.error)
+    pub(crate) fn keep(&self, upload: TempPath, digest: &Digest) -> io::Result<()> {
+        upload.persist(self.blob(digest)).map_err(|error| error.error)
     }
 
     pub(crate) fn open_blob(&self, digest: &Digest) -> io::Result<File> {
@@ -63,8 +63,6 @@ impl BlobStore {
 
 #[cfg(test)]
 mod tests {
-    use std::io::Write;
-
     use super::*;
 
     #[test]
@@ -72,8 +70,8 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let store = BlobStore::open(Some(folder.path())).unwrap();
         assert!(BlobStore::open(Some(folder.path())).is_err(), "two simulators in one folder");
-        let mut upload = store.create().unwrap();
-        upload.write_all(b"abc").unwrap();
+        let upload = store.create().unwrap();
+        std::fs::write(&upload, b"abc").unwrap();
         let digest = Digest::of(Algorithm::Sha256, b"abc");
         store.keep(upload, &digest).unwrap();
         let unfinished = store.create().unwrap();

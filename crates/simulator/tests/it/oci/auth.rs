@@ -114,6 +114,39 @@ async fn a_mount_is_done_with_the_token_that_its_challenge_asks_for() {
 }
 
 #[tokio::test]
+async fn a_mount_from_anywhere_is_one_from_where_the_token_may_pull() {
+    let (simulator, client) = start("registry-auth=bearer").await;
+    simulator.rotate_registry_password();
+    let pushes = good_token(&client, &simulator, "repository:priv/x:pull,push").await;
+    let digest = super::client::sha256(b"private");
+    let push = format!("/v2/priv/x/blobs/uploads/?digest={digest}");
+    let push = client.request("POST", &push).bearer_auth(&pushes).body("private");
+    client.send(push).await.is(201);
+    let mount = format!("/v2/pub/y/blobs/uploads/?mount={digest}");
+    let public = good_token(&client, &simulator, "repository:pub/y:pull,push").await;
+    with_token(&client, &public, "POST", &mount).await.is(202);
+    let both = "repository:pub/y:pull,push+repository:priv/x:pull";
+    let both = good_token(&client, &simulator, both).await;
+    with_token(&client, &both, "POST", &mount).await.is(201);
+}
+
+#[tokio::test]
+async fn a_mount_without_the_right_may_be_refused_as_distribution_does() {
+    let (simulator, client) = start("mounts=insufficient-scope").await;
+    simulator.rotate_registry_password();
+    let mount = "/v2/b/blobs/uploads/?from=a&mount=".to_owned() + &super::client::sha256(b"x");
+    let own = good_token(&client, &simulator, "repository:b:pull,push").await;
+    let refused = with_token(&client, &own, "POST", &mount).await.is(401);
+    let challenge = refused.header("www-authenticate");
+    assert!(
+        challenge
+            .ends_with("scope=\"repository:b:pull,push repository:a:pull\",error=\"insufficient_scope\"")
+    );
+    let both = good_token(&client, &simulator, "repository:b:pull,push+repository:a:pull").await;
+    with_token(&client, &both, "POST", &mount).await.is(202);
+}
+
+#[tokio::test]
 async fn tokens_end_by_time_by_call_and_with_their_password() {
     let (simulator, client) = start("registry-auth=bearer").await;
     simulator.rotate_registry_password();

@@ -2,7 +2,7 @@
 
 use mlspace_registry_simulator::{ErrorBody, Fault, FaultSpec};
 
-use super::client::{MANIFEST, bytes, open, sha256};
+use super::client::{MANIFEST, bytes, located, open, sha256};
 
 #[tokio::test]
 async fn a_chunk_that_was_cut_counts_as_far_as_it_came() {
@@ -28,6 +28,32 @@ async fn a_chunk_that_was_cut_can_be_forgotten() {
     assert_eq!(client.call("GET", &location).await.is(204).header("range"), "0-999");
     client.chunk(&location, 1000, &blob[1000..]).await.is(202);
     client.call("PUT", &format!("{location}?digest={}", sha256(&blob))).await.is(201);
+}
+
+#[tokio::test]
+async fn after_a_full_disk_the_upload_is_as_it_was_and_goes_on() {
+    let (simulator, client) = open(&[]).await;
+    let blob = bytes(1, 3_000_000);
+    let location = client.start("a").await;
+    client.chunk(&location, 0, &blob[..1000]).await.is(202);
+    for room in [0, 1, 700_000] {
+        simulator.fail("oci_upload_patch", Fault::disk_full(room).times(1)).unwrap();
+        client.chunk(&location, 1000, &blob[1000..]).await.refused(500, "UNKNOWN");
+        assert_eq!(client.call("GET", &location).await.is(204).header("range"), "0-999");
+    }
+    client.chunk(&location, 1000, &blob[1000..2000]).await.is(202);
+    let finish = format!("{location}?digest={}", sha256(&blob));
+    simulator.fail("oci_upload_put", Fault::disk_full(5000).times(1)).unwrap();
+    client.with_body("PUT", &finish, &blob[2000..]).await.refused(500, "UNKNOWN");
+    let done = client.with_body("PUT", &finish, &blob[2000..]).await.is(201);
+    assert!(located(&client, &done).await == blob);
+    // What the disk took of a longer chunk lies behind the end, and does not get into the blob.
+    let location = client.start("a").await;
+    simulator.fail("oci_upload_patch", Fault::disk_full(2000).times(1)).unwrap();
+    client.chunk(&location, 0, &blob).await.refused(500, "UNKNOWN");
+    let finish = format!("{location}?digest={}", sha256(&blob[..10]));
+    let done = client.with_body("PUT", &finish, &blob[..10]).await.is(201);
+    assert_eq!(located(&client, &done).await, &blob[..10]);
 }
 
 #[tokio::test]

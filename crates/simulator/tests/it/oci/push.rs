@@ -1,5 +1,7 @@
 //! Push: blobs in one request, in two, in chunks and by mount.
 
+use std::time::Duration;
+
 use super::client::{bytes, located, open, sha256, sha512};
 
 fn with_digest(location: &str, digest: &str) -> String {
@@ -90,8 +92,19 @@ async fn a_content_range_that_says_nothing_is_refused() {
         let request = client.request("PATCH", &location).header("content-range", range).body("abc");
         client.send(request).await.refused(400, "BLOB_UPLOAD_INVALID");
     }
-    let request = client.request("PATCH", &location).header("content-range", "0-5").body("abc");
-    client.send(request).await.refused(400, "SIZE_INVALID");
+    for range in ["0-5", "0-1", "0-18446744073709551615"] {
+        let request = client.request("PATCH", &location).header("content-range", range).body("abc");
+        client.send(request).await.refused(400, "SIZE_INVALID");
+        let streamed = futures_util::stream::iter([Ok::<_, std::io::Error>("ab"), Ok("c")]);
+        let body = reqwest::Body::wrap_stream(streamed);
+        let request = client.request("PATCH", &location).header("content-range", range).body(body);
+        client.send(request).await.refused(400, "SIZE_INVALID");
+    }
+    let highest = "18446744073709551615-18446744073709551615";
+    let request = client.request("PATCH", &location).header("content-range", highest).body("a");
+    client.send(request).await.is(416);
+    let request = client.request("PATCH", &location).header("content-range", &b"\xff-1"[..]).body("abc");
+    client.send(request).await.refused(400, "BLOB_UPLOAD_INVALID");
     assert_eq!(client.call("GET", &location).await.is(204).header("range"), "0-0");
 }
 
@@ -174,6 +187,24 @@ async fn a_blob_is_mounted_from_where_it_is_or_else_an_upload_begins() {
     let begun = client.call("POST", &mount("b", "&from=a")).await.is(202);
     let url = with_digest(begun.header("location"), &digest);
     client.with_body("PUT", &url, b"shared").await.is(201);
+}
+
+#[tokio::test]
+async fn unfinished_uploads_hold_no_handle_and_are_forgotten_in_number_and_time() {
+    let (simulator, client) = open(&["max-uploads=3"]).await;
+    let mut locations = Vec::new();
+    for number in 0..4 {
+        simulator.advance(Duration::from_secs(1));
+        locations.push(client.start("a").await);
+        client.chunk(&locations[number], 0, b"abc").await.is(202);
+    }
+    client.call("GET", &locations[0]).await.refused(404, "BLOB_UPLOAD_UNKNOWN");
+    simulator.advance(Duration::from_secs(23 * 60 * 60));
+    client.call("GET", &locations[1]).await.is(204);
+    simulator.advance(Duration::from_secs(2 * 60 * 60));
+    client.start("a").await;
+    client.call("GET", &locations[1]).await.is(204);
+    client.call("GET", &locations[2]).await.refused(404, "BLOB_UPLOAD_UNKNOWN");
 }
 
 #[tokio::test]
