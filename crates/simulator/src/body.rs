@@ -1,5 +1,7 @@
 //! Reading the bodies of requests.
 
+use std::time::Duration;
+
 use bytes::{Bytes, BytesMut};
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
@@ -14,25 +16,31 @@ const LONGEST_DRAIN: u64 = 64 * 1024 * 1024;
 pub(crate) struct Body {
     body: Incoming,
     pub(crate) received: u64,
+    /// The time in which the next bytes must come.
+    patience: Option<Duration>,
 }
 
 impl Body {
-    pub(crate) fn new(body: Incoming) -> Self {
-        Self { body, received: 0 }
+    pub(crate) fn new(body: Incoming, patience: Option<Duration>) -> Self {
+        Self { body, received: 0, patience }
     }
 
     /// The next bytes; nothing at the end, and `Cut` if the client went away before it.
     pub(crate) async fn data(&mut self) -> Result<Option<Bytes>, Cut> {
-        while let Some(frame) = self.body.frame().await {
+        loop {
+            let frame = match self.patience {
+                Some(patience) => tokio::time::timeout(patience, self.body.frame()).await.map_err(|_| Cut)?,
+                None => self.body.frame().await,
+            };
+            let Some(frame) = frame else { return Ok(None) };
             if let Ok(data) = frame.map_err(|_| Cut)?.into_data() {
                 self.received += data.len() as u64;
                 return Ok(Some(data));
             }
         }
-        Ok(None)
     }
 
-    /// All of it, or nothing if it is longer than `most` bytes.
+    /// All of it, or nothing if it is longer than `most` bytes. It is read to its end in either case.
     pub(crate) async fn whole(&mut self, most: usize) -> Result<Option<Bytes>, Cut> {
         let mut kept = BytesMut::new();
         while let Some(data) = self.data().await? {

@@ -11,6 +11,7 @@ use crate::clock::Clock;
 use crate::faults::spec::{FaultError, FaultSpec};
 use crate::quirks::Quirk;
 use crate::seed::{Seed, SeedError};
+use crate::server::Limits;
 use crate::service::{Service, Shared};
 use crate::simulator::Simulator;
 use crate::state::World;
@@ -148,17 +149,34 @@ impl Builder {
         let base_url = format!("http://{address}");
         let shared = Shared::new(service);
         let (stop, stopped) = watch::channel(());
+        let quirks = shared.clone();
+        let limits = move || {
+            let quirks = &quirks.lock().quirks;
+            Limits { connections: quirks.max_connections, idle: quirks.idle_timeout() }
+        };
         // Where blobs are redirected to if the quirk says so. It answers as the registry does, on another port.
         let (storage_listener, storage) = listen((self.registry_listen.ip(), 0).into()).await?;
         let images = oci::Registry::new(shared.clone(), registry.to_string(), storage.port());
         let storage = images.clone();
-        let images =
-            server::serve(registry_listener, move |request| images.clone().respond(request), stopped.clone());
-        let storage =
-            server::serve(storage_listener, move |request| storage.clone().respond(request), stopped.clone());
+        let images = server::serve(
+            registry_listener,
+            limits.clone(),
+            move |request| images.clone().respond(request),
+            stopped.clone(),
+        );
+        let storage = server::serve(
+            storage_listener,
+            limits.clone(),
+            move |request| storage.clone().respond(request),
+            stopped.clone(),
+        );
         let service = shared.clone();
-        let management =
-            server::serve(listener, move |request| management::respond(service.clone(), request), stopped);
+        let management = server::serve(
+            listener,
+            limits,
+            move |request| management::respond(service.clone(), request),
+            stopped,
+        );
         let server = tokio::spawn(async { tokio::join!(management, images, storage) });
         Ok(Simulator { base_url, registry: registry.to_string(), shared, stop, server })
     }

@@ -9,6 +9,9 @@ use serde_json::Value;
 /// The number of requests that the journal keeps; older ones are dropped, and still counted.
 pub(crate) const KEPT: usize = 10_000;
 
+/// The number of bytes that it keeps: those of paths, headers and bodies as they were sent.
+const KEPT_BYTES: usize = 16 * 1024 * 1024;
+
 /// The text that stands where a secret was.
 const REDACTED: &str = "[redacted]";
 
@@ -29,7 +32,7 @@ pub struct Recorded {
     pub query: Vec<(String, String)>,
     /// The headers, names in lower case.
     pub headers: BTreeMap<String, String>,
-    /// The body if it was JSON of at most 256 KiB.
+    /// The body if it was JSON of at most 256 KiB, sent by somebody who is signed in or to sign in.
     pub body: Option<Value>,
     /// The number of bytes of the body that were taken; what is only read to be thrown away does not count.
     pub received: u64,
@@ -59,9 +62,18 @@ impl Recorded {
     }
 }
 
+/// A request with its body as text, which takes much less memory than the document that it is.
+#[derive(Debug)]
+struct Entry {
+    request: Recorded,
+    body: Option<String>,
+    bytes: usize,
+}
+
 #[derive(Debug, Default)]
 pub(crate) struct Journal {
-    records: VecDeque<Recorded>,
+    records: VecDeque<Entry>,
+    bytes: usize,
     dropped: usize,
     counts: HashMap<&'static str, usize>,
 }
@@ -74,17 +86,24 @@ impl Journal {
                 REDACTED.clone_into(value);
             }
         }
-        if let Some(body) = &mut request.body {
-            redact(body);
-        }
+        let body = request.body.take().map(|mut body| {
+            redact(&mut body);
+            body.to_string()
+        });
         if let Some(operation) = request.operation {
             *self.counts.entry(operation).or_default() += 1;
         }
-        if self.records.len() == KEPT {
-            self.records.pop_front();
+        let pairs = request.query.iter().map(|(name, value)| name.len() + value.len());
+        let headers = request.headers.iter().map(|(name, value)| name.len() + value.len());
+        let bytes =
+            request.path.len() + pairs.chain(headers).sum::<usize>() + body.as_ref().map_or(0, String::len);
+        self.records.push_back(Entry { request, body, bytes });
+        self.bytes += bytes;
+        // The newest one stays whatever its size, so that a test finds what it has just sent.
+        while self.records.len() > KEPT || (self.bytes > KEPT_BYTES && self.records.len() > 1) {
+            self.bytes -= self.records.pop_front().map_or(0, |entry| entry.bytes);
             self.dropped += 1;
         }
-        self.records.push_back(request);
         self.dropped + self.records.len() - 1
     }
 
@@ -101,11 +120,12 @@ impl Journal {
     }
 
     fn record(&mut self, number: usize) -> Option<&mut Recorded> {
-        self.records.get_mut(number.checked_sub(self.dropped)?)
+        self.records.get_mut(number.checked_sub(self.dropped)?).map(|entry| &mut entry.request)
     }
 
     pub(crate) fn records(&self) -> Vec<Recorded> {
-        self.records.iter().cloned().collect()
+        let body = |entry: &Entry| serde_json::from_str(entry.body.as_deref()?).ok();
+        self.records.iter().map(|entry| Recorded { body: body(entry), ..entry.request.clone() }).collect()
     }
 
     pub(crate) fn count(&self, operation: &str) -> usize {
@@ -115,6 +135,7 @@ impl Journal {
     pub(crate) fn clear(&mut self) {
         self.dropped += self.records.len();
         self.records.clear();
+        self.bytes = 0;
         self.counts.clear();
     }
 }
@@ -164,5 +185,18 @@ mod tests {
         assert_eq!(journal.records().len(), KEPT);
         assert!(journal.records().iter().all(|record| record.status == Some(200)));
         assert_eq!(journal.count("image_get"), KEPT + 1);
+    }
+
+    #[test]
+    fn a_journal_of_large_requests_keeps_as_many_as_fit() {
+        let mut journal = Journal::default();
+        let large = |number: usize| request(format!("/{number}/{}", "x".repeat(1024 * 1024)));
+        let numbers: Vec<_> = (0..20).map(|number| journal.arrived(large(number))).collect();
+        assert_eq!(journal.records().len(), 15);
+        numbers.into_iter().for_each(|number| journal.answered(number, 200));
+        assert!(journal.records().iter().all(|record| record.status == Some(200)));
+        journal.arrived(request("x".repeat(2 * KEPT_BYTES)));
+        assert_eq!(journal.records().len(), 1, "the newest stays");
+        assert_eq!(journal.count("image_get"), 21);
     }
 }

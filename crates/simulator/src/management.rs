@@ -16,7 +16,10 @@ mod tags;
 pub(crate) mod views;
 mod workspaces;
 
+use std::time::Duration;
+
 use hyper::body::Incoming;
+use hyper::header::AUTHORIZATION;
 use hyper::http::request::Parts;
 use serde_json::Value;
 use uuid::Uuid;
@@ -36,11 +39,24 @@ use reply::Reply;
 use request::Request;
 use route::{Route, handler, route};
 
-/// Bodies longer than this many bytes are not kept in the journal.
-const LONGEST_RECORDED: usize = 256 * 1024;
+/// The path of signing in.
+const SIGN_IN: &str = "/public/v2/service_auth";
+
+/// The longest body that is read to sign in.
+const LONGEST_SIGN_IN: usize = 256 * 1024;
 
 /// The longest body that is read. A delete of 100,000 ids fits.
 const LONGEST_BODY: usize = 4 * 1024 * 1024;
+
+/// The part of a body that is taken in.
+struct Intake {
+    /// A longer one is read to its end, and nothing of it is kept.
+    most: usize,
+    /// A longer one does not get into the journal.
+    recorded: usize,
+    /// The time in which more of it must come.
+    patience: Option<Duration>,
+}
 
 /// A request that goes to its operation, or to the fault that strikes it.
 struct Admitted {
@@ -50,26 +66,48 @@ struct Admitted {
 }
 
 impl Service {
+    /// Nothing is kept of whoever is not signed in, except what signing in takes, so that a stranger costs no memory.
+    fn intake(&self, parts: &Parts) -> Intake {
+        let token = parts.headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok());
+        let token = token.map(|value| call::token(value, &self.quirks)).unwrap_or_default();
+        let (most, recorded) = match self.accounts.person(token, self.clock.now()) {
+            Ok(_) => (LONGEST_BODY, 256 * 1024),
+            Err(_) if parts.uri.path() == SIGN_IN => (LONGEST_SIGN_IN, 4 * 1024),
+            // The firewall stands before signing in, and reads everything.
+            Err(_) if self.quirks.firewall => (LONGEST_BODY, 0),
+            Err(_) => (0, 0),
+        };
+        Intake { most, recorded, patience: self.quirks.idle_timeout() }
+    }
+
     /// Notes a request, and says what is to be done: an answer at once, or an operation. All under one lock, so
     /// that whoever sees the request in the journal knows that its fault is chosen and its delay begun.
-    fn admit(&mut self, parts: &Parts, request: &Request, whole: bool) -> (usize, Result<Admitted, Reply>) {
+    fn admit(
+        &mut self,
+        parts: &Parts,
+        request: &Request,
+        recorded: usize,
+    ) -> (usize, Result<Admitted, Reply>) {
         let route = route(&parts.method, &request.path);
         let id = match &route {
             Route::Found(operation, _) => Some(operation.id),
             _ => None,
         };
-        let body = request.json().filter(|_| request.body_length <= LONGEST_RECORDED);
-        let received = request.body_length as u64;
-        let number =
-            self.journal.arrived(Recorded { body: body.cloned(), received, ..Recorded::of(parts, id) });
-        (number, self.check(route, request, whole))
+        let body = (request.bytes.len() <= recorded).then(|| request.json().cloned()).flatten();
+        let received = request.received;
+        let number = self.journal.arrived(Recorded { body, received, ..Recorded::of(parts, id) });
+        (number, self.check(route, request))
     }
 
-    fn check(&mut self, route: Route, request: &Request, whole: bool) -> Result<Admitted, Reply> {
+    fn check(&mut self, route: Route, request: &Request) -> Result<Admitted, Reply> {
         if let Some(refused) = self.limit() {
             return Err(refused);
         }
-        if !whole {
+        let most = match &route {
+            Route::Found(operation, _) if operation.id == "service_auth" => LONGEST_SIGN_IN,
+            _ => LONGEST_BODY,
+        };
+        if request.received > most as u64 {
             return Err(Reply::detail(413, "Request body too large"));
         }
         if self.quirks.firewall && is_suspicious(request) {
@@ -93,10 +131,11 @@ impl Service {
 /// Answers a request to the management API.
 pub(crate) async fn respond(shared: Shared, request: hyper::Request<Incoming>) -> Result<Response, Cut> {
     let (parts, body) = request.into_parts();
-    let body = Body::new(body).whole(LONGEST_BODY).await?;
-    let whole = body.is_some();
-    let request = Request::new(&parts, &body.unwrap_or_default());
-    let (number, admitted) = shared.lock().admit(&parts, &request, whole);
+    let intake = shared.lock().intake(&parts);
+    let mut body = Body::new(body, intake.patience);
+    let kept = body.whole(intake.most).await?.unwrap_or_default();
+    let request = Request::new(&parts, kept, body.received);
+    let (number, admitted) = shared.lock().admit(&parts, &request, intake.recorded);
     let response = match admitted {
         Ok(Admitted { operation, part, strike }) => {
             let process =

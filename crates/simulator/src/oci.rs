@@ -78,7 +78,8 @@ impl Registry {
     /// Answers a request to the image registry.
     pub(crate) async fn respond(self, request: hyper::Request<Incoming>) -> Result<Response, Cut> {
         let (parts, body) = request.into_parts();
-        let mut body = Body::new(body);
+        let patience = self.shared.lock().quirks.idle_timeout();
+        let mut body = Body::new(body, patience);
         let waits = parts.headers.contains_key(hyper::header::EXPECT);
         let mut response = self.answer(parts, &mut body).await?;
         if !waits {

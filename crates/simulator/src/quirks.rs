@@ -6,6 +6,7 @@ mod value;
 
 use std::fmt;
 use std::str::FromStr;
+use std::time::Duration;
 
 pub use management::{
     Colors, Commands, EmptyLists, ExistingTag, ExtraAttrs, NeverPulled, OverMaximum, Stamps, TagNames,
@@ -168,6 +169,10 @@ quirks! {
         "How many bytes a chunk must have unless it is the last (`OCI-Chunk-Min-Length`).";
     CutChunk(cut_chunk: CutChunk = CutChunk::Kept), "cut-chunk", "kept|discarded|upload-forgotten",
         "The bytes of a chunk whose connection was cut count, or are forgotten, or the whole upload is.";
+    MaxConnections(max_connections: Option<usize> = Some(250)), "max-connections", "NUMBER|unlimited",
+        "How many connections each listener holds (250 by default); for one more the one that was idle the longest ends.";
+    IdleTimeout(idle_timeout: Option<usize> = Some(120)), "idle-timeout", "SECONDS|off",
+        "How long a connection may send nothing, between requests and within one, before it is ended (120 by default).";
     MaxUploads(max_uploads: Option<usize> = Some(1_000)), "max-uploads", "NUMBER|unlimited",
         "How many uploads may be unfinished (1000 by default); one more, and the one that was left alone the longest is forgotten.";
     Patch(patch: bool = true), "patch", "on|off",
@@ -178,6 +183,13 @@ quirks! {
         "Blobs are given from where `Range` says (on), or always as a whole (off).";
     BlobRedirects(blob_redirects: bool = false), "blob-redirects", "off|on",
         "The GET of a blob is redirected to a signed address on another port, which takes no `Authorization`.";
+}
+
+impl Quirks {
+    /// The time for which a connection may send nothing.
+    pub(crate) fn idle_timeout(&self) -> Option<Duration> {
+        self.idle_timeout.map(|seconds| Duration::from_secs(seconds as u64))
+    }
 }
 
 /// The help about a quirk or a fault.

@@ -211,7 +211,7 @@ impl Simulator {
         self.shared.lock().quirks.set(quirk);
     }
 
-    /// The last 10,000 requests in the order they came.
+    /// The last 10,000 requests in the order they came, fewer if they have more than 16 MiB together.
     pub fn journal(&self) -> Vec<Recorded> {
         self.shared.lock().journal.records()
     }

@@ -8,6 +8,7 @@ use super::reply::{Problems, Reply};
 use super::request::Request;
 use crate::accounts::{BadToken, Workspace};
 use crate::faults::Effect;
+use crate::quirks::Quirks;
 use crate::service::Service;
 use crate::state::Person;
 
@@ -20,17 +21,22 @@ pub(crate) struct Call<'a> {
     pub(crate) effect: Option<&'a Effect>,
 }
 
+/// The token in a value of `Authorization`.
+pub(crate) fn token<'v>(value: &'v str, quirks: &Quirks) -> &'v str {
+    match value.split_once(' ') {
+        Some((scheme, token)) if scheme.eq_ignore_ascii_case("bearer") => token.trim(),
+        None if quirks.bare_token && !quirks.strict => value,
+        _ => "",
+    }
+}
+
 impl Call<'_> {
     /// The person to whom the token belongs.
     pub(crate) fn person(&self) -> Result<Person, Reply> {
         let Some(value) = self.request.header("authorization") else {
             return Err(Reply::code(401, 19, "no authorization header, it is required"));
         };
-        let token = match value.split_once(' ') {
-            Some((scheme, token)) if scheme.eq_ignore_ascii_case("bearer") => token.trim(),
-            None if self.service.quirks.bare_token && !self.service.quirks.strict => value,
-            _ => "",
-        };
+        let token = token(value, &self.service.quirks);
         self.service.accounts.person(token, self.service.clock.now()).map_err(|error| match error {
             BadToken::Expired => Reply::code(401, 20, "access_token expired"),
             BadToken::Unknown => Reply::code(401, 21, "invalid access_token"),

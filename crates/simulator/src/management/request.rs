@@ -1,6 +1,7 @@
 //! Reading a request: its headers, its path and query, its body. Whatever is wrong is reported as FastAPI does.
 
 use std::collections::BTreeMap;
+use std::sync::OnceLock;
 
 use bytes::Bytes;
 use serde_json::{Map, Value};
@@ -17,13 +18,19 @@ pub(crate) struct Request {
     pub(crate) path: String,
     pub(crate) query: Vec<(String, String)>,
     pub(crate) headers: BTreeMap<String, String>,
-    pub(crate) body_length: usize,
-    /// The body, if there was one.
-    json: Option<Result<Value, (usize, &'static str)>>,
+    /// The number of bytes of the body that came.
+    pub(crate) received: u64,
+    /// The body, as far as it was kept.
+    pub(crate) bytes: Bytes,
+    /// Read only when it is asked for, which is after signing in: a document can take many times the memory of its text.
+    json: OnceLock<Option<Json>>,
 }
 
+/// A body that was read, or where and why it could not be.
+type Json = Result<Value, (usize, &'static str)>;
+
 impl Request {
-    pub(crate) fn new(parts: &hyper::http::request::Parts, body: &Bytes) -> Self {
+    pub(crate) fn new(parts: &hyper::http::request::Parts, bytes: Bytes, received: u64) -> Self {
         let headers: BTreeMap<_, _> = parts
             .headers
             .iter()
@@ -36,9 +43,10 @@ impl Request {
             method: parts.method.to_string(),
             path: parts.uri.path().to_owned(),
             query: form_urlencoded::parse(query).into_owned().collect(),
-            json: (!body.is_empty()).then(|| parse(body, headers.get("content-type"))),
             headers,
-            body_length: body.len(),
+            received,
+            bytes,
+            json: OnceLock::new(),
         }
     }
 
@@ -48,7 +56,13 @@ impl Request {
 
     /// The body if it is JSON.
     pub(crate) fn json(&self) -> Option<&Value> {
-        self.json.as_ref()?.as_ref().ok()
+        self.parsed()?.as_ref().ok()
+    }
+
+    /// The body, if there was one.
+    fn parsed(&self) -> Option<&Json> {
+        let read = || (!self.bytes.is_empty()).then(|| parse(&self.bytes, self.headers.get("content-type")));
+        self.json.get_or_init(read).as_ref()
     }
 
     /// The value of a query parameter; of several the last counts.
@@ -106,7 +120,7 @@ impl Request {
                 }
             }
         }
-        if operation.fields.is_empty() && self.json.is_some() {
+        if operation.fields.is_empty() && self.received > 0 {
             problems.add(&["body".into()], "extra_forbidden", MESSAGE);
         }
         for name in self.json().and_then(Value::as_object).into_iter().flat_map(Map::keys) {
@@ -120,7 +134,7 @@ impl Request {
     /// The body, which must be a JSON object.
     pub(crate) fn fields(&self) -> Result<&Map<String, Value>, Reply> {
         let body = [Value::from("body")];
-        match &self.json {
+        match self.parsed() {
             None => Err(Problems::one(&body, "missing", "Field required")),
             Some(Err((at, "json_invalid"))) => {
                 Err(Problems::one(&["body".into(), (*at).into()], "json_invalid", "JSON decode error"))

@@ -8,6 +8,7 @@ mod contract;
 mod faults;
 mod forms;
 mod handle;
+mod limits;
 mod oci;
 mod quirks;
 mod wire;

@@ -229,6 +229,7 @@ fn no_quirk_is_without_a_test() {
         include_str!("quirks.rs"),
         include_str!("contract.rs"),
         include_str!("forms.rs"),
+        include_str!("limits.rs"),
         include_str!("oci/auth.rs"),
         include_str!("oci/faults.rs"),
         include_str!("oci/habits.rs"),
