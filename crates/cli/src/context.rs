@@ -156,7 +156,8 @@ impl<'a> Context<'a> {
             return Ok(pager.completeness());
         };
         let items = sink.items();
-        sink.cut::<T>(&mut self.io.stdout)?;
+        // The failure goes before one to print what came before it.
+        let _ = sink.cut::<T>(&mut self.io.stdout);
         if items == 0 {
             return Err(failure);
         }

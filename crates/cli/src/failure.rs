@@ -122,13 +122,21 @@ impl Failure {
     }
 }
 
+/// The end of a command whose report could not be printed, or could: what the command came to goes before that.
+pub(crate) fn ended<T>(printed: Result<T, Failure>, verdict: Result<Exit, Failure>) -> Result<Exit, Failure> {
+    verdict.and_then(|exit| printed.map(|_| exit))
+}
+
 const CLOSED_PIPE: &str = "closed_pipe";
 
-/// Writing to stdout failed. If nobody reads any more, all that was wanted has been read.
+/// Writing to stdout failed, or stdin is not text. If nobody reads any more, all that was wanted has been read.
 impl From<std::io::Error> for Failure {
     fn from(error: std::io::Error) -> Self {
         if error.kind() == std::io::ErrorKind::BrokenPipe {
             return Self::new(Exit::Done, CLOSED_PIPE, String::new());
+        }
+        if error.kind() == std::io::ErrorKind::InvalidData {
+            return Self::usage("cannot read the input: it is not text");
         }
         Self::other(format!("cannot write the output: {error}"))
     }

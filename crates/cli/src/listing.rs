@@ -65,6 +65,18 @@ pub(crate) enum By {
 }
 
 impl By {
+    /// The words that such conditions begin with.
+    fn words(self) -> &'static [&'static str] {
+        match self {
+            Self::Name | Self::TagName => &["name"],
+            Self::Label => &["label"],
+            Self::Favorite => &["favorite"],
+            Self::Updated | Self::Pushed => &["older", "newer"],
+            Self::Size => &["larger"],
+            Self::Pulls => &["never-pulled"],
+        }
+    }
+
     /// As it is written, and for whom that does not say it, what it means.
     fn written(self) -> &'static str {
         match self {
@@ -106,18 +118,36 @@ impl Filter {
             ("older", Some(time)) => (Self::Older(seconds(time)?), &[By::Updated, By::Pushed]),
             ("newer", Some(time)) => (Self::Newer(seconds(time)?), &[By::Updated, By::Pushed]),
             ("larger", Some(size)) => (Self::Larger(parse_size(size)?), &[By::Size]),
-            ("favorite", None) => (Self::Favorite, &[By::Favorite]),
+            // The product's own pages write it in this way.
+            ("favorite" | "favourite", None) => (Self::Favorite, &[By::Favorite]),
             ("never-pulled", None) => (Self::NeverPulled, &[By::Pulls]),
-            ("name", Some(glob)) | (glob, None) if !glob.is_empty() => {
+            ("name", Some(glob)) if !glob.is_empty() => {
                 (Self::Name(glob.to_owned()), &[By::Name, By::TagName])
             }
-            _ => return Err(format!("expected {}", expected::<T>())),
+            (glob, None) if glob.contains(['*', '?']) => {
+                (Self::Name(glob.to_owned()), &[By::Name, By::TagName])
+            }
+            _ => return Err(unknown::<T>(name, value.is_none() && !name.is_empty())),
         };
         if by.iter().any(|by| T::FILTERS.contains(by)) {
             return Ok(filter);
         }
         Err(format!("this list cannot be filtered by {name}; expected {}", expected::<T>()))
     }
+}
+
+/// A word alone could be a name. It is refused all the same: a misspelt filter that finds nothing looks as if there
+/// were nothing to find.
+fn unknown<T: Listed>(word: &str, alone: bool) -> String {
+    /// How alike a word is that may be meant, from 0 to 1; other filters reach 0.7.
+    const ALIKE: f64 = 0.8;
+    let written = word.to_lowercase().replace('_', "-");
+    let known = T::FILTERS.iter().flat_map(|by| by.words());
+    let known = known.map(|known| (strsim::jaro_winkler(known, &written), known));
+    let nearest = known.filter(|(alike, _)| *alike >= ALIKE).max_by(|a, b| a.0.total_cmp(&b.0));
+    let nearest = nearest.map_or_else(String::new, |(_, known)| format!("did you mean {known}? "));
+    let name = if alone { format!("; a name is written name={word}") } else { String::new() };
+    format!("{nearest}expected {}{name}", expected::<T>())
 }
 
 fn expected<T: Listed>() -> String {
@@ -285,6 +315,9 @@ mod tests {
             ("name=favorite", Filter::Name("favorite".into())),
             ("label=prod", Filter::Label("prod".into())),
             ("favorite", Filter::Favorite),
+            ("favourite", Filter::Favorite),
+            ("b?se", Filter::Name("b?se".into())),
+            ("name=base", Filter::Name("base".into())),
             ("older=1d", Filter::Older(86_400)),
             ("larger=1.5KiB", Filter::Larger(1536)),
             ("never-pulled", Filter::NeverPulled),
@@ -298,6 +331,18 @@ mod tests {
         for text in ["label=prod", "favorite", "older=1d", "larger=1", "never-pulled"] {
             let problem = Filter::parse::<Any<1>>(text).unwrap_err();
             assert!(problem.ends_with("expected the name of a tag with `*` and `?`"), "{problem}");
+        }
+        for (text, nearest) in [
+            ("favorit", "did you mean favorite?"),
+            ("never_pulled", "did you mean never-pulled?"),
+            ("Never-Pulled", "did you mean never-pulled?"),
+            ("lable=prod", "did you mean label?"),
+            ("oldr=1d", "did you mean older?"),
+            ("untagged", "expected a name with `*` and `?`"),
+            ("base", "a name is written name=base"),
+        ] {
+            let problem = Filter::parse::<Any<0>>(text).unwrap_err();
+            assert!(problem.contains(nearest), "{text}: {problem}");
         }
         assert_eq!(parse_sort::<Any<0>>("-size"), Ok("-size".into()));
         assert_eq!(parse_sort::<Any<0>>("age"), Err("this list can be sorted by name or size".into()));

@@ -129,11 +129,11 @@ impl Api {
             let exit = if writes { Exit::Unknown } else { Exit::Other };
             Failure::new(exit, "not_reached", format!("the answer broke off: {}", error.without_url()))
         })?;
-        let look = context.look();
+        let (look, mut printed) = (context.look(), Ok(()));
         let shown = match serde_json::from_str::<Value>(&text) {
             Ok(value) => match &look.jq {
                 Some(program) if status.is_success() => {
-                    program.run(&value.to_string(), &look, &mut context.io.stdout)?;
+                    printed = program.run(&value.to_string(), &look, &mut context.io.stdout);
                     String::new()
                 }
                 // A program for what was asked for makes nothing of an error.
@@ -148,9 +148,9 @@ impl Api {
             Err(_) if context.format.is_json() => String::new(),
             Err(_) => look.text(text) + "\n",
         };
-        context.io.stdout.write_all(shown.as_bytes())?;
+        printed = printed.and_then(|()| Ok(context.io.stdout.write_all(shown.as_bytes())?));
         let (exit, code) = match status.as_u16() {
-            200..=299 => return Ok(Exit::Done),
+            200..=299 => return printed.map(|()| Exit::Done),
             401 => (Exit::SignIn, "sign_in_refused"),
             403 => (Exit::SignIn, "forbidden"),
             404 => (Exit::NotFound, "not_found"),

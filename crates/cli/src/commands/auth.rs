@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use crate::connect;
 use crate::context::Context;
-use crate::failure::{Exit, Failure};
+use crate::failure::{Exit, Failure, ended};
 use crate::logins::Account;
 use crate::options::Global;
 use crate::output::table::Cell;
@@ -193,12 +193,12 @@ fn status(context: &mut Context<'_>) -> Result<Exit, Failure> {
         let source = place.unwrap_or_else(|| "none is stored; pushing and pulling needs one".to_owned());
         rows.push(Setting { setting: "registry password".to_owned(), value, source });
     }
-    context.print_all(&rows)?;
+    let printed = context.print_all(&rows);
     if settings.client_id.is_none() {
-        return Err(Failure::new(Exit::SignIn, "no_credentials", "there are no credentials")
-            .hint("run `mlcr auth login`"));
+        let failure = Failure::new(Exit::SignIn, "no_credentials", "there are no credentials");
+        return ended(printed, Err(failure.hint("run `mlcr auth login`")));
     }
-    Ok(Exit::Done)
+    printed
 }
 
 fn logout(context: &mut Context<'_>) -> Result<Exit, Failure> {

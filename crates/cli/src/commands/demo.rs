@@ -15,7 +15,7 @@ use serde::Serialize;
 
 use crate::commands::sim::Switches;
 use crate::context::Context;
-use crate::failure::{Exit, Failure, causes};
+use crate::failure::{Exit, Failure, causes, ended};
 use crate::options::Format;
 use crate::output::table::{self, Cell};
 use crate::output::{Look, Record};
@@ -66,28 +66,33 @@ impl Demo {
             .build()?;
         let mut walk = Walk::new(client, &simulator, recorder, context.io.clock.clone());
         let mut steps = Vec::new();
-        let mut failure = None;
+        let (mut failure, mut shown) = (None, Ok(()));
         for number in 1..=STEPS.len() {
             let (step, result) = walk.step(number).await;
-            show(context, &step)?;
+            shown = show(context, &step);
             steps.push(step);
+            if shown.is_err() {
+                break;
+            }
             if let Err(problem) = result {
                 failure = Some(Failure { message: format!("step {number}: {}", problem.message), ..problem });
                 break;
             }
         }
         if context.format != Format::Table {
-            context.print_all(&steps)?;
+            shown = shown.and_then(|()| context.print_all(&steps).map(drop));
         }
         simulator.stop().await;
-        match failure {
+        let verdict = match failure {
             Some(failure) => Err(Failure { exit: Exit::Other, ..failure }),
+            None if shown.is_err() => Ok(Exit::Done),
             None => {
                 let total: f64 = steps.iter().map(|step| step.ms).sum();
                 context.say(&format!("all {} steps did what they should, in {total:.1} ms", steps.len()));
                 Ok(Exit::Done)
             }
-        }
+        };
+        ended(shown, verdict)
     }
 }
 

@@ -12,7 +12,7 @@ use mlspace_registry::{Client, Error, TransportKind};
 use crate::commands::password::HOW_TO_GET_ONE;
 use crate::connect;
 use crate::context::Context;
-use crate::failure::{Exit, Failure, causes};
+use crate::failure::{Exit, Failure, causes, ended};
 use crate::logins::Account;
 use crate::watch::Watched;
 pub(crate) use findings::Check;
@@ -34,11 +34,8 @@ impl Doctor {
     pub(crate) async fn run(self, context: &mut Context<'_>) -> Result<Exit, Failure> {
         let mut findings = Findings::default();
         examine(context, &mut findings).await;
-        context.print_all(&findings.checks)?;
-        match findings.worst {
-            Some(failure) => Err(failure),
-            None => Ok(Exit::Done),
-        }
+        let printed = context.print_all(&findings.checks);
+        ended(printed, findings.worst.map_or(Ok(Exit::Done), Err))
     }
 }
 

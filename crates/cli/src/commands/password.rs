@@ -8,7 +8,7 @@ use serde_json::json;
 
 use crate::commands::planned::Writer;
 use crate::context::Context;
-use crate::failure::{Exit, Failure};
+use crate::failure::{Exit, Failure, ended};
 use crate::output::table::Cell;
 use crate::output::{Look, Record};
 use crate::password_store::PasswordStore;
@@ -89,11 +89,12 @@ impl Rotate {
         };
         let failed = stored_in.is_none();
         let shown = self.show.then(|| password.expose().to_owned());
-        context.print(&Rotated { rotated: true, stored_in, password: shown })?;
+        let printed = context.print(&Rotated { rotated: true, stored_in, password: shown });
         if failed {
-            return Err(Failure::new(Exit::Partly, "not_stored", "the password is new, and was not stored"));
+            let failure = Failure::new(Exit::Partly, "not_stored", "the password is new, and was not stored");
+            return ended(printed, Err(failure));
         }
-        Ok(Exit::Done)
+        printed
     }
 }
 

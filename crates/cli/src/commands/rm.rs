@@ -9,7 +9,7 @@ use mlspace_registry::{BulkEvent, BulkReport, Client, DeleteMany, Uuid};
 
 use crate::commands::planned::Writer;
 use crate::context::Context;
-use crate::failure::{Exit, Failure};
+use crate::failure::{Exit, Failure, ended};
 use crate::output::progress::Progress;
 use crate::reference::{Lookup, Reference};
 pub(crate) use doomed::Doomed;
@@ -109,8 +109,8 @@ impl Rm {
         context.confirm(&format!("Delete {}?", plan.sentence()))?;
         let (tally, report) = delete(context, noun, &client, &plan.doomed).await;
         let report = DeleteReport::new(plan.doomed, tally, report);
-        context.print_report(&report)?;
-        report.verdict(noun, context.io.interrupt.is_set())
+        let printed = context.print_report(&report);
+        ended(printed, report.verdict(noun, context.io.interrupt.is_set()))
     }
 
     /// All references, those of stdin in their place.

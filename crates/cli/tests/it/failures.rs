@@ -2,7 +2,7 @@ use insta::assert_snapshot;
 use mlspace_registry_cli::Interrupt;
 use mlspace_registry_simulator::{Fault, Simulator};
 
-use crate::support::Mlcr;
+use crate::support::{Closed, Mlcr};
 
 #[tokio::test]
 async fn failures_are_lines_for_people_or_json_for_programs() {
@@ -70,6 +70,27 @@ async fn each_kind_of_failure_has_its_exit_code() {
             assert!(!done.stderr.contains('<'), "{done}");
         }
     }
+}
+
+#[tokio::test]
+async fn what_a_command_came_to_goes_before_a_reader_that_has_gone() {
+    let simulator = Simulator::start().await.unwrap();
+    let fault: mlspace_registry_simulator::FaultSpec = "image_delete=partial-delete".parse().unwrap();
+    simulator.fail("image_delete", fault.fault).unwrap();
+    for (line, code, said) in [
+        (
+            "image rm train/resnet:v1.0 train/resnet:v1.1 notebook:latest --yes -o json",
+            5,
+            "2 of 3 images deleted",
+        ),
+        ("api GET /public/v2/docker_registry/v2/images/ffffffff-ffff-4fff-8fff-ffffffffffff", 4, "404"),
+        ("auth status --profile none", 2, "there is no profile none"),
+    ] {
+        let done = Mlcr::at(&simulator).run_to(line, Closed).await;
+        assert!(done.code == code && done.stderr.contains(said), "{done}");
+    }
+    let done = Mlcr::bare().run_to("auth status", Closed).await;
+    assert!(done.code == 3 && done.stderr.contains("no credentials"), "{done}");
 }
 
 #[tokio::test]

@@ -1,9 +1,7 @@
-use std::io::Write;
-
 use insta::assert_snapshot;
 use mlspace_registry_simulator::{FaultSpec, NewImage, Quirk, Seed, Simulator};
 
-use crate::support::Mlcr;
+use crate::support::{Closed, Mlcr};
 
 #[tokio::test]
 async fn everything_can_be_shown_as_a_table() {
@@ -110,15 +108,6 @@ async fn a_list_that_fails_later_keeps_its_rows_and_is_said_to_be_cut() {
 
 #[tokio::test]
 async fn a_reader_that_goes_away_ends_it_quietly() {
-    struct Closed;
-    impl Write for Closed {
-        fn write(&mut self, _: &[u8]) -> std::io::Result<usize> {
-            Err(std::io::ErrorKind::BrokenPipe.into())
-        }
-        fn flush(&mut self) -> std::io::Result<()> {
-            Ok(())
-        }
-    }
     let simulator = Simulator::start().await.unwrap();
     for line in
         ["repo ls", "repo ls -o json", "repo ls -o ndjson", "registry show", "demo", "schema tags", "--help"]

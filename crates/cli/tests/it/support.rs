@@ -33,6 +33,19 @@ impl Write for Caught {
     }
 }
 
+/// A pipe that nobody reads any more.
+pub(crate) struct Closed;
+
+impl Write for Closed {
+    fn write(&mut self, _: &[u8]) -> std::io::Result<usize> {
+        Err(std::io::ErrorKind::BrokenPipe.into())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
 /// The simulator's date, and waits that take no time.
 struct FixedClock(ManualClock);
 

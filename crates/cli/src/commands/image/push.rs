@@ -12,7 +12,7 @@ use serde_json::json;
 use crate::address::{self, Service};
 use crate::commands::planned::Writer;
 use crate::context::Context;
-use crate::failure::{Exit, Failure};
+use crate::failure::{Exit, Failure, ended};
 use crate::options;
 use crate::output::moving::Moving;
 use crate::output::table::Cell;
@@ -132,10 +132,9 @@ impl Push {
             bytes_existing: tally.existing,
         };
         // Where nothing was pushed there is nothing to show.
-        if pushed.images.iter().any(|one| one.result.is_ok()) {
-            context.print(&report)?;
-        }
-        verdict(&pushed, problem)
+        let is_there = pushed.images.iter().any(|one| one.result.is_ok());
+        let printed = if is_there { context.print(&report) } else { Ok(Exit::Done) };
+        ended(printed, verdict(&pushed, problem))
     }
 }
 
