@@ -1,0 +1,80 @@
+//! Looks at what a registry has, without getting it.
+
+use reqwest::Method;
+use reqwest::header::{ACCEPT, CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, HeaderName};
+
+use crate::client::Client;
+use crate::digest::Digest;
+use crate::error::{Error, Result};
+use crate::manifest::{DOCKER_INDEX, DOCKER_MANIFEST, OCI_INDEX, OCI_MANIFEST};
+use crate::reference::Reference;
+use crate::registry::answer::failure;
+use crate::registry::auth::Scope;
+use crate::registry::http::Request;
+
+const CONTENT_DIGEST: HeaderName = HeaderName::from_static("docker-content-digest");
+
+/// The headers of a manifest; each is there only if the registry sends it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ManifestHead {
+    /// The media type, which tells an index from an image.
+    pub media_type: Option<String>,
+    /// The digest.
+    pub digest: Option<Digest>,
+    /// The length in bytes.
+    pub size: Option<u64>,
+}
+
+impl Client {
+    /// Reads the headers of a manifest or index. Cost: one request, and those of signing in.
+    ///
+    /// # Errors
+    /// [`Error::is_not_found`] if the registry has no such manifest.
+    pub async fn manifest_head(&self, reference: &Reference) -> Result<ManifestHead> {
+        let registry = self.registry(reference.registry())?;
+        let (repository, target) = (reference.repository(), reference.target());
+        let what = format!("look for the manifest {target} of {}/{repository}", registry.name);
+        let url = registry.url(&format!("{repository}/manifests/{target}"));
+        let accept = [OCI_INDEX, OCI_MANIFEST, DOCKER_INDEX, DOCKER_MANIFEST].join(", ");
+        let request = Request::new(what.clone(), Method::HEAD, url).header(ACCEPT, &accept);
+        let response = registry.send(&Scope::pull(repository), &request).await?;
+        if !response.status().is_success() {
+            return Err(failure(&registry.patience, what, response).await);
+        }
+        let headers = response.headers();
+        Ok(ManifestHead {
+            media_type: text(headers, CONTENT_TYPE),
+            digest: text(headers, CONTENT_DIGEST).and_then(|digest| digest.parse().ok()),
+            size: text(headers, CONTENT_LENGTH).and_then(|length| length.parse().ok()),
+        })
+    }
+
+    /// True if the registry has the API that lists what refers to a manifest: signatures and the like. Cost: one
+    /// request, and those of signing in.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] if the reference has no digest.
+    pub async fn lists_referrers(&self, reference: &Reference) -> Result<bool> {
+        let Some(digest) = reference.digest() else {
+            return Err(Error::Invalid(format!("{reference} has no digest")));
+        };
+        let registry = self.registry(reference.registry())?;
+        let repository = reference.repository();
+        let what = format!("list what refers to {digest} in {}/{repository}", registry.name);
+        let url = registry.url(&format!("{repository}/referrers/{digest}"));
+        let request = Request::new(what.clone(), Method::GET, url).header(ACCEPT, OCI_INDEX);
+        let response = registry.send(&Scope::pull(repository), &request).await?;
+        match response.status().as_u16() {
+            200 => Ok(text(response.headers(), CONTENT_TYPE).as_deref() == Some(OCI_INDEX)),
+            // A registry without it knows no such address.
+            400 | 404 | 405 | 501 => Ok(false),
+            _ => Err(failure(&registry.patience, what, response).await),
+        }
+    }
+}
+
+fn text(headers: &HeaderMap, name: HeaderName) -> Option<String> {
+    let value = headers.get(name)?.to_str().ok()?;
+    Some(value.split(';').next().unwrap_or_default().trim().to_owned())
+}
