@@ -20,6 +20,7 @@ mod reference;
 mod requests;
 mod settings;
 mod transfer;
+mod version;
 mod watch;
 
 use std::ffi::OsString;
@@ -89,7 +90,11 @@ async fn run_parsed(cli: Cli, io: &mut Io) -> Result<Exit, Failure> {
 fn not_parsed(error: &clap::Error, arguments: &[OsString], io: &mut Io) -> u8 {
     if !error.use_stderr() {
         let text = error.render();
-        let text = if io.colors_on_stdout() { text.ansi().to_string() } else { text.to_string() };
+        let text = match error.kind() {
+            clap::error::ErrorKind::DisplayVersion => version::text(arguments),
+            _ if io.colors_on_stdout() => text.ansi().to_string(),
+            _ => text.to_string(),
+        };
         // A reader that has gone away has read enough.
         let _ = io.stdout.write_all(text.as_bytes()).and_then(|()| io.stdout.flush());
         return Exit::Done as u8;

@@ -37,3 +37,16 @@ async fn every_command_that_does_something_has_an_example() {
         assert!(help.contains("Example: mlcr "), "{path}");
     }
 }
+
+#[tokio::test]
+async fn the_version_tells_a_report_what_it_needs_if_it_is_asked_for_more() {
+    let plain = Mlcr::bare().run("--version").await;
+    assert_eq!((plain.code, plain.stdout.as_str()), (0, concat!("mlcr ", env!("CARGO_PKG_VERSION"), "\n")));
+    for line in ["--version -v", "-v --version", "--version --verbose"] {
+        let done = Mlcr::bare().run(line).await;
+        assert_eq!(done.code, 0, "{done}");
+        let names: Vec<_> = done.stdout.lines().map(|line| line.split([':', ' ']).next().unwrap()).collect();
+        assert_eq!(names, ["mlcr", "commit", "target", "features"], "{done}");
+        assert!(done.stdout.contains(std::env::consts::ARCH), "{done}");
+    }
+}
