@@ -1,5 +1,6 @@
 //! `mlcr doctor`: everything between this machine and the registry, one line each.
 
+mod facts;
 mod findings;
 mod probe;
 
@@ -14,7 +15,9 @@ use crate::connect;
 use crate::context::Context;
 use crate::failure::{Exit, Failure, causes, ended};
 use crate::logins::Account;
+use crate::options::Format;
 use crate::watch::Watched;
+pub(crate) use facts::Fact;
 pub(crate) use findings::Check;
 use findings::{CheckState, Findings};
 use probe::Probe;
@@ -26,12 +29,29 @@ const SHORT_TOKEN: i64 = 120;
 
 /// Checks everything.
 #[derive(Args, Debug)]
-#[command(after_help = "Sends up to six requests, none of which changes anything. Exits by the worst.\n\n\
-                        Example: mlcr doctor")]
-pub(crate) struct Doctor {}
+#[command(
+    after_help = "Sends up to six requests, with --facts up to 25, none of which changes anything. Exits by the \
+                  worst.\n\n\
+                  Example: mlcr doctor\n\
+                  Example: mlcr doctor --facts > facts.json"
+)]
+pub(crate) struct Doctor {
+    /// Find out what is not known of the service: JSON for an issue, without names, ids and secrets.
+    #[arg(long)]
+    facts: bool,
+}
 
 impl Doctor {
     pub(crate) async fn run(self, context: &mut Context<'_>) -> Result<Exit, Failure> {
+        if self.facts {
+            let facts = facts::gather(context).await?;
+            // It is there to be pasted.
+            if context.format == Format::Table {
+                context.format = Format::Json;
+            }
+            context.print_all(&facts)?;
+            return Ok(Exit::Done);
+        }
         let mut findings = Findings::default();
         examine(context, &mut findings).await;
         let printed = context.print_all(&findings.checks);

@@ -8,7 +8,7 @@ use serde_json::Value;
 use crate::commands::auth::Setting;
 use crate::commands::demo::Step;
 use crate::commands::docker::Signed;
-use crate::commands::doctor::Check;
+use crate::commands::doctor::{Check, Fact};
 use crate::commands::image::{pull, push};
 use crate::commands::password::Rotated;
 use crate::commands::planned::Planned;
@@ -45,6 +45,7 @@ const OUTPUTS: &[(&str, &str, Make)] = &[
     ("rotated", "password rotate", schema::<Rotated>),
     ("settings", "auth status", schema::<Vec<Setting>>),
     ("checks", "doctor", schema::<Vec<Check>>),
+    ("facts", "doctor --facts", schema::<Vec<Fact>>),
     ("demo", "demo", schema::<Vec<Step>>),
     ("error", "any command that fails, on stderr", schema::<Failed>),
 ];

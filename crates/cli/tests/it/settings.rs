@@ -185,3 +185,20 @@ async fn wrong_settings_are_named_and_their_values_not_repeated() {
     assert!(done.code == 2 && done.stderr.contains("the environment"), "{done}");
     assert!(simulator.journal().is_empty());
 }
+
+#[tokio::test]
+async fn a_file_with_keys_of_a_newer_version_is_refused_and_left_as_it_is() {
+    let simulator = Simulator::start().await.unwrap();
+    let home = tempfile::tempdir().unwrap();
+    for text in [toml(&simulator) + "two_factor = true\n", format!("newer = 1\n{}", toml(&simulator))] {
+        write(home.path(), ".config/mlcr/profiles.toml", &text);
+        for flags in ["", "--profile default"] {
+            let done = ls(home.path(), Mlcr::bare(), flags).await;
+            assert_eq!(done.code, 2, "{done}");
+        }
+        let login = Mlcr::bare().variable("HOME", home.path().to_str().unwrap()).run("auth logout").await;
+        assert_eq!(login.code, 2, "{login}");
+        let kept = fs::read_to_string(home.path().join(".config/mlcr/profiles.toml")).unwrap();
+        assert_eq!(kept, text);
+    }
+}
