@@ -25,4 +25,15 @@ impl Compression {
             _ => None,
         }
     }
+
+    /// Names a compression that is known here and not read, by the first bytes of the content.
+    pub(crate) fn unread(first: &[u8]) -> Option<&'static str> {
+        match first {
+            [0xfd, b'7', b'z', b'X', b'Z', 0, ..] => Some("xz"),
+            [b'B', b'Z', b'h', b'1'..=b'9', ..] => Some("bzip2"),
+            [0x04, 0x22, 0x4d, 0x18, ..] => Some("lz4"),
+            [b'P', b'K', 3, 4, ..] => Some("zip"),
+            _ => None,
+        }
+    }
 }

@@ -1,18 +1,22 @@
 //! Images on this machine: OCI layouts, in a folder or a tar file, and archives of `docker save`.
 
 mod archive;
+mod choose;
 pub(crate) mod data;
 mod docker;
 mod layout;
+mod spool;
 mod tree;
 
-use std::path::Path;
+use std::io::Read;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::compression::Compression;
 use crate::digest::Digest;
 use crate::error::{Error, Result};
 use crate::manifest::{Descriptor, Manifest};
+use crate::platform::Platform;
 
 use data::Data;
 use tree::Tree;
@@ -41,6 +45,8 @@ pub struct Image {
     tree: Arc<Tree>,
     entry: ImageEntry,
     names: Vec<String>,
+    platform: Option<Platform>,
+    absent: Vec<String>,
 }
 
 #[derive(Clone, Debug)]
@@ -77,38 +83,55 @@ pub(crate) struct Blob {
 }
 
 impl Source {
-    /// Opens an OCI layout, in a folder or an uncompressed tar file, or an archive made by `docker save`.
-    /// Reads the table of contents and nothing else.
+    /// Opens an OCI layout, in a folder or a tar file, or an archive made by `docker save`. Reads the table of
+    /// contents and the indexes. A pipe, and an archive that is compressed as a whole (gzip, zstd), is copied to
+    /// a temporary file first, which goes with the last of its images.
     ///
-    /// An archive that is both, as docker 25 and later write them, counts as an OCI layout, unless its
-    /// layers are not compressed.
+    /// An archive that is both, as docker 25 and later write them, counts as an OCI layout, unless that side is
+    /// broken, or was made up by docker around layers that are not compressed.
     ///
     /// # Errors
     /// [`Error::Source`] if it is none of these, or an archive that is damaged or hostile;
     /// [`Error::Io`] if it cannot be read.
     pub async fn open(path: impl AsRef<Path>) -> Result<Self> {
-        let path = path.as_ref().to_owned();
-        tokio::task::spawn_blocking(move || Self::open_blocking(&path))
-            .await
-            .map_err(|error| Error::task(&error))?
+        Self::open_with(path, std::env::temp_dir()).await
     }
 
-    fn open_blocking(path: &Path) -> Result<Self> {
-        let tree = Arc::new(Tree::open(path)?);
+    /// As [`Source::open`], with temporary files in this folder.
+    pub async fn open_with(path: impl AsRef<Path>, scratch: impl Into<PathBuf>) -> Result<Self> {
+        let (path, scratch) = (path.as_ref().to_owned(), scratch.into());
+        Self::blocking(move || Self::of(Tree::open(&path, &scratch)?)).await
+    }
+
+    /// As [`Source::open`], from what a program writes, such as `docker save`. It is copied to a temporary file
+    /// in this folder first.
+    pub async fn read(reader: impl Read + Send + 'static, scratch: impl Into<PathBuf>) -> Result<Self> {
+        let scratch = scratch.into();
+        Self::blocking(move || Self::of(Tree::receive(reader, &scratch)?)).await
+    }
+
+    async fn blocking(work: impl FnOnce() -> Result<Self> + Send + 'static) -> Result<Self> {
+        tokio::task::spawn_blocking(work).await.map_err(|error| Error::task(&error))?
+    }
+
+    fn of(tree: Tree) -> Result<Self> {
+        let tree = Arc::new(tree);
         let is_layout = tree.find("oci-layout")?.is_some() && tree.find("index.json")?.is_some();
         let is_docker = tree.is_archive() && tree.find("manifest.json")?.is_some();
         let images = match (is_layout, is_docker) {
-            (true, true) if layout::is_plain(&tree)? => docker::images(&tree)?,
-            (true, _) => layout::images(&tree)?,
+            (true, true) => better(layout::images(&tree), docker::images(&tree), &tree)?,
+            (true, false) => layout::images(&tree)?,
             (false, true) => docker::images(&tree)?,
             (false, false) => {
-                return Err(Error::source(
-                    path,
+                return Err(tree.wrong(
                     "it is neither an OCI layout (no `oci-layout` and `index.json`) nor an archive of \
                      `docker save` (no `manifest.json`)",
                 ));
             }
         };
+        if images.is_empty() {
+            return Err(tree.wrong("there is no image in it"));
+        }
         Ok(Self { images })
     }
 
@@ -117,30 +140,33 @@ impl Source {
         &self.images
     }
 
-    /// The image with this name or tag, or the only image if `name` is `None`.
+    /// The image that is meant: by its name or the end of it, its tag, the digest of its manifest or its id (or
+    /// the first seven digits or more), its platform, or its place from 1. The only image if `name` is `None`.
     ///
     /// # Errors
-    /// [`Error::Invalid`] with the names that there are, if there is no such image or more than one.
+    /// [`Error::Invalid`] with the images that there are, if there is no such image or more than one.
     pub fn image(&self, name: Option<&str>) -> Result<&Image> {
-        let fits = |image: &&Image| {
-            name.is_none_or(|name| {
-                image
-                    .names
-                    .iter()
-                    .any(|own| own == name || own.rsplit_once(':').is_some_and(|(_, tag)| tag == name))
-            })
-        };
-        let mut found = self.images.iter().filter(fits);
-        match (found.next(), found.next()) {
-            (Some(image), None) => Ok(image),
-            (first, _) => {
-                let names: Vec<_> =
-                    self.images.iter().flat_map(|image| &image.names).map(String::as_str).collect();
-                let problem = if first.is_some() { "more than one image fits" } else { "no image fits" };
-                Err(Error::Invalid(format!("{problem}; there are: {}", names.join(", "))))
-            }
-        }
+        choose::image(&self.images, name)
     }
+}
+
+/// The side of an archive that says more of what it holds: both describe the same images.
+fn better(layout: Result<Vec<Image>>, docker: Result<Vec<Image>>, tree: &Arc<Tree>) -> Result<Vec<Image>> {
+    let sound = |images: &[Image]| images.iter().try_for_each(|image| image.load().map(drop));
+    let problem = match layout {
+        Ok(layout) => match (sound(&layout), &docker) {
+            // Docker makes a manifest up for layers that it keeps uncompressed; no registry knows it.
+            (Ok(()), Ok(docker))
+                if docker::is_made_by_docker(tree, docker)? && layout::is_plain(&layout)? =>
+            {
+                return Ok(docker.clone());
+            }
+            (Ok(()), _) => return Ok(layout),
+            (Err(problem), _) => problem,
+        },
+        Err(problem) => problem,
+    };
+    docker.and_then(|docker| sound(&docker).map(|()| docker)).map_err(|_| problem)
 }
 
 impl Image {
@@ -155,6 +181,42 @@ impl Image {
         match &self.entry {
             ImageEntry::Layout(named) => Some(&named.digest),
             ImageEntry::Docker(_) => None,
+        }
+    }
+
+    /// What the index that the image comes from names besides it and is not in the source, by platforms: docker
+    /// saves such of an image of which it has pulled one platform. The index itself is not pushed then.
+    pub fn absent(&self) -> &[String] {
+        &self.absent
+    }
+
+    /// The image for one platform: the one of an index that runs best there, or this one if it runs there.
+    /// Reads the manifests.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] if there is none for that platform.
+    pub async fn for_platform(&self, platform: &str) -> Result<Self> {
+        let (image, platform) = (self.clone(), platform.parse::<Platform>()?);
+        let choose = move || match &image.entry {
+            ImageEntry::Layout(named) => layout::for_platform(&image, named, &platform),
+            ImageEntry::Docker(saved) => docker::for_platform(&image, saved, &platform),
+        };
+        tokio::task::spawn_blocking(choose).await.map_err(|error| Error::task(&error))?
+    }
+
+    /// Docker's name for the image, the digest of its configuration, where the archive names it.
+    fn id(&self) -> Option<Digest> {
+        match &self.entry {
+            ImageEntry::Layout(_) => None,
+            ImageEntry::Docker(saved) => saved.id(),
+        }
+    }
+
+    /// Refuses an image that is for another platform.
+    fn fitting(&self, own: Option<Platform>, asked: &Platform) -> Result<Self> {
+        match own.filter(|own| asked.best([Some(own)]).is_none()) {
+            Some(own) => Err(Error::Invalid(format!("the image is for {own}, not for {asked}"))),
+            None => Ok(self.clone()),
         }
     }
 

@@ -28,6 +28,12 @@ pub(crate) fn cache_folder(io: &Io) -> Option<PathBuf> {
     Some(base.or_else(|| Some(home(io)?.join(".cache")))?.join("mlcr"))
 }
 
+/// The folder for large temporary files: the cache's, which is seldom in memory, or else the system's.
+pub(crate) fn scratch(io: &Io) -> PathBuf {
+    let folder = cache_folder(io).filter(|folder| std::fs::create_dir_all(folder).is_ok());
+    folder.unwrap_or_else(std::env::temp_dir)
+}
+
 /// The user's home.
 pub(crate) fn home(io: &Io) -> Option<PathBuf> {
     io.variable("HOME").or_else(|| io.variable("USERPROFILE")).map(PathBuf::from)

@@ -282,12 +282,22 @@ async fn an_image_goes_to_stdout_and_what_is_told_of_it_to_stderr() {
     let source = person.home.path().join("source");
     let digest = layout(&source, b"x");
     assert_eq!(person.run(&simulator, &format!("image push {} app:v1", source.display())).await.code, 0);
-    let done = person.run(&simulator, "image pull app:v1 - --form oci-archive -o json").await;
+    let done = person.run(&simulator, "image pull app:v1 - -o json").await;
     assert!(done.code == 0 && done.stderr.contains(&digest), "{done}");
     let archive = person.home.path().join("piped.tar");
     std::fs::write(&archive, &done.stdout).unwrap();
     let push = format!("image push {} again:v1 -o json", archive.display());
     assert_eq!(person.run(&simulator, &push).await.json()["images"][0]["digest"], *digest);
+
+    // The other way, too, and under the names that the images have.
+    let piped = person.mlcr(&simulator).piped(&done.stdout).run("image push - piped:v1 -o json").await;
+    assert_eq!(piped.json()["images"][0]["digest"], *digest, "{piped}");
+    let push = format!("image push {} team --all-images --mount-from app -o json", archive.display());
+    let all = person.run(&simulator, &push).await;
+    assert!(all.json()["images"][0]["reference"].as_str().unwrap().ends_with("/team/app:v1"), "{all}");
+    assert!(all.json()["bytes_mounted"].as_u64() > Some(0) && all.json()["bytes_sent"] == 0, "{all}");
+    let both = format!("image push {} one two --all-images", archive.display());
+    assert_eq!(person.run(&simulator, &both).await.code, 2);
 
     simulator.clear_journal();
     for (line, code) in [("image pull app:v1 - --form oci", 2), ("image pull app:v1 x.tar --any-platform", 2)]

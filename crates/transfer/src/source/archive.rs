@@ -35,9 +35,9 @@ struct Extended {
     size: Option<u64>,
 }
 
-/// Reads an archive's headers; the files themselves are skipped.
-pub(super) fn contents(path: &Path) -> Result<Contents> {
-    let mut file = File::open(path).map_err(|error| Error::io(path, "open it", error))?;
+/// Reads an archive's headers; the files themselves are skipped. `path` is for errors.
+pub(super) fn contents(file: &Path, path: &Path) -> Result<Contents> {
+    let mut file = File::open(file).map_err(|error| Error::io(path, "open it", error))?;
     let length = file.metadata().map_err(|error| Error::io(path, "read it", error))?.len();
     let wrong = |detail: String| Error::source(path, detail);
     let read = |error| Error::io(path, "read it", error);
@@ -52,7 +52,7 @@ pub(super) fn contents(path: &Path) -> Result<Contents> {
             break;
         }
         if at == 0 && Compression::of(header.as_bytes()).is_some() {
-            return Err(wrong("the archive is compressed as a whole; decompress it first".into()));
+            return Err(wrong("the archive is compressed twice; decompress it first".into()));
         }
         if !checksum_fits(&header) {
             return Err(wrong(format!("it is not a tar archive, or is damaged at byte {at}")));
@@ -215,7 +215,7 @@ mod tests {
     fn read(parts: &[Vec<u8>]) -> Result<Contents> {
         let file = tempfile::NamedTempFile::new().unwrap();
         std::fs::write(file.path(), parts.concat()).unwrap();
-        contents(file.path())
+        contents(file.path(), file.path())
     }
 
     #[test]

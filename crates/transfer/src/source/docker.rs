@@ -4,6 +4,7 @@ use std::io::Read;
 use std::sync::Arc;
 
 use serde::Deserialize;
+use serde::de::IgnoredAny;
 
 use super::archive::within;
 use super::data::Data;
@@ -13,6 +14,7 @@ use crate::compression::Compression;
 use crate::digest::{Digest, Hasher, shown};
 use crate::error::Result;
 use crate::manifest::{CONFIG_CAP, MANIFEST_CAP};
+use crate::platform::Platform;
 
 /// An entry of `manifest.json`.
 #[derive(Clone, Debug, Deserialize)]
@@ -21,6 +23,15 @@ pub(super) struct Saved {
     config: String,
     repo_tags: Option<Vec<String>>,
     layers: Vec<String>,
+    layer_sources: Option<IgnoredAny>,
+}
+
+impl Saved {
+    /// The digest of the configuration, by the name of its file.
+    pub(super) fn id(&self) -> Option<Digest> {
+        let name = self.config.rsplit('/').next()?.trim_end_matches(".json");
+        format!("sha256:{}", name.trim_start_matches("sha256:")).parse().ok()
+    }
 }
 
 /// As much of the configuration as is needed here.
@@ -45,8 +56,25 @@ pub(super) fn images(tree: &Arc<Tree>) -> Result<Vec<Image>> {
             tree: tree.clone(),
             names: saved.repo_tags.clone().unwrap_or_default(),
             entry: ImageEntry::Docker(saved),
+            platform: None,
+            absent: Vec::new(),
         })
         .collect())
+}
+
+/// True for what docker itself wrote: nobody else adds `repositories` or the origins of layers.
+pub(super) fn is_made_by_docker(tree: &Tree, images: &[Image]) -> Result<bool> {
+    let has_sources = |image: &Image| match &image.entry {
+        ImageEntry::Docker(saved) => saved.layer_sources.is_some(),
+        ImageEntry::Layout(_) => false,
+    };
+    Ok(images.iter().any(has_sources) || tree.find("repositories")?.is_some())
+}
+
+/// The image, if it is for that platform, or says nothing of any.
+pub(super) fn for_platform(image: &Image, saved: &Saved, asked: &Platform) -> Result<Image> {
+    let config = image.tree.read(&name(&image.tree, &saved.config)?, CONFIG_CAP)?;
+    image.fitting(serde_json::from_slice(&config).ok(), asked)
 }
 
 /// Finds the layers. Their digests come from the configuration; only a layer that is compressed already,
@@ -68,8 +96,11 @@ pub(super) fn load(tree: &Arc<Tree>, saved: &Saved) -> Result<Loaded> {
     for (layer, plain) in saved.layers.iter().zip(&plain) {
         let layer = name(tree, layer)?;
         let data = tree.need(&layer)?;
-        let mut first = Vec::with_capacity(4);
-        data.open(0)?.take(4).read_to_end(&mut first).map_err(|error| data.failed(error))?;
+        let mut first = Vec::with_capacity(8);
+        data.open(0)?.take(8).read_to_end(&mut first).map_err(|error| data.failed(error))?;
+        if let Some(how) = Compression::unread(&first) {
+            return Err(tree.wrong(format!("`{layer}` is compressed with {how}, which is not read here")));
+        }
         let compression = Compression::of(&first);
         let digest = match compression {
             None => plain.parse().map_err(|error| tree.wrong(format!("`{config_name}`: {error}")))?,

@@ -8,10 +8,12 @@ use serde::Deserialize;
 use super::tree::Tree;
 use super::{Blob, Image, ImageEntry, Loaded, Manifests};
 use crate::digest::{Digest, shown};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::manifest::{
-    Content, DEPTH_CAP, Descriptor, ImageIndex, MANIFEST_CAP, MANIFESTS_BYTES_CAP, MANIFESTS_CAP, Manifest,
+    CONFIG_CAP, Content, DEPTH_CAP, Descriptor, ImageIndex, MANIFEST_CAP, MANIFESTS_BYTES_CAP, MANIFESTS_CAP,
+    Manifest, choose, is_image_config,
 };
+use crate::platform::Platform;
 
 const REF_NAME: &str = "org.opencontainers.image.ref.name";
 const CONTAINERD_NAME: &str = "io.containerd.image.name";
@@ -38,25 +40,76 @@ fn index(tree: &Tree) -> Result<ImageIndex> {
         .map_err(|error| wrong("index.json", error))
 }
 
-/// The images that a layout names.
+/// The images that a layout names. What has several names is one image. Of an index of which only a part is
+/// there, each image that is there is one.
 pub(super) fn images(tree: &Arc<Tree>) -> Result<Vec<Image>> {
-    let image = |descriptor: Descriptor| {
-        let mut names: Vec<String> = [CONTAINERD_NAME, REF_NAME]
-            .iter()
-            .filter_map(|key| descriptor.annotation(key).map(str::to_owned))
-            .collect();
-        names.dedup();
-        Image { tree: tree.clone(), entry: ImageEntry::Layout(descriptor), names }
-    };
-    Ok(index(tree)?.manifests.into_iter().map(image).collect())
+    let mut merged: Vec<(Descriptor, Vec<String>)> = Vec::new();
+    for entry in index(tree)?.manifests {
+        let at = merged.iter().position(|(known, _)| known.digest == entry.digest);
+        let at = at.unwrap_or_else(|| {
+            merged.push((entry.clone(), Vec::new()));
+            merged.len() - 1
+        });
+        for name in [CONTAINERD_NAME, REF_NAME].iter().filter_map(|key| entry.annotation(key)) {
+            if !merged[at].1.iter().any(|known| known == name) {
+                merged[at].1.push(name.to_owned());
+            }
+        }
+    }
+    let mut images = Vec::new();
+    for (entry, names) in merged {
+        let image = |entry: &Descriptor, absent: &[String]| Image {
+            tree: tree.clone(),
+            names: names.clone(),
+            platform: entry.platform.clone().filter(|platform| !platform.is_unknown()),
+            absent: absent.to_vec(),
+            entry: ImageEntry::Layout(entry.clone()),
+        };
+        // What cannot be read is said when it is to be pushed: other images may be sound.
+        let Ok(manifest) = read(tree, &entry) else {
+            images.push(image(&entry, &[]));
+            continue;
+        };
+        let children = match &manifest.content {
+            Content::Index { manifests } => manifests.as_slice(),
+            Content::Image { .. } => &[],
+        };
+        let (there, absent): (Vec<_>, Vec<_>) = children.iter().partition(|child| is_whole(tree, child, 0));
+        let there: Vec<_> = there.into_iter().filter(|child| !child.is_attestation()).collect();
+        if absent.is_empty() || there.is_empty() {
+            images.push(image(&entry, &[]));
+        } else {
+            let describe = |child: &Descriptor| match &child.platform {
+                Some(platform) if !platform.is_unknown() => platform.to_string(),
+                _ => child.digest.to_string(),
+            };
+            let absent: Vec<_> = absent.into_iter().map(describe).collect();
+            images.extend(there.into_iter().map(|child| image(child, &absent)));
+        }
+    }
+    Ok(images)
+}
+
+/// True if everything that is below an entry of an index is there. Looks, and reads no blob.
+fn is_whole(tree: &Tree, entry: &Descriptor, depth: usize) -> bool {
+    let Ok(manifest) = read(tree, entry) else { return false };
+    match &manifest.content {
+        Content::Index { manifests } => {
+            depth < DEPTH_CAP && manifests.iter().all(|child| is_whole(tree, child, depth + 1))
+        }
+        Content::Image { .. } => {
+            let is_there = |blob: &Descriptor| matches!(tree.find(&blob.digest.path()), Ok(Some(_)));
+            manifest.blobs().all(|blob| blob.is_foreign() || is_there(blob))
+        }
+    }
 }
 
 /// True if the layers are plain tar files: then a docker archive's other side is the better source.
-pub(super) fn is_plain(tree: &Arc<Tree>) -> Result<bool> {
+pub(super) fn is_plain(images: &[Image]) -> Result<bool> {
     let mut layers = 0;
-    for image in images(tree)? {
+    for image in images {
         let ImageEntry::Layout(named) = &image.entry else { continue };
-        for manifest in manifests(tree, named)? {
+        for manifest in manifests(&image.tree, named)? {
             if let Content::Image { layers: own, .. } = &manifest.content {
                 layers += own.len();
                 if own.iter().any(|layer| !layer.media_type.ends_with(".tar")) {
@@ -66,6 +119,28 @@ pub(super) fn is_plain(tree: &Arc<Tree>) -> Result<bool> {
         }
     }
     Ok(layers > 0)
+}
+
+/// The image of an index for that platform, or the image itself if it is for it.
+pub(super) fn for_platform(image: &Image, entry: &Descriptor, asked: &Platform) -> Result<Image> {
+    let (mut entry, mut is_named) = (entry.clone(), image.platform.is_some());
+    let mut manifest = read(&image.tree, &entry)?;
+    for _ in 0..DEPTH_CAP {
+        let Content::Index { manifests } = &manifest.content else { break };
+        entry = choose(manifests, asked).map_err(Error::Invalid)?.clone();
+        is_named = entry.platform.is_some();
+        manifest = read(&image.tree, &entry)?;
+    }
+    let own = match &manifest.content {
+        _ if is_named => entry.platform.clone(),
+        Content::Image { config, .. } if is_image_config(&config.media_type) => {
+            let config = image.tree.read(&config.digest.path(), CONFIG_CAP)?;
+            serde_json::from_slice(&config).ok()
+        }
+        _ => None,
+    };
+    let one = Image { platform: entry.platform.clone(), entry: ImageEntry::Layout(entry), ..image.clone() };
+    one.fitting(own, asked)
 }
 
 /// The manifests below a root, children first.
@@ -89,6 +164,18 @@ fn visit(
     if depth > DEPTH_CAP || seen.len() > MANIFESTS_CAP || held > MANIFESTS_BYTES_CAP {
         return Err(tree.wrong("its indexes are nested too deeply, or name too many or too long manifests"));
     }
+    let manifest = read(tree, named)?;
+    if let Content::Index { manifests } = &manifest.content {
+        for child in manifests {
+            visit(tree, child, depth + 1, seen, found)?;
+        }
+    }
+    found.push(manifest);
+    Ok(())
+}
+
+/// A manifest that must be there, checked.
+fn read(tree: &Tree, named: &Descriptor) -> Result<Manifest> {
     let name = named.digest.path();
     let bytes = tree.read(&name, MANIFEST_CAP)?;
     if bytes.len() as u64 != named.size {
@@ -107,13 +194,7 @@ fn visit(
     let mut manifest = Manifest::parse(bytes, Some(&named.media_type))
         .map_err(|detail| tree.wrong(format!("`{name}`: {detail}")))?;
     manifest.digest = digest;
-    if let Content::Index { manifests } = &manifest.content {
-        for child in manifests {
-            visit(tree, child, depth + 1, seen, found)?;
-        }
-    }
-    found.push(manifest);
-    Ok(())
+    Ok(manifest)
 }
 
 /// Finds the blobs, and refuses what does not have the size that the manifest states.

@@ -1,81 +1,104 @@
 //! Files by name, in a folder or within an archive.
 
-use std::io::Read;
+use std::io::{ErrorKind, Read};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use bytes::Bytes;
+use tempfile::TempPath;
 
 use super::archive::{self, Contents};
 use super::data::Data;
+use super::spool;
 use crate::error::{Error, Result};
 
 /// A folder or an archive.
 #[derive(Debug)]
-pub(super) enum Tree {
+pub(super) struct Tree {
+    /// As it was named.
+    path: PathBuf,
+    files: Files,
+}
+
+#[derive(Debug)]
+enum Files {
+    /// The folder without links in its path.
     Folder(PathBuf),
-    Archive { path: Arc<Path>, contents: Contents },
+    Archive {
+        path: Arc<Path>,
+        contents: Contents,
+        /// Removes the archive with the last image of it, if it is a temporary copy.
+        _copy: Option<TempPath>,
+    },
 }
 
 impl Tree {
-    pub(super) fn open(path: &Path) -> Result<Self> {
+    /// `scratch` is a folder for a copy of what cannot be read in any order.
+    pub(super) fn open(path: &Path, scratch: &Path) -> Result<Self> {
         let metadata = std::fs::metadata(path).map_err(|error| Error::io(path, "open it", error))?;
         if metadata.is_dir() {
-            return Ok(Self::Folder(path.to_owned()));
+            let root = path.canonicalize().map_err(|error| Error::io(path, "open it", error))?;
+            return Ok(Self { path: path.to_owned(), files: Files::Folder(root) });
         }
-        Ok(Self::Archive { contents: archive::contents(path)?, path: path.into() })
+        let copy = spool::seekable(path, scratch)?;
+        Self::archive(path, copy)
+    }
+
+    /// An archive that comes from a pipe.
+    pub(super) fn receive(reader: impl Read, scratch: &Path) -> Result<Self> {
+        let name = Path::new("-");
+        let copy = spool::spool(reader, name, scratch)?;
+        Self::archive(name, Some(copy))
+    }
+
+    fn archive(path: &Path, copy: Option<TempPath>) -> Result<Self> {
+        let file: Arc<Path> = copy.as_deref().unwrap_or(path).into();
+        let contents = archive::contents(&file, path)?;
+        Ok(Self { path: path.to_owned(), files: Files::Archive { path: file, contents, _copy: copy } })
     }
 
     pub(super) fn path(&self) -> &Path {
-        match self {
-            Self::Folder(path) => path,
-            Self::Archive { path, .. } => path,
-        }
+        &self.path
     }
 
     pub(super) fn is_archive(&self) -> bool {
-        matches!(self, Self::Archive { .. })
+        matches!(self.files, Files::Archive { .. })
     }
 
     pub(super) fn wrong(&self, detail: impl Into<String>) -> Error {
         Error::source(self.path(), detail)
     }
 
-    /// A regular file, by a name that is relative and validated. In a folder, links are refused: they
-    /// may lead anywhere on the disk.
+    /// A regular file, by a name that is relative and validated. Links within a folder are followed as long
+    /// as they stay in it: others may lead anywhere on the disk.
     pub(super) fn find(&self, name: &str) -> Result<Option<Data>> {
-        match self {
-            Self::Archive { path, contents } => Ok(contents.get(name).map(|span| Data::File {
-                path: path.clone(),
-                offset: span.offset,
-                len: span.len,
-            })),
-            Self::Folder(folder) => {
-                let (mut path, mut parts) = (folder.clone(), name.split('/').peekable());
-                while let Some(part) = parts.next() {
-                    path.push(part);
-                    let metadata = match std::fs::symlink_metadata(&path) {
-                        Ok(metadata) => metadata,
-                        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
-                        Err(error) => return Err(Error::io(path, "read it", error)),
-                    };
-                    if metadata.is_symlink() {
-                        return Err(self.wrong(format!(
-                            "`{name}` is reached through a link; copy the layout with `cp -rL` first"
-                        )));
-                    }
-                    if parts.peek().is_none() {
-                        return match metadata.is_file() {
-                            true => {
-                                Ok(Some(Data::File { path: path.into(), offset: 0, len: metadata.len() }))
-                            }
-                            false => Err(self.wrong(format!("`{name}` is not a file"))),
-                        };
-                    }
-                }
-                Ok(None)
+        let root = match &self.files {
+            Files::Archive { path, contents, .. } => {
+                return Ok(contents.get(name).map(|span| Data::File {
+                    path: path.clone(),
+                    offset: span.offset,
+                    len: span.len,
+                }));
             }
+            Files::Folder(root) => root,
+        };
+        let path = match root.join(name).canonicalize() {
+            Ok(path) => path,
+            Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
+                return Ok(None);
+            }
+            Err(error) => return Err(Error::io(root.join(name), "read it", error)),
+        };
+        if !path.starts_with(root) {
+            return Err(self.wrong(format!(
+                "`{name}` is reached through a link that leads out of it; copy the layout with `cp -rL` first"
+            )));
         }
+        let metadata = path.metadata().map_err(|error| Error::io(&path, "read it", error))?;
+        if !metadata.is_file() {
+            return Err(self.wrong(format!("`{name}` is not a file")));
+        }
+        Ok(Some(Data::File { path: path.into(), offset: 0, len: metadata.len() }))
     }
 
     /// A file that must be there.

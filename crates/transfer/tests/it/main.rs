@@ -6,6 +6,7 @@ mod archive;
 mod auth;
 mod fixture;
 mod hostile;
+mod makers;
 mod pull;
 mod push;
 mod registry;

@@ -183,10 +183,9 @@ fn is_stdout(target: &Path) -> bool {
     ["-", "/dev/stdout", "/dev/fd/1"].iter().any(|name| target.as_os_str() == *name)
 }
 
-/// A file for what is to go to stdout, where the cache is, or where temporary files are.
+/// A file for what is to go to stdout.
 fn spool(io: &Io) -> Result<tempfile::TempPath, Failure> {
-    let folder = files::cache_folder(io).filter(|folder| std::fs::create_dir_all(folder).is_ok());
-    let folder = folder.unwrap_or_else(std::env::temp_dir);
+    let folder = files::scratch(io);
     let file = tempfile::NamedTempFile::new_in(&folder);
     let cannot = |error| Failure::other(format!("cannot write in {}: {error}", folder.display()));
     Ok(file.map_err(cannot)?.into_temp_path())

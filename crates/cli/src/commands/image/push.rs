@@ -1,10 +1,12 @@
 //! `mlcr image push`.
 
+mod items;
+
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 use mlspace_registry::{Client, Image};
-use mlspace_registry_transfer::{self as transfer, Compression, Pushed, Source};
+use mlspace_registry_transfer::{self as transfer, Compression, Pushed};
 use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::json;
@@ -23,15 +25,27 @@ use crate::reference::{Lookup, Reference};
 /// A push.
 #[derive(Args, Debug)]
 pub(crate) struct Push {
-    /// The image: an OCI layout, as a folder or a tar file, or an archive of `docker save`.
+    /// The image: an OCI layout, as a folder or a tar file, or an archive of `docker save`; the files may be
+    /// compressed with gzip or zstd. A pipe, or `-` for stdin, is copied first.
     #[arg(value_name = "SRC")]
     source: PathBuf,
-    /// Names to push under: NAME:TAG in this registry, or full names. The tag is `latest` if there is none.
+    /// Names to push under: NAME:TAG in this registry, or full names. The tag is `latest` if there is none. With
+    /// --all-images one name without a tag, which goes in front of the images' own.
     #[arg(value_name = "REF", required = true)]
     references: Vec<String>,
-    /// Which image of the source, if it holds several: its name or tag there.
+    /// Which image of the source, if it holds several: its name there or the end of it, its tag, digest, platform,
+    /// or place from 1.
     #[arg(long, value_name = "NAME")]
     image: Option<String>,
+    /// Only this platform of an image that has several, or what runs best there.
+    #[arg(long, value_name = "OS/ARCH")]
+    platform: Option<String>,
+    /// Push every image of the source under its own names, with REF in place of their host.
+    #[arg(long, conflicts_with_all = ["image", "platform"])]
+    all_images: bool,
+    /// Further repository that may have some of the layers: the registry takes them over from there.
+    #[arg(long, value_name = "REPO")]
+    mount_from: Vec<String>,
     /// Colour of the tags, such as #2f81f7. The option of this name about the terminal goes before the command.
     #[arg(long, value_name = "COLOUR", value_parser = options::parse_color_option)]
     color: Option<String>,
@@ -83,7 +97,7 @@ struct Named {
 
 impl Push {
     pub(super) async fn run(self, context: &mut Context<'_>) -> Result<Exit, Failure> {
-        let color = options::tag_color(self.color);
+        let color = options::tag_color(self.color.clone());
         let foreign = self.references.iter().all(|text| address::with_host(text).is_some());
         let (client, client_id, dry_run) = match context.writer("pushing an image") {
             Ok(Writer { client, client_id, dry_run }) => (Some(client), client_id, dry_run),
@@ -93,20 +107,22 @@ impl Push {
             }
             Err(failure) => return Err(failure),
         };
-        let source = Source::open(&self.source).await?;
-        let image = source.image(self.image.as_deref())?.clone();
+        let (images, names): (Vec<_>, Vec<_>) = self.items(context).await?.into_iter().unzip();
         let mut service = Service::new(client.as_ref(), client_id);
-        let names = service.push_names(&self.references, context.io).await?;
+        let names = service.push_names(&names, context.io).await?;
+        let mount_from = service.push_names(&self.mount_from, context.io).await?;
+        let items: Vec<_> = images.into_iter().zip(names).collect();
         if let Some(client) = client.as_ref().filter(|_| !context.global.quiet) {
-            say_what_moves(context, client, &names, image.digest()).await;
+            say_what_moves(context, client, &items).await;
         }
         if dry_run {
-            let names: Vec<_> = names.iter().map(ToString::to_string).collect();
-            let digest = image.digest().map(ToString::to_string);
+            let names: Vec<_> = items.iter().map(|(_, name)| name.to_string()).collect();
+            let digest = items.first().filter(|_| !self.all_images).and_then(|(image, _)| image.digest());
+            let digest = digest.map(ToString::to_string);
             let body = json!({ "names": names, "digest": digest, "color": color });
             return context.planned("image_push", self.source.display(), body);
         }
-        let mut hosts: Vec<_> = names.iter().map(|name| name.registry().to_owned()).collect();
+        let mut hosts: Vec<_> = items.iter().map(|(_, name)| name.registry().to_owned()).collect();
         hosts.sort();
         hosts.dedup();
         let mut keys = Vec::new();
@@ -115,7 +131,8 @@ impl Push {
         }
         let moving = Moving::new(context.io, &context.global, "pushing");
         let mover = context.transfer_client(keys, moving.observer())?;
-        let push = mover.push(names.into_iter().map(|name| (image.clone(), name)));
+        let mount_from = mount_from.iter().map(|name| name.repository().to_owned());
+        let push = mover.push(items).mount_from(mount_from);
         let push = push.verify(self.verify).compression(match self.compression {
             How::Gzip => Compression::Gzip,
             How::Zstd => Compression::Zstd,
@@ -143,14 +160,13 @@ impl Push {
 async fn say_what_moves(
     context: &Context<'_>,
     client: &Client,
-    names: &[transfer::Reference],
-    digest: Option<&transfer::Digest>,
+    items: &[(transfer::Image, transfer::Reference)],
 ) {
     let mut lookup = Lookup::new(client);
-    for name in names {
+    for (image, name) in items {
         let Ok(reference) = name.to_string().parse::<Reference>() else { continue };
         let Ok(old) = lookup.image(&reference).await else { continue };
-        if digest.is_none_or(|digest| digest.as_str() != old.digest) {
+        if image.digest().is_none_or(|digest| digest.as_str() != old.digest) {
             let message = format!("{name} is on image {} now; the push moves it", old.id);
             context.warn("tag_moves", &message, json!({ "tag": name.to_string(), "from": old.id }));
         }
