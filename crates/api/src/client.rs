@@ -21,7 +21,7 @@ pub struct Client {
 
 impl Client {
     /// A client of the service at `baseurl`: scheme, host, and port and path where there are any, without a
-    /// slash at the end.
+    /// slash at the end. `client` must follow no redirects: it would take what signs a request along.
     pub fn new_with_client(baseurl: &str, client: reqwest::Client, signing: Signing) -> Self {
         Self { baseurl: baseurl.to_owned(), client, signing }
     }
@@ -34,9 +34,10 @@ impl Client {
     /// Sends a request that is no operation of the document, signed like those that are.
     ///
     /// # Errors
-    /// When there is no answer. An answer with an error status is an answer.
-    pub async fn send(&self, request: reqwest::Request) -> reqwest::Result<reqwest::Response> {
-        self.signing.send("raw", &self.client, request).await
+    /// [`Error::InvalidRequest`] if a rule refuses it; [`Error::CommunicationError`] when there is no answer. An
+    /// answer with an error status is an answer.
+    pub async fn send(&self, request: reqwest::Request) -> Result<reqwest::Response, Error<()>> {
+        self.signing.send("raw", &self.client, request, &self.baseurl).await
     }
 
     /// Sends a request whose answer is JSON.
@@ -73,7 +74,7 @@ impl Client {
         request: reqwest::Request,
         operation: &'static str,
     ) -> Result<reqwest::Response, Error<()>> {
-        let response = self.signing.send(operation, &self.client, request).await?;
+        let response = self.signing.send(operation, &self.client, request, &self.baseurl).await?;
         if response.status().is_success() { Ok(response) } else { Err(Error::UnexpectedResponse(response)) }
     }
 }

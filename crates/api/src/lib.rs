@@ -23,5 +23,5 @@ pub use progenitor_client::{ByteStream, Error, ResponseValue};
 pub use secret::Secret;
 pub use timestamp::{Timestamp, TimestampError};
 #[cfg(feature = "client")]
-pub use transport::{Network, Sending, Signing, Transport};
+pub use transport::{ANSWER_CAP, Http, Network, Rule, Sending, Signing, Transport, is_too_long};
 pub use unknown_fields::UnknownFields;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use mlspace_registry::Clock;
-use mlspace_registry::api::{Network, Sending, Transport};
+use mlspace_registry::api::{Http, Network, Sending, Transport};
 use reqwest::{Method, Response, Url};
 
 /// A request and its answer, if there was one.
@@ -52,12 +52,7 @@ impl<W: Watcher> Watched<W> {
 }
 
 impl<W: Watcher> Transport for Watched<W> {
-    fn send<'a>(
-        &'a self,
-        operation: &'static str,
-        http: &'a reqwest::Client,
-        request: reqwest::Request,
-    ) -> Sending<'a> {
+    fn send<'a>(&'a self, operation: &'static str, http: &'a Http, request: reqwest::Request) -> Sending<'a> {
         Box::pin(async move {
             self.watcher.sent(operation);
             let (method, url, start) = (request.method().clone(), request.url().clone(), self.clock.now());

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use mlspace_registry_api::{Network, Secret, Transport};
 use mlspace_registry_net::{Clock, RetryPolicy, SystemClock, check_scheme, is_loopback, trust, trust_nobody};
+use reqwest::header::HeaderValue;
 use url::Url;
 
 use crate::call::{Observer, Wait};
@@ -28,6 +29,9 @@ pub const DEFAULT_TIMEOUT: Duration = Duration::from_secs(60);
 pub const DEFAULT_DEADLINE: Duration = Duration::from_secs(360);
 /// How long connecting may take: what crosses a continent takes well under a second.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long a connection is kept that nobody uses: balancers close theirs after 60 s (Amazon's) or 75 s (nginx),
+/// and what is sent just then gets lost.
+const IDLE_TIMEOUT: Duration = Duration::from_secs(50);
 /// All paths of the API begin with it; some tools store the address with it and some without.
 const PREFIX: &str = "/public/v2";
 
@@ -146,7 +150,7 @@ impl ClientBuilder {
         self
     }
 
-    /// Refuses every operation that changes something before it is sent.
+    /// Refuses every operation that changes something before it is sent, those of [`Client::api`] included.
     pub fn read_only(mut self, read_only: bool) -> Self {
         self.read_only = read_only;
         self
@@ -170,7 +174,8 @@ impl ClientBuilder {
         self
     }
 
-    /// How finished requests leave the machine. For tests and recorders.
+    /// How finished requests leave the machine. For tests and recorders: of what signs a request they see the
+    /// names of the headers, and an HTTP client of their own sends it unsigned.
     pub fn transport(mut self, transport: Arc<dyn Transport>) -> Self {
         self.transport = transport;
         self
@@ -201,8 +206,10 @@ impl ClientBuilder {
         }
         let name = concat!("mlspace-registry/", env!("CARGO_PKG_VERSION"));
         let user_agent = self.user_agent.map_or(name.to_owned(), |own| format!("{own} {name}"));
+        let user_agent = HeaderValue::from_str(&user_agent)
+            .map_err(|_| Error::Invalid("the user agent holds characters that no header can carry".into()))?;
         let mut http = reqwest::Client::builder()
-            .user_agent(user_agent)
+            .pool_idle_timeout(IDLE_TIMEOUT)
             .connect_timeout(CONNECT_TIMEOUT)
             // A redirect would carry the api key to wherever it points.
             .redirect(reqwest::redirect::Policy::none());
@@ -227,6 +234,7 @@ impl ClientBuilder {
             timeout: self.timeout,
             deadline: self.deadline,
             read_only: self.read_only,
+            user_agent,
             verify: self.verify,
             clock: self.clock,
             transport: self.transport,

@@ -260,6 +260,9 @@ impl Core {
                 transport(TransportKind::Timeout, error)
             }
             api::Error::CommunicationError(error) => transport(TransportKind::Interrupted, error),
+            api::Error::ResponseBodyError(error) if api::is_too_long(&error) => {
+                Error::Decode { operation, detail: format!("longer than {} MiB", api::ANSWER_CAP >> 20) }
+            }
             api::Error::ResponseBodyError(error) => transport(TransportKind::Truncated, error),
             api::Error::InvalidResponsePayload(body, error) => {
                 Error::Decode { operation, detail: describe_mismatch(call.operation, &body, &error) }

@@ -5,11 +5,13 @@ use std::time::Duration;
 
 use mlspace_registry_api::{self as api, Secret, Transport};
 use mlspace_registry_net::{Cache, Clock, RetryPolicy};
+use reqwest::header::{HeaderMap, HeaderValue};
 use uuid::Uuid;
 
 use crate::call::Observer;
 use crate::error::Error;
 use crate::limiter::Limiter;
+use crate::operation::{Needs, refuse_writes};
 use crate::sign_in::{Signature, WorkspaceKey};
 use crate::verify::Verify;
 
@@ -35,6 +37,7 @@ pub(crate) struct Settings {
     pub(crate) timeout: Duration,
     pub(crate) deadline: Duration,
     pub(crate) read_only: bool,
+    pub(crate) user_agent: HeaderValue,
     pub(crate) verify: Verify,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) transport: Arc<dyn Transport>,
@@ -71,6 +74,16 @@ impl Core {
             workspaces: Cache::default(),
             signature: Mutex::default(),
         }
+    }
+
+    /// The generated client, signing with these headers, and held to the rules of this one.
+    pub(crate) fn signing(&self, needs: Needs, headers: HeaderMap) -> api::Client {
+        let settings = &self.settings;
+        let rule = settings.read_only.then(|| Arc::new(refuse_writes) as api::Rule);
+        let signing = api::Signing::new(headers, settings.transport.clone());
+        let signing = signing.user_agent(settings.user_agent.clone()).rule(rule);
+        // What is sent unsigned is the key itself.
+        self.unsigned.with_signing(signing.seal_bodies(needs == Needs::Nothing))
     }
 
     pub(crate) fn clock(&self) -> &dyn Clock {

@@ -224,6 +224,8 @@ mod tests {
     }
 
     proptest! {
+        #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
         /// However they come, give up and are paused: the limit holds, and they go in order.
         #[test]
         fn the_limit_and_the_order_hold(

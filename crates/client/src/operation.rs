@@ -115,6 +115,24 @@ operations! {
     };
 }
 
+/// Refuses what changes something, also where it is no call of this crate's.
+pub(crate) fn refuse_writes(id: &str, request: &reqwest::Request) -> Result<(), String> {
+    let path = request.url().path().trim_end_matches('/').to_ascii_lowercase();
+    let writes = match OPERATIONS.iter().find(|operation| operation.id == id) {
+        Some(operation) => operation.writes,
+        // A request of one's own: a read by its method, unless there may be a writing one at that address.
+        None => {
+            let at = |operation: &&&Operation| operation.method == "GET" && path.ends_with(operation.path);
+            let known = OPERATIONS.iter().find(at).is_some_and(|operation| operation.writes);
+            !matches!(request.method().as_str(), "GET" | "HEAD") || known || path.contains('%')
+        }
+    };
+    match writes {
+        true => Err(format!("{} {path}: this client is read-only; nothing was sent", request.method())),
+        false => Ok(()),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -85,7 +85,7 @@ impl Core {
             );
             workspace = Some(cached);
         }
-        let api = self.unsigned.with_signing(api::Signing::new(headers, self.settings.transport.clone()));
+        let api = self.signing(needs, headers);
         let signature = Signature { api, token, workspace };
         let signature = Arc::new(signature);
         if signature.workspace.is_some() {

@@ -1,6 +1,7 @@
 //! `mlcr api`.
 
 use clap::Args;
+use mlspace_registry::api::{ANSWER_CAP, Error as Refused, is_too_long};
 use mlspace_registry::{OPERATIONS, Repeat};
 use reqwest::Method;
 use reqwest::header::{CONTENT_TYPE, HeaderValue};
@@ -85,10 +86,14 @@ impl Api {
         }
         let timeout = context.global.timeout.unwrap_or(mlspace_registry::DEFAULT_TIMEOUT);
         *request.timeout_mut() = Some(timeout);
-        let answer = client.api().await?.send(request).await.map_err(|error| {
-            let lost = writes && !error.is_connect();
-            let exit = if lost { Exit::Unknown } else { Exit::Other };
-            Failure::new(exit, "not_reached", causes(&error.without_url()))
+        let answer = client.api().await?.send(request).await.map_err(|error| match error {
+            Refused::CommunicationError(error) => {
+                let lost = writes && !error.is_connect();
+                let exit = if lost { Exit::Unknown } else { Exit::Other };
+                Failure::new(exit, "not_reached", causes(&error.without_url()))
+            }
+            Refused::InvalidRequest(why) => Failure::safety(why),
+            _ => Failure::other("the request was not sent"),
         })?;
         self.show(context, answer, writes).await
     }
@@ -127,7 +132,17 @@ impl Api {
         let status = answer.status();
         let text = answer.text().await.map_err(|error| {
             let exit = if writes { Exit::Unknown } else { Exit::Other };
-            Failure::new(exit, "not_reached", format!("the answer broke off: {}", error.without_url()))
+            match is_too_long(&error) {
+                true => {
+                    let mib = ANSWER_CAP >> 20;
+                    Failure::new(exit, "unexpected_answer", format!("the answer is longer than {mib} MiB"))
+                }
+                false => Failure::new(
+                    exit,
+                    "not_reached",
+                    format!("the answer broke off: {}", error.without_url()),
+                ),
+            }
         })?;
         let (look, mut printed) = (context.look(), Ok(()));
         let shown = match serde_json::from_str::<Value>(&text) {

@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Mutex};
 
-use mlspace_registry::api::{Sending, Transport};
+use mlspace_registry::api::{Http, Sending, Transport};
 use mlspace_registry::{Client, Error, ManualClock, RetryPolicy};
 use serde_json::json;
 
@@ -19,12 +19,7 @@ struct Canned {
 struct Answers(Mutex<Canned>);
 
 impl Transport for Answers {
-    fn send<'a>(
-        &'a self,
-        operation: &'static str,
-        _: &'a reqwest::Client,
-        _: reqwest::Request,
-    ) -> Sending<'a> {
+    fn send<'a>(&'a self, operation: &'static str, _: &'a Http, _: reqwest::Request) -> Sending<'a> {
         let canned = self.0.lock().unwrap().clone();
         let response = http::Response::builder();
         let response = if operation == "service_auth" {

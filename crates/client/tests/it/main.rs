@@ -15,6 +15,7 @@ mod public_types;
 mod rate;
 mod repetition;
 mod requests;
+mod seam;
 mod secrets;
 mod sign_in;
 mod writes;

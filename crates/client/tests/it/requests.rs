@@ -5,7 +5,8 @@
 
 use std::sync::{Arc, Mutex};
 
-use mlspace_registry::api::{Sending, Transport};
+use http_body_util::BodyExt;
+use mlspace_registry::api::{Http, Sending, Transport};
 use mlspace_registry::{Client, OPERATIONS, RotationConsent, Uuid};
 use serde_json::{Value, json};
 
@@ -21,28 +22,31 @@ impl Transport for Recorder {
     fn send<'a>(
         &'a self,
         operation: &'static str,
-        _: &'a reqwest::Client,
-        request: reqwest::Request,
+        _: &'a Http,
+        mut request: reqwest::Request,
     ) -> Sending<'a> {
-        self.0.lock().unwrap().push((operation, render(&request)));
         let body = serde_json::to_vec(&answer(operation)).unwrap();
         let response =
             http::Response::builder().header("content-type", "application/json").body(body).unwrap();
-        Box::pin(async move { Ok(response.into()) })
+        Box::pin(async move {
+            let body = request.body_mut().take().unwrap_or_default().collect().await.unwrap().to_bytes();
+            self.0.lock().unwrap().push((operation, render(&request, &body)));
+            Ok(response.into())
+        })
     }
 }
 
-fn render(request: &reqwest::Request) -> String {
+fn render(request: &reqwest::Request, body: &[u8]) -> String {
     let url = request.url();
     let query = url.query().map(|query| format!("?{query}")).unwrap_or_default();
     let mut text = format!("{} {}{query}\n", request.method(), url.path());
     let mut headers: Vec<_> = request.headers().iter().collect();
     headers.sort_by_key(|(name, _)| name.as_str());
     for (name, value) in headers {
-        let value = if value.is_sensitive() { "[secret]" } else { value.to_str().unwrap() };
+        let value = value.to_str().unwrap().replace(env!("CARGO_PKG_VERSION"), "VERSION");
         text += &format!("{name}: {value}\n");
     }
-    if let Some(body) = request.body().and_then(reqwest::Body::as_bytes) {
+    if !body.is_empty() {
         let mut body: Value = serde_json::from_slice(body).unwrap();
         if let Some(secret) = body.get_mut("client_secret") {
             *secret = json!("[secret]");
