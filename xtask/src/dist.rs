@@ -1,4 +1,5 @@
-//! `cargo xtask dist`: the binary that is shipped, which says nothing of the machine that built it.
+//! `cargo xtask dist`: the binary that is shipped, which says nothing of the machine that built it, and the licences
+//! of what is in it.
 
 use std::env;
 use std::path::{Path, PathBuf};
@@ -6,7 +7,9 @@ use std::process::{Command, ExitCode};
 
 use anyhow::{Context, Result, ensure};
 
-/// Builds `mlcr`, and says where it is.
+use crate::{file, licences};
+
+/// Builds `mlcr`, and says where both are.
 pub(crate) fn run(root: &Path) -> Result<ExitCode> {
     let target = env::var_os("CARGO_TARGET_DIR").map_or_else(|| root.join("target"), |dir| root.join(dir));
     let cargo_home = env::var_os("CARGO_HOME").map(PathBuf::from);
@@ -37,8 +40,19 @@ pub(crate) fn run(root: &Path) -> Result<ExitCode> {
         let found = count(&bytes, format!("{}/", folder.display()).as_bytes());
         ensure!(found == 0, "{} names {} {found} times", binary.display(), folder.display());
     }
+    let licences = binary.with_file_name("THIRD-PARTY-LICENSES.txt");
+    file::replace(&licences, &licences::third_party(root, &host()?)?)?;
     println!("{}: {} bytes", binary.display(), bytes.len());
+    println!("{}", licences.display());
     Ok(ExitCode::SUCCESS)
+}
+
+/// The target that is built for.
+fn host() -> Result<String> {
+    let rustc = Command::new("rustc").arg("-vV").output()?;
+    let text = String::from_utf8_lossy(&rustc.stdout).into_owned();
+    let host = text.lines().find_map(|line| line.strip_prefix("host: "));
+    Ok(host.context("rustc does not say what it builds for")?.to_owned())
 }
 
 fn count(bytes: &[u8], what: &[u8]) -> usize {

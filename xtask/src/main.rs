@@ -5,6 +5,7 @@ mod check;
 mod codegen;
 mod dist;
 mod file;
+mod licences;
 mod packages;
 mod public_api;
 mod schema_cycles;

@@ -14,10 +14,7 @@ const LICENCES: [&str; 2] = ["LICENSE-APACHE", "LICENSE-MIT"];
 
 /// Checks every crate that is published.
 pub(crate) fn check(root: &Path) -> Result<()> {
-    let cargo =
-        Command::new(env!("CARGO")).args(["metadata", "--format-version", "1"]).current_dir(root).output()?;
-    ensure!(cargo.status.success(), "cargo metadata failed: {}", String::from_utf8_lossy(&cargo.stderr));
-    let metadata: Value = serde_json::from_slice(&cargo.stdout)?;
+    let metadata = metadata(root, &[])?;
     let mut missing = Vec::new();
     for package in published(&metadata) {
         let of = |what: &str| format!("{} has no {what}", text(package, "name"));
@@ -36,24 +33,21 @@ pub(crate) fn check(root: &Path) -> Result<()> {
     Ok(())
 }
 
+/// What cargo says of this workspace and all that it is built from.
+pub(crate) fn metadata(root: &Path, options: &[&str]) -> Result<Value> {
+    let mut cargo = Command::new(env!("CARGO"));
+    cargo.args(["metadata", "--format-version", "1"]).args(options).current_dir(root);
+    let output = cargo.output()?;
+    ensure!(output.status.success(), "cargo metadata failed: {}", String::from_utf8_lossy(&output.stderr));
+    Ok(serde_json::from_slice(&output.stdout)?)
+}
+
 /// Crates that what we publish is built from and that ask for a newer compiler than ours do.
 fn too_new(metadata: &Value) -> Result<Vec<String>> {
     let ours = published(metadata).map(|package| version(text(package, "rust_version"))).min();
     let ours = ours.context("nothing is published")?;
-    let nodes = metadata["resolve"]["nodes"].as_array().context("cargo metadata resolves nothing")?;
-    let mut waiting: Vec<&str> = published(metadata).map(|package| text(package, "id")).collect();
-    let mut built = BTreeSet::new();
-    while let Some(id) = waiting.pop() {
-        if !built.insert(id) {
-            continue;
-        }
-        let node = nodes.iter().find(|node| node["id"] == id);
-        let dependencies = node.and_then(|node| node["deps"].as_array()).into_iter().flatten();
-        let needed = dependencies.filter(|one| {
-            one["dep_kinds"].as_array().into_iter().flatten().any(|kind| kind["kind"] != "dev")
-        });
-        waiting.extend(needed.map(|one| text(one, "pkg")));
-    }
+    let roots = published(metadata).map(|package| text(package, "id")).collect();
+    let built = reached(metadata, roots, |kind| kind != "dev")?;
     let packages = metadata["packages"].as_array().into_iter().flatten();
     let newer = packages.filter(|package| {
         built.contains(text(package, "id")) && version(text(package, "rust_version")) > ours
@@ -61,6 +55,28 @@ fn too_new(metadata: &Value) -> Result<Vec<String>> {
     Ok(newer
         .map(|package| format!("{} asks for Rust {}", text(package, "name"), text(package, "rust_version")))
         .collect())
+}
+
+/// The ids of the packages that these are built from, by the kinds of dependencies that count: null, `build`, `dev`.
+pub(crate) fn reached<'a>(
+    metadata: &'a Value,
+    mut waiting: Vec<&'a str>,
+    counts: impl Fn(&Value) -> bool,
+) -> Result<BTreeSet<&'a str>> {
+    let nodes = metadata["resolve"]["nodes"].as_array().context("cargo metadata resolves nothing")?;
+    let mut reached = BTreeSet::new();
+    while let Some(id) = waiting.pop() {
+        if !reached.insert(id) {
+            continue;
+        }
+        let node = nodes.iter().find(|node| node["id"] == id);
+        let dependencies = node.and_then(|node| node["deps"].as_array()).into_iter().flatten();
+        let needed = dependencies.filter(|one| {
+            one["dep_kinds"].as_array().into_iter().flatten().any(|kind| counts(&kind["kind"]))
+        });
+        waiting.extend(needed.map(|one| text(one, "pkg")));
+    }
+    Ok(reached)
 }
 
 fn published(metadata: &Value) -> impl Iterator<Item = &Value> {
@@ -73,7 +89,7 @@ fn published(metadata: &Value) -> impl Iterator<Item = &Value> {
     })
 }
 
-fn text<'a>(value: &'a Value, field: &str) -> &'a str {
+pub(crate) fn text<'a>(value: &'a Value, field: &str) -> &'a str {
     value[field].as_str().unwrap_or_default()
 }
 
