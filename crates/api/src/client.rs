@@ -4,6 +4,7 @@ use progenitor_client::{ByteStream, Error, ResponseValue};
 use serde::de::DeserializeOwned;
 
 use crate::Signing;
+use crate::rows::{self, Rows};
 
 /// What an operation answers with. An answer with an error status is an
 /// [`UnexpectedResponse`](Error::UnexpectedResponse), with its body unread.
@@ -46,7 +47,31 @@ impl Client {
         request: reqwest::Request,
         operation: &'static str,
     ) -> Answer<T> {
-        ResponseValue::from_response(self.good(request, operation).await?).await
+        self.decode(request, operation, rows::read).await
+    }
+
+    /// Sends a request whose answer is a list.
+    pub(crate) async fn read_rows<T: DeserializeOwned>(
+        &self,
+        request: reqwest::Request,
+        operation: &'static str,
+    ) -> Answer<Rows<T>> {
+        self.decode(request, operation, Rows::read).await
+    }
+
+    async fn decode<T>(
+        &self,
+        request: reqwest::Request,
+        operation: &'static str,
+        read: fn(&[u8]) -> Result<T, serde_json::Error>,
+    ) -> Answer<T> {
+        let response = self.good(request, operation).await?;
+        let (status, headers) = (response.status(), response.headers().clone());
+        let body = response.bytes().await.map_err(Error::ResponseBodyError)?;
+        match read(&body) {
+            Ok(value) => Ok(ResponseValue::new(value, status, headers)),
+            Err(error) => Err(Error::InvalidResponsePayload(body, error)),
+        }
     }
 
     /// Sends a request whose answer says nothing but its status.

@@ -23,6 +23,9 @@ pub mod types {
         ///The token itself.
         pub access_token: crate::Secret,
         ///Seconds it lives from now.
+        #[serde(
+            deserialize_with = "::serde_with::As::<crate::reading::Whole>::deserialize"
+        )]
         pub expires_in: i64,
         ///How to send it.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
@@ -104,6 +107,10 @@ pub mod types {
         ///The manifest's digest.
         pub digest: ::std::string::String,
         ///The image's own configuration, as it was pushed.
+        #[serde(
+            default,
+            deserialize_with = "::serde_with::As::<::serde_with::DefaultOnNull<::serde_with::Same>>::deserialize"
+        )]
         pub extra_attrs: ::serde_json::Map<::std::string::String, ::serde_json::Value>,
         ///What to hand to docker, without a tag.
         pub full_name: ::std::string::String,
@@ -111,15 +118,29 @@ pub mod types {
         pub id: ::uuid::Uuid,
         ///When it was last pulled; null is no proof that it never was.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        #[serde(
+            default,
+            deserialize_with = "::serde_with::As::<crate::reading::Stamp>::deserialize"
+        )]
         pub pull_time: ::std::option::Option<crate::Timestamp>,
         ///When it was pushed.
         ///Null where that is not known.
+        #[serde(
+            default,
+            deserialize_with = "::serde_with::As::<crate::reading::Stamp>::deserialize"
+        )]
         pub push_time: ::std::option::Option<crate::Timestamp>,
         ///The repository it is in.
         pub repository_id: ::uuid::Uuid,
         ///Bytes.
+        #[serde(
+            deserialize_with = "::serde_with::As::<crate::reading::Whole>::deserialize"
+        )]
         pub size: i64,
         ///The tags that point to it.
+        #[serde(
+            deserialize_with = "::serde_with::As::<::serde_with::DefaultOnNull<::serde_with::Same>>::deserialize"
+        )]
         pub tags: ::std::vec::Vec<Tag>,
         ///Fields that the document does not name, as they came.
         #[serde(flatten)]
@@ -131,6 +152,9 @@ pub mod types {
     #[non_exhaustive]
     pub struct ListWorkspacesResponse {
         ///The workspaces.
+        #[serde(
+            deserialize_with = "::serde_with::As::<::serde_with::DefaultOnNull<::serde_with::Same>>::deserialize"
+        )]
         pub workspaces: ::std::vec::Vec<Workspace>,
         ///Fields that the document does not name, as they came.
         #[serde(flatten)]
@@ -148,15 +172,26 @@ pub mod types {
         >,
         ///When it was made.
         ///Null where that is not known.
+        #[serde(
+            default,
+            deserialize_with = "::serde_with::As::<crate::reading::Stamp>::deserialize"
+        )]
         pub created_at: ::std::option::Option<crate::Timestamp>,
         ///The registry's id.
         pub id: ::uuid::Uuid,
         ///The registry's name.
         pub name: ::std::string::String,
         ///How many repositories there are.
+        #[serde(
+            deserialize_with = "::serde_with::As::<crate::reading::Whole>::deserialize"
+        )]
         pub repositories_count: i64,
         ///When it last changed.
         ///Null where that is not known.
+        #[serde(
+            default,
+            deserialize_with = "::serde_with::As::<crate::reading::Stamp>::deserialize"
+        )]
         pub updated_at: ::std::option::Option<crate::Timestamp>,
         ///Fields that the document does not name, as they came.
         #[serde(flatten)]
@@ -174,6 +209,10 @@ pub mod types {
         >,
         ///When it was made.
         ///Null where that is not known.
+        #[serde(
+            default,
+            deserialize_with = "::serde_with::As::<crate::reading::Stamp>::deserialize"
+        )]
         pub created_at: ::std::option::Option<crate::Timestamp>,
         ///Free text.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
@@ -185,6 +224,9 @@ pub mod types {
         ///The repository's id.
         pub id: ::uuid::Uuid,
         ///How many images there are.
+        #[serde(
+            deserialize_with = "::serde_with::As::<crate::reading::Whole>::deserialize"
+        )]
         pub images_count: i64,
         ///Plain strings.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
@@ -197,9 +239,16 @@ pub mod types {
         ///The registry it is in.
         pub registry_id: ::uuid::Uuid,
         ///All tags of its images.
+        #[serde(
+            deserialize_with = "::serde_with::As::<::serde_with::DefaultOnNull<::serde_with::Same>>::deserialize"
+        )]
         pub tags: ::std::vec::Vec<Tag>,
         ///When it last changed.
         ///Null where that is not known.
+        #[serde(
+            default,
+            deserialize_with = "::serde_with::As::<crate::reading::Stamp>::deserialize"
+        )]
         pub updated_at: ::std::option::Option<crate::Timestamp>,
         ///Fields that the document does not name, as they came.
         #[serde(flatten)]
@@ -251,9 +300,17 @@ pub mod types {
         pub name: ::std::string::String,
         ///When it was last pulled; null is no proof that it never was.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        #[serde(
+            default,
+            deserialize_with = "::serde_with::As::<crate::reading::Stamp>::deserialize"
+        )]
         pub pull_time: ::std::option::Option<crate::Timestamp>,
         ///When it was pushed.
         ///Null where that is not known.
+        #[serde(
+            default,
+            deserialize_with = "::serde_with::As::<crate::reading::Stamp>::deserialize"
+        )]
         pub push_time: ::std::option::Option<crate::Timestamp>,
         ///The repository it is in.
         pub repository_id: ::uuid::Uuid,
@@ -313,6 +370,9 @@ pub mod types {
     pub struct Workspace {
         ///What it may compute on.
         #[serde(default, skip_serializing_if = "::std::vec::Vec::is_empty")]
+        #[serde(
+            deserialize_with = "::serde_with::As::<::serde_with::DefaultOnNull<::serde_with::Same>>::deserialize"
+        )]
         pub allocations: ::std::vec::Vec<WorkspaceAllocation>,
         ///The workspace's id.
         pub id: ::uuid::Uuid,
@@ -342,7 +402,6 @@ pub mod types {
         ///The cluster's short name.
         pub cluster_key: ::std::string::String,
         ///The cluster's full name.
-        #[serde(deserialize_with = "::std::option::Option::deserialize")]
         pub cluster_name: ::std::option::Option<::std::string::String>,
         ///The allocation's id.
         pub id: ::std::string::String,
@@ -1536,7 +1595,7 @@ pub mod requests {
             self
         }
         ///Sends it. One request.
-        pub async fn send(self) -> Answer<::std::vec::Vec<types::Image>> {
+        pub async fn send(self) -> Answer<crate::Rows<types::Image>> {
             let Self { client, repository_id, page, page_size } = self;
             let repository_id = &repository_id;
             let url = format!(
@@ -1556,7 +1615,7 @@ pub mod requests {
                     &progenitor_client::QueryParam::new("repository_id", &repository_id),
                 )
                 .build()?;
-            client.read(request, "image_list").await
+            client.read_rows(request, "image_list").await
         }
     }
     ///A request of [`Client::image_delete`]; nothing is sent before [`send`](Self::send).
@@ -1663,7 +1722,7 @@ pub mod requests {
             self
         }
         ///Sends it. One request.
-        pub async fn send(self) -> Answer<::std::vec::Vec<types::Repository>> {
+        pub async fn send(self) -> Answer<crate::Rows<types::Repository>> {
             let Self { client, page, page_size } = self;
             let url = format!(
                 "{}/public/v2/docker_registry/v2/repositories/", client.baseurl,
@@ -1679,7 +1738,7 @@ pub mod requests {
                 .query(&progenitor_client::QueryParam::new("page", &page))
                 .query(&progenitor_client::QueryParam::new("page_size", &page_size))
                 .build()?;
-            client.read(request, "repository_list").await
+            client.read_rows(request, "repository_list").await
         }
     }
     ///A request of [`Client::repository_delete`]; nothing is sent before [`send`](Self::send).
@@ -1809,7 +1868,7 @@ pub mod requests {
     }
     impl TagList<'_> {
         ///Sends it. One request.
-        pub async fn send(self) -> Answer<::std::vec::Vec<types::Tag>> {
+        pub async fn send(self) -> Answer<crate::Rows<types::Tag>> {
             let Self { client, image_id } = self;
             let image_id = &image_id;
             let url = format!("{}/public/v2/docker_registry/v2/tags/", client.baseurl,);
@@ -1823,7 +1882,7 @@ pub mod requests {
                 )
                 .query(&progenitor_client::QueryParam::new("image_id", &image_id))
                 .build()?;
-            client.read(request, "tag_list").await
+            client.read_rows(request, "tag_list").await
         }
     }
     ///A request of [`Client::tag_create`]; nothing is sent before [`send`](Self::send).

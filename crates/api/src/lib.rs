@@ -2,6 +2,9 @@
 
 #[cfg(feature = "client")]
 mod client;
+mod reading;
+#[cfg(feature = "client")]
+mod rows;
 mod secret;
 mod timestamp;
 #[cfg(feature = "client")]
@@ -20,6 +23,8 @@ pub use generated::requests;
 pub use generated::types;
 #[cfg(feature = "client")]
 pub use progenitor_client::{ByteStream, Error, ResponseValue};
+#[cfg(feature = "client")]
+pub use rows::{Rows, UnreadableRow};
 pub use secret::Secret;
 pub use timestamp::{Timestamp, TimestampError};
 #[cfg(feature = "client")]

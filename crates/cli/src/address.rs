@@ -122,7 +122,7 @@ impl<'a> Service<'a> {
 /// The full name of what a reference names, if it is there.
 pub(crate) async fn pull_name(text: &str, client: &Client, io: &Io) -> Result<transfer::Reference, Failure> {
     let reference: Reference = text.parse().map_err(Failure::usage)?;
-    let mut lookup = Lookup::new(client);
+    let mut lookup = Lookup::new(client).reading();
     let image = lookup.image(&reference).await?;
     let repository = lookup.repository(&Reference::Id(image.repository_id)).await?;
     let (host, path) = repository.full_name.split_once('/').unwrap_or_default();

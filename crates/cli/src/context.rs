@@ -4,11 +4,11 @@ use std::cell::Cell;
 use std::sync::Arc;
 use std::time::{Duration, Instant, UNIX_EPOCH};
 
-use mlspace_registry::{Client, Completeness, Pager};
+use mlspace_registry::{Client, Completeness, Pager, UnreadableRow};
 use serde_json::json;
 
 use crate::connect;
-use crate::failure::{Exit, Failure};
+use crate::failure::{Exit, Failure, ODD_ANSWER};
 use crate::io::Io;
 use crate::listing::{Listed, Listing};
 use crate::options::{Format, Global};
@@ -104,7 +104,7 @@ impl<'a> Context<'a> {
         what: &str,
         mut pager: Pager<T>,
         listing: &Listing<T>,
-    ) -> Result<Option<Completeness>, Failure>
+    ) -> Result<(Option<Completeness>, Exit), Failure>
     where
         T: Record + Listed + Send + 'static,
     {
@@ -153,7 +153,7 @@ impl<'a> Context<'a> {
                 self.say(&format!("none of {read} {what} fits the filter"));
             }
             sink.end::<T>(&mut self.io.stdout)?;
-            return Ok(pager.completeness());
+            return Ok((pager.completeness(), self.say_unreadable(what, pager.unreadable())));
         };
         let items = sink.items();
         // The failure goes before one to print what came before it.
@@ -165,8 +165,25 @@ impl<'a> Context<'a> {
         Err(Failure { message, ..failure })
     }
 
+    /// Says on stderr which rows of a list are not as documented. The others were printed.
+    fn say_unreadable(&self, what: &str, rows: &[UnreadableRow]) -> Exit {
+        for row in rows {
+            let message = format!("left out of the {what}: {row}");
+            let details = json!({ "number": row.number, "name": row.name, "id": row.id, "field": row.field });
+            self.warn("unreadable_row", &message, details);
+        }
+        if rows.is_empty() {
+            return Exit::Done;
+        }
+        self.say(ODD_ANSWER);
+        Exit::Partly
+    }
+
     /// Says on stderr that a list is not known to be complete.
-    pub(crate) fn verdict(&self, what: &str, completeness: Option<Completeness>) -> Exit {
+    pub(crate) fn verdict(&self, what: &str, (completeness, exit): (Option<Completeness>, Exit)) -> Exit {
+        if exit != Exit::Done {
+            return exit;
+        }
         match completeness {
             Some(Completeness::Short { missing }) => {
                 let message =

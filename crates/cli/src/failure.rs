@@ -175,6 +175,13 @@ impl From<&ApiError> for Answered {
 /// Where a fault of our own is reported.
 pub(crate) const REPORT: &str = concat!("please report it: ", env!("CARGO_PKG_REPOSITORY"), "/issues");
 
+/// What to do about an answer that is not as documented.
+pub(crate) const ODD_ANSWER: &str = concat!(
+    "`mlcr api GET PATH` shows the answer; please report it: ",
+    env!("CARGO_PKG_REPOSITORY"),
+    "/issues"
+);
+
 /// The one place that maps errors of the client to exit codes and advice.
 fn kind(error: &Error) -> (Exit, &'static str, Option<&'static str>) {
     const NETWORK: &str =
@@ -226,7 +233,11 @@ fn kind(error: &Error) -> (Exit, &'static str, Option<&'static str>) {
         Error::Internal(_) => (Exit::Other, "internal", Some(REPORT)),
         Error::Protocol(_) => (Exit::Other, "unexpected_answer", None),
         Error::Transport { .. } => (Exit::Other, "not_reached", Some(NETWORK)),
-        Error::Decode { .. } => (Exit::Other, "unexpected_answer", Some(NETWORK)),
+        // A page comes from something in between.
+        Error::Decode { detail, .. } if detail.contains("HTML") => {
+            (Exit::Other, "unexpected_answer", Some(NETWORK))
+        }
+        Error::Decode { .. } => (Exit::Other, "unexpected_answer", Some(ODD_ANSWER)),
         _ => (Exit::Other, "failed", None),
     }
 }

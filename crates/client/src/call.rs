@@ -315,13 +315,10 @@ fn describe_mismatch(operation: &Operation, body: &[u8], error: &serde_json::Err
     if body.trim_ascii().is_empty() {
         return "an empty answer".into();
     }
+    let text = error.to_string();
     if operation.secret {
-        return format!("{:?} error at line {}, column {}", error.classify(), error.line(), error.column());
-    }
-    let mut text = error.to_string();
-    // The decoder quotes the text that it did not expect.
-    if let (Some(first), Some(last)) = (text.find('"'), text.rfind('"')) {
-        text.replace_range(first..=last, "…");
+        // The field alone: a number that stands in its place may be the secret.
+        return text.split(": ").next().unwrap_or_default().to_owned();
     }
     text.chars().filter(|c| !c.is_control()).take(DETAIL_CAP).collect()
 }

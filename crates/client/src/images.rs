@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::num::NonZeroU32;
 
 use mlspace_registry_api::types::Image;
+use mlspace_registry_api::{Rows, UnreadableRow};
 use uuid::Uuid;
 
 use crate::bulk::{DeleteMany, Noun};
@@ -59,7 +60,7 @@ struct ImagesOf {
 }
 
 impl ImagesOf {
-    async fn rows(&self, page: Option<u32>) -> Result<Vec<Image>> {
+    async fn rows(&self, page: Option<u32>) -> Result<Rows<Image>> {
         let fields: &[_] = if page.is_some() { &["repository_id", "page"] } else { &["repository_id"] };
         let (call, id) = (Call::new(&IMAGE_LIST).fields(fields), self.repository_id);
         self.client
@@ -75,14 +76,14 @@ impl ImagesOf {
         let repository = self.client.repositories().get(self.repository_id).await.ok();
         let count = repository.and_then(|repository| u64::try_from(repository.images_count).ok());
         let mut number = 1_u32;
-        while count.is_some_and(|count| (merged.images.len() as u64) < count) {
+        while count.is_some_and(|count| merged.rows() < count) {
             number = number.saturating_add(1);
             if !merged.add(self.rows(Some(number)).await?) {
                 break;
             }
         }
         let end = Some(Completeness::judge(merged.images.len() as u64, count));
-        Ok(Batch { items: merged.images, end })
+        Ok(Batch { items: merged.images, unreadable: merged.unreadable, end })
     }
 }
 
@@ -101,13 +102,30 @@ impl Source<Image> for ImagesOf {
 struct Merged {
     images: Vec<Image>,
     places: HashMap<Uuid, usize>,
+    unreadable: Vec<UnreadableRow>,
 }
 
 impl Merged {
+    /// As many images as the rows are about.
+    fn rows(&self) -> u64 {
+        (self.images.len() + self.unreadable.len()) as u64
+    }
+
     /// Adds rows; says whether they brought anything new.
-    fn add(&mut self, rows: Vec<Image>) -> bool {
-        let mut news = false;
-        for row in rows {
+    fn add(&mut self, rows: Rows<Image>) -> bool {
+        let before = self.unreadable.len();
+        for row in rows.unreadable {
+            // Without an id it may be one that is known: only the first time it is surely not.
+            if if row.id.is_some() {
+                self.unreadable.iter().all(|known| known.id != row.id)
+            } else {
+                self.images.is_empty()
+            } {
+                self.unreadable.push(row);
+            }
+        }
+        let mut news = self.unreadable.len() > before;
+        for row in rows.items {
             let Some(place) = self.places.get(&row.id) else {
                 self.places.insert(row.id, self.images.len());
                 self.images.push(row);

@@ -23,7 +23,7 @@ mod workspaces;
 /// The low-level client and the seam below it.
 pub use mlspace_registry_api as api;
 pub use mlspace_registry_api::types::{Image, Registry, Repository, Tag, Workspace};
-pub use mlspace_registry_api::{Secret, Timestamp};
+pub use mlspace_registry_api::{Secret, Timestamp, UnknownFields, UnreadableRow};
 #[doc(inline)]
 pub use mlspace_registry_net::{Clock, ManualClock, RetryPolicy, SystemClock};
 pub use uuid::Uuid;

@@ -7,7 +7,8 @@
 //!    count is read, once.
 //! 3. With as many items as the count says, the list has ended. With fewer, reading goes on, until
 //!    three pages in a row bring nothing new; a server that ignores `page` stops us there.
-//! 4. The verdict says whether the list is complete.
+//! 4. A row that is not as documented is given apart, and costs the others nothing.
+//! 5. The verdict says whether the list is complete.
 
 use std::fmt;
 use std::num::NonZeroU32;
@@ -17,6 +18,7 @@ use std::task::{Context, Poll, ready};
 
 use futures_core::Stream;
 use futures_util::StreamExt;
+use mlspace_registry_api::UnreadableRow;
 use mlspace_registry_api::types::Repository;
 use uuid::Uuid;
 
@@ -36,7 +38,7 @@ pub(crate) type Boxed<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 pub enum Completeness {
     /// As many items as the service counts.
     Complete,
-    /// The service counts this many more than it gave.
+    /// The service counts this many more than it gave, or than could be read.
     Short {
         /// How many are missing.
         missing: u64,
@@ -85,6 +87,7 @@ impl fmt::Display for Completeness {
 pub struct Pager<T> {
     pages: Pages<T>,
     items: std::vec::IntoIter<T>,
+    unreadable: Vec<UnreadableRow>,
 }
 
 /// The pages of a list, each with what was new on it.
@@ -102,8 +105,10 @@ pub struct Pages<T> {
 pub struct Page<T> {
     /// Its number, from 1.
     pub number: u32,
-    /// Its items that were new, in the service's order. Never empty.
+    /// Its items that were new, in the service's order.
     pub items: Vec<T>,
+    /// Its rows that are not as documented. Where there is none, there are items.
+    pub unreadable: Vec<UnreadableRow>,
 }
 
 /// All of a list, and whether it is all there was.
@@ -112,6 +117,8 @@ pub struct Page<T> {
 pub struct List<T> {
     /// The items, in the service's order.
     pub items: Vec<T>,
+    /// The rows that are not as documented. Where there are any, the list is not complete.
+    pub unreadable: Vec<UnreadableRow>,
     /// The verdict: are they all?
     pub completeness: Completeness,
 }
@@ -131,6 +138,7 @@ pub(crate) trait Source<T>: Send + Sync {
 /// The rows of one request.
 pub(crate) struct Batch<T> {
     pub(crate) items: Vec<T>,
+    pub(crate) unreadable: Vec<UnreadableRow>,
     /// Set when the source itself knows that the list ends here, and how.
     pub(crate) end: Option<Completeness>,
 }
@@ -146,7 +154,7 @@ impl<T: Send + 'static> Pager<T> {
         let page_size = NonZeroU32::new(DEFAULT_PAGE_SIZE).unwrap_or(NonZeroU32::MIN);
         let stage = Stage::Ready(Cursor::default());
         let pages = Pages { source: Arc::new(source), page_size, stage, completeness: None };
-        Self { pages, items: Vec::new().into_iter() }
+        Self { pages, items: Vec::new().into_iter(), unreadable: Vec::new() }
     }
 
     /// The next item; `None` at the end.
@@ -166,12 +174,19 @@ impl<T: Send + 'static> Pager<T> {
         while let Some(item) = self.next().await {
             items.push(item?);
         }
-        Ok(List { items, completeness: self.completeness().unwrap_or(Completeness::Unknown) })
+        let completeness = self.completeness().unwrap_or(Completeness::Unknown);
+        Ok(List { items, unreadable: self.unreadable, completeness })
     }
 
     /// The pages instead of the items. Items of a page that is partly consumed are not seen again.
     pub fn into_pages(self) -> Pages<T> {
         self.pages
+    }
+
+    /// The rows so far that are not as documented, and so no items. Where there are any, the list is not
+    /// complete.
+    pub fn unreadable(&self) -> &[UnreadableRow] {
+        &self.unreadable
     }
 
     /// The verdict on the whole list; `None` until it has been read to its end.
@@ -239,7 +254,10 @@ impl<T: Send + 'static> Stream for Pager<T> {
                 return Poll::Ready(Some(Ok(item)));
             }
             match ready!(Pin::new(&mut self.pages).poll_next(context)) {
-                Some(Ok(page)) => self.items = page.items.into_iter(),
+                Some(Ok(page)) => {
+                    self.items = page.items.into_iter();
+                    self.unreadable.extend(page.unreadable);
+                }
                 Some(Err(error)) => return Poll::Ready(Some(Err(error))),
                 None => return Poll::Ready(None),
             }

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::num::NonZeroU32;
 
+use mlspace_registry_api::Rows;
 use mlspace_registry_api::types::{self, Repository};
 use uuid::Uuid;
 
@@ -182,7 +183,8 @@ impl Source<Repository> for AllRepositories {
             let rows = self.0.core.call(call, |api| async move {
                 api.repository_list().page(i64::from(number)).page_size(i64::from(size.get())).send().await
             });
-            Ok(Batch { items: rows.await?, end: None })
+            let Rows { items, unreadable, .. } = rows.await?;
+            Ok(Batch { items, unreadable, end: None })
         })
     }
 

@@ -2,6 +2,7 @@
 
 use std::num::NonZeroU32;
 
+use mlspace_registry_api::Rows;
 use mlspace_registry_api::types::{self, Tag};
 use mlspace_registry_net::check_tag_name;
 use uuid::Uuid;
@@ -60,7 +61,12 @@ impl Tags<'_> {
 
     /// The tag of an image that fits, if there is one.
     async fn find(self, image_id: Uuid, fits: impl Fn(&Tag) -> bool) -> Result<Option<Tag>> {
-        Ok(self.list(image_id).collect_all().await?.items.into_iter().find(fits))
+        let list = self.list(image_id).collect_all().await?;
+        match (list.items.into_iter().find(fits), list.unreadable.first()) {
+            // It may be the one.
+            (None, Some(row)) => Err(Error::Decode { operation: TAG_LIST.id, detail: row.to_string() }),
+            (found, _) => Ok(found),
+        }
     }
 
     fn verifies(self) -> bool {
@@ -144,9 +150,9 @@ impl Source<Tag> for TagsOf {
     fn page(&self, _number: u32, _size: NonZeroU32) -> Boxed<'_, Result<Batch<Tag>>> {
         let (call, id) = (Call::new(&TAG_LIST).fields(&["image_id"]), self.image_id);
         Box::pin(async move {
-            let items =
+            let Rows { items, unreadable, .. } =
                 self.client.core.call(call, |api| async move { api.tag_list(id).send().await }).await?;
-            Ok(Batch { items, end: Some(Completeness::Unknown) })
+            Ok(Batch { items, unreadable, end: Some(Completeness::Unknown) })
         })
     }
 

@@ -10,25 +10,46 @@ use syn::{
     Variant, parse_quote,
 };
 
+use super::reading;
+
 /// Where a model keeps the fields that the document does not name.
 pub(super) const UNKNOWN_FIELDS: &str = "unknown_fields";
 /// The variant of an enum that holds what the document does not name.
 const UNKNOWN_VALUE: &str = "UnknownValue";
 
-/// Opens every model and enum. `sent` names the types that go out in request bodies.
-pub(super) fn open(types: &mut Vec<Item>, sent: &BTreeSet<String>) {
+/// The types that travel in each direction.
+pub(super) struct Directions {
+    /// In the bodies of requests.
+    pub(super) sent: BTreeSet<String>,
+    /// In answers.
+    pub(super) read: BTreeSet<String>,
+}
+
+/// Opens every model and enum.
+pub(super) fn open(types: &mut Vec<Item>, directions: &Directions) {
     let schema: Attribute = parse_quote!(#[cfg_attr(feature = "schemars", derive(::schemars::JsonSchema))]);
     let mut written = Vec::new();
     for item in types.iter_mut() {
         match item {
             Item::Struct(model) => {
                 model.attrs.push(schema.clone());
+                let name = model.ident.to_string();
+                let read = directions.read.contains(&name);
+                if read {
+                    model.fields.iter_mut().for_each(reading::may_be_unknown);
+                }
                 if let Fields::Named(_) = &model.fields {
-                    written.extend(open_struct(model, sent.contains(&model.ident.to_string())));
+                    written.extend(open_struct(model, directions.sent.contains(&name)));
+                }
+                if read {
+                    model.fields.iter_mut().for_each(reading::loosen);
                 }
             }
             Item::Enum(choice) => {
                 choice.attrs.push(schema.clone());
+                for variant in &mut choice.variants {
+                    variant.fields.iter_mut().filter(|field| field.ident.is_some()).for_each(reading::loosen);
+                }
                 written.extend(open_enum(choice));
             }
             _ => {}
@@ -69,9 +90,6 @@ fn open_struct(model: &mut ItemStruct, sent: bool) -> Vec<Item> {
     drop_derive(&mut model.attrs, "Default");
     model.attrs.push(parse_quote!(#[non_exhaustive]));
     let Fields::Named(fields) = &mut model.fields else { return Vec::new() };
-    if !sent {
-        fields.named.iter_mut().for_each(stamp_may_be_unknown);
-    }
     let known: Vec<Field> = fields.named.iter().cloned().collect();
     let takes_all = known.iter().any(is_flattened);
     let unknown = format_ident!("{UNKNOWN_FIELDS}");
@@ -118,14 +136,6 @@ fn open_struct(model: &mut ItemStruct, sent: bool) -> Vec<Item> {
         }
     };
     std::iter::once(methods).chain(default).collect()
-}
-
-/// An answer may say of a moment that it is not known, whatever the document says.
-fn stamp_may_be_unknown(field: &mut Field) {
-    if type_name(&field.ty).as_deref() == Some("Timestamp") {
-        field.ty = parse_quote!(::std::option::Option<crate::Timestamp>);
-        field.attrs.push(parse_quote!(#[doc = "Null where that is not known."]));
-    }
 }
 
 fn setter(field: &Field) -> Option<proc_macro2::TokenStream> {

@@ -137,6 +137,10 @@ fn builder(method: &mut ImplItemFn, order: &[String]) -> Result<Vec<Item>> {
     let ReturnType::Type(_, answer) = &method.sig.output else { bail!("it returns nothing") };
     let answer = inner(answer, "Result").and_then(|of| inner(of, "ResponseValue"));
     let answer = answer.context("what it answers with is not supported")?;
+    // The rows of a list are read one by one; an answer of bare ids is one thing.
+    let row = inner(answer, "Vec")
+        .filter(|row| matches!(row, Type::Path(path) if path.path.segments[0].ident == "types"));
+    let answer: Type = row.map_or_else(|| answer.clone(), |row| parse_quote!(crate::Rows<#row>));
     let mut arguments = Vec::new();
     for argument in &method.sig.inputs {
         arguments.extend(Argument::new(argument)?);
@@ -162,7 +166,7 @@ fn builder(method: &mut ImplItemFn, order: &[String]) -> Result<Vec<Item>> {
             }
         }
     });
-    let mut statements = statements(method)?;
+    let mut statements = statements(method, row.is_some())?;
     for statement in &mut statements {
         OfClient.visit_stmt_mut(statement);
     }
@@ -220,7 +224,7 @@ fn begin(method: &mut ImplItemFn, name: &Ident, arguments: &[Argument]) {
 }
 
 /// Keeps what puts the request together. The rest is the same for every operation, and in `Client`.
-fn statements(method: &ImplItemFn) -> Result<Vec<Stmt>> {
+fn statements(method: &ImplItemFn, of_rows: bool) -> Result<Vec<Stmt>> {
     let all = &method.block.stmts;
     let says = |statement: &Stmt, word: &str| statement.to_token_stream().to_string().contains(word);
     let info =
@@ -244,7 +248,7 @@ fn statements(method: &ImplItemFn) -> Result<Vec<Stmt>> {
         .find(|(word, _)| tail.contains(&format!(":: {word}")))
         .with_context(|| format!("how `{id}` answers is not supported"))?
         .1;
-    let read = format_ident!("{read}");
+    let read = format_ident!("{}", if of_rows { "read_rows" } else { read });
     kept.push(Stmt::Expr(parse_quote!(client.#read(request, #id).await), None));
     Ok(kept)
 }

@@ -13,7 +13,7 @@ use mlspace_registry::{Client, Error, TransportKind};
 use crate::commands::password::HOW_TO_GET_ONE;
 use crate::connect;
 use crate::context::Context;
-use crate::failure::{Exit, Failure, causes, ended};
+use crate::failure::{Exit, Failure, ODD_ANSWER, causes, ended};
 use crate::logins::Account;
 use crate::options::Format;
 use crate::watch::Watched;
@@ -280,7 +280,21 @@ async fn reads(
             return findings.skip(&["registry host"]);
         }
     }
-    let first = client.repositories().list().next().await.and_then(Result::ok);
+    let mut list = client.repositories().list();
+    let first = match list.next().await.transpose() {
+        Ok(first) => first,
+        Err(error) => {
+            // The firewall has a check of its own.
+            if !error.is_blocked_by_firewall() {
+                findings.fail("repositories", error.into());
+            }
+            return findings.skip(&["registry host"]);
+        }
+    };
+    if let Some(row) = list.unreadable().first() {
+        let row = format!("a row of the list cannot be read: {row}");
+        findings.warn("repositories", row, ODD_ANSWER);
+    }
     let host = first.and_then(|one| Some(one.full_name.split_once('/')?.0.to_owned()));
     match host {
         None => findings.add("registry host", CheckState::Skipped, "there is no repository to tell it", None),

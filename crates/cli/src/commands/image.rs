@@ -60,7 +60,7 @@ impl Image {
         match self {
             Self::Ls { repository, listing } => {
                 let client = context.client()?;
-                let mut lookup = Lookup::new(&client);
+                let mut lookup = Lookup::new(&client).reading();
                 let id = lookup.repository_id(&repository).await?;
                 context.say_lookup(&lookup);
                 let completeness = context.print_list("images", client.images().list(id), &listing).await?;
@@ -68,7 +68,7 @@ impl Image {
             }
             Self::Show { image } => {
                 let client = context.client()?;
-                let mut lookup = Lookup::new(&client);
+                let mut lookup = Lookup::new(&client).reading();
                 let image = lookup.image(&image).await?;
                 context.say_lookup(&lookup);
                 context.print(&image)

@@ -80,7 +80,7 @@ impl Repo {
             }
             Self::Show(One { repository }) => {
                 let client = context.client()?;
-                let mut lookup = Lookup::new(&client);
+                let mut lookup = Lookup::new(&client).reading();
                 let repository = lookup.repository(&repository).await?;
                 context.say_lookup(&lookup);
                 context.print(&repository)

@@ -59,12 +59,12 @@ impl Tag {
         match self {
             Self::Ls { image, listing } => {
                 let client = context.client()?;
-                let mut lookup = Lookup::new(&client);
+                let mut lookup = Lookup::new(&client).reading();
                 let id = lookup.image_id(&image).await?;
                 context.say_lookup(&lookup);
                 // The service counts no tags, so there is never a verdict to tell of.
-                context.print_list("tags", client.tags().list(id), &listing).await?;
-                Ok(Exit::Done)
+                let (_, exit) = context.print_list("tags", client.tags().list(id), &listing).await?;
+                Ok(exit)
             }
             Self::Add { image, name, color } => add(context, image, name, options::tag_color(color)).await,
             Self::Color { tag, color } => {

@@ -5,11 +5,11 @@ mod tags;
 
 use std::collections::HashMap;
 
-use mlspace_registry::{Client, Completeness, Image, Pages, Repository, Uuid};
+use mlspace_registry::{Client, Completeness, Image, Pages, Repository, UnreadableRow, Uuid};
 
 use super::candidates::{ambiguous, nearest};
 use super::{Name, Reference, SHORTEST_PREFIX};
-use crate::failure::{Exit, Failure};
+use crate::failure::{Exit, Failure, ODD_ANSWER};
 
 /// Looks things up, and remembers what it has read: many references cost one list.
 pub(crate) struct Lookup<'a> {
@@ -21,11 +21,17 @@ pub(crate) struct Lookup<'a> {
     /// Places in `read`, by name and full name.
     names: HashMap<String, usize>,
     completeness: Option<Completeness>,
+    /// Rows of that list that are not as documented.
+    unreadable: Vec<UnreadableRow>,
+    /// True where nothing is changed: what is found may then be another one than was meant.
+    reads_only: bool,
     /// Repositories that were read one by one.
     single_repositories: usize,
     images: HashMap<Uuid, Image>,
     /// The images of those repositories that were listed.
     image_lists: HashMap<Uuid, Vec<Uuid>>,
+    /// Rows of those lists that are not as documented.
+    unreadable_images: HashMap<Uuid, Vec<UnreadableRow>>,
     /// How many images were read one by one, by repository.
     single_images: HashMap<Uuid, usize>,
     /// Findings, and how they were made.
@@ -41,12 +47,20 @@ impl<'a> Lookup<'a> {
             ids: HashMap::new(),
             names: HashMap::new(),
             completeness: None,
+            unreadable: Vec::new(),
+            reads_only: false,
             single_repositories: 0,
             images: HashMap::new(),
             image_lists: HashMap::new(),
+            unreadable_images: HashMap::new(),
             single_images: HashMap::new(),
             notes: Vec::new(),
         }
+    }
+
+    /// The same for a command that changes nothing.
+    pub(crate) fn reading(self) -> Self {
+        Self { reads_only: true, ..self }
     }
 
     /// Findings and how they were made, a line each; then what had to be listed for them.
@@ -112,7 +126,16 @@ impl<'a> Lookup<'a> {
         let Reference::Name(name) = reference else {
             return Err(Failure::usage(format!("{reference} is not a name")));
         };
-        if let Some(place) = self.by_name(name).await? {
+        let found = self.by_name(name).await?;
+        let named = |row: &UnreadableRow| row.name.as_deref().is_none_or(|own| own == name.base);
+        if let Some(row) = self.unreadable.iter().find(|row| named(row)) {
+            match found {
+                Some(_) if !self.reads_only => return Err(could_be(reference, row)),
+                None if row.name.is_some() => return Err(could_be(reference, row)),
+                _ => {}
+            }
+        }
+        if let Some(place) = found {
             return Ok(place);
         }
         let prefix = name.as_prefix();
@@ -123,7 +146,16 @@ impl<'a> Lookup<'a> {
                 let near = nearest(&name.base, self.read.iter().map(|repository| repository.name.as_str()));
                 Err(self.not_found("repository", reference, near))
             }
-            [place] => self.certain(reference).map(|()| place),
+            [place] => {
+                let other = |row: &&UnreadableRow| {
+                    row.id.is_some_and(|id| !prefix.as_ref().is_some_and(|p| id.to_string().starts_with(p)))
+                };
+                let others = self.unreadable.iter().filter(other).count() as u64;
+                match self.completeness {
+                    Some(Completeness::Short { missing }) if missing <= others => Ok(place),
+                    _ => self.certain(reference).map(|()| place),
+                }
+            }
             _ => {
                 let candidates = places.iter().map(|place| &self.read[*place]);
                 let candidates = candidates.map(|one| format!("{}  {}", one.id, one.name)).collect();
@@ -176,7 +208,9 @@ impl<'a> Lookup<'a> {
             self.unread = None;
             return Ok(false);
         };
-        for repository in page?.items {
+        let page = page?;
+        self.unreadable.extend(page.unreadable);
+        for repository in page.items {
             let place = self.read.len();
             self.ids.insert(repository.id, place);
             self.names.entry(repository.name.clone()).or_insert(place);
@@ -211,4 +245,10 @@ impl<'a> Lookup<'a> {
             _ => failure,
         }
     }
+}
+
+/// A row that cannot be read may be what a reference names, and another one than was found.
+fn could_be(reference: &Reference, row: &UnreadableRow) -> Failure {
+    let message = format!("{reference} may name a row of the list that cannot be read: {row}");
+    Failure::safety(message).hint(format!("give the whole id; {ODD_ANSWER}"))
 }

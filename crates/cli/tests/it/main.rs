@@ -21,6 +21,7 @@ mod keyring;
 mod matrix;
 mod moving;
 mod moving_matrix;
+mod odd_answers;
 mod reading;
 #[cfg(unix)]
 mod readme;

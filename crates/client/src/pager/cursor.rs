@@ -7,7 +7,7 @@ use std::sync::Arc;
 use foldhash::fast::RandomState;
 use uuid::Uuid;
 
-use super::{Completeness, Page, Source};
+use super::{Batch, Completeness, Page, Source};
 use crate::error::Result;
 
 /// Pages without anything new that are read in a row before a list is given up as short.
@@ -20,7 +20,10 @@ const REMEMBERED: usize = 65_536;
 pub(super) struct Cursor {
     pages: u32,
     seen: Seen,
+    /// Rows that came, repeated ones included.
+    rows: u64,
     items: u64,
+    unreadable: u64,
     fruitless: u32,
     counted: bool,
     count: Option<u64>,
@@ -66,17 +69,28 @@ pub(super) async fn read_on<T: Send + 'static>(
             Err(error) => return (cursor, Some(Err(error))),
         };
         cursor.pages = number;
-        let full = batch.items.len() >= size.get() as usize;
-        let mut items = batch.items;
+        let Batch { mut items, mut unreadable, end } = batch;
+        let rows = items.len() + unreadable.len();
+        let full = rows >= size.get() as usize;
         items.retain(|item| cursor.seen.is_new(source.id(item), number == 1));
+        let anything_new = !items.is_empty();
+        unreadable.retain(|row| match row.id {
+            Some(id) => cursor.seen.is_new(id, number == 1),
+            // It may be one that was seen; on a page that repeats another it is.
+            None => anything_new || number == 1,
+        });
+        unreadable.iter_mut().for_each(|row| row.number += cursor.rows);
+        cursor.rows += rows as u64;
         cursor.items += items.len() as u64;
-        cursor.fruitless = if items.is_empty() { cursor.fruitless + 1 } else { 0 };
-        cursor.end = match batch.end {
+        cursor.unreadable += unreadable.len() as u64;
+        let nothing_new = items.is_empty() && unreadable.is_empty();
+        cursor.fruitless = if nothing_new { cursor.fruitless + 1 } else { 0 };
+        cursor.end = match end {
             Some(end) => Some(end),
-            None => cursor.judge(&*source, full, items.is_empty()).await,
+            None => cursor.judge(&*source, full, nothing_new).await,
         };
-        if !items.is_empty() {
-            return (cursor, Some(Ok(Page { number, items })));
+        if !nothing_new {
+            return (cursor, Some(Ok(Page { number, items, unreadable })));
         }
     }
     (cursor, None)
@@ -95,7 +109,7 @@ impl Cursor {
             // A count that cannot be read takes the verdict away, not the list.
             self.count = source.count().await;
         }
-        let reached = self.count.is_some_and(|count| self.items >= count);
+        let reached = self.count.is_some_and(|count| self.items + self.unreadable >= count);
         let given_up = nothing_new && (self.count.is_none() || self.fruitless >= FRUITLESS_PAGES);
         (self.counted && (reached || given_up)).then(|| Completeness::judge(self.items, self.count))
     }

@@ -10,6 +10,7 @@ mod certificates;
 mod discovery;
 mod errors;
 mod observing;
+mod odd_answers;
 mod paging;
 mod public_types;
 mod rate;

@@ -162,7 +162,7 @@ async fn say_what_moves(
     client: &Client,
     items: &[(transfer::Image, transfer::Reference)],
 ) {
-    let mut lookup = Lookup::new(client);
+    let mut lookup = Lookup::new(client).reading();
     for (image, name) in items {
         let Ok(reference) = name.to_string().parse::<Reference>() else { continue };
         let Ok(old) = lookup.image(&reference).await else { continue };

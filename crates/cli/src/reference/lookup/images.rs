@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use mlspace_registry::{Image, Repository, Uuid};
+use mlspace_registry::{Image, Repository, UnreadableRow, Uuid};
 
-use super::Lookup;
+use super::{Lookup, could_be};
 use crate::failure::Failure;
 use crate::reference::candidates::{ambiguous, describe, nearest, nearest_digests};
 use crate::reference::{Name, Reference};
@@ -25,6 +25,11 @@ impl Lookup<'_> {
             let images = self.images_of(self.read[place].id).await?;
             let found: Vec<_> = images.iter().filter(|image| image.digest.starts_with(digest)).collect();
             let repository = &self.read[place];
+            let unreadable = self.unreadable_images.get(&repository.id).into_iter().flatten();
+            let fits = |row: &&UnreadableRow| row.name.as_ref().is_none_or(|own| own.starts_with(digest));
+            if let Some(row) = unreadable.filter(fits).find(|_| found.is_empty() || !self.reads_only) {
+                return Err(could_be(reference, row));
+            }
             match found[..] {
                 [image] => image.clone(),
                 [] => {
@@ -116,7 +121,9 @@ impl Lookup<'_> {
     /// All images of a repository. Two requests, the first time.
     pub(crate) async fn images_of(&mut self, repository: Uuid) -> Result<Vec<Image>, Failure> {
         if !self.image_lists.contains_key(&repository) {
-            let images = self.client.images().list(repository).collect_all().await?.items;
+            let list = self.client.images().list(repository).collect_all().await?;
+            let images = list.items;
+            self.unreadable_images.insert(repository, list.unreadable);
             self.image_lists.insert(repository, images.iter().map(|image| image.id).collect());
             self.images.extend(images.into_iter().map(|image| (image.id, image)));
         }
@@ -127,6 +134,12 @@ impl Lookup<'_> {
     /// The image of a repository that has only one.
     async fn only_image(&mut self, reference: &Reference, place: usize) -> Result<Image, Failure> {
         let mut images = self.images_of(self.read[place].id).await?;
+        let unreadable = self.unreadable_images.get(&self.read[place].id);
+        if let Some(row) = unreadable.and_then(|rows| rows.first())
+            && !(self.reads_only && images.len() == 1)
+        {
+            return Err(could_be(reference, row));
+        }
         if images.len() > 1 {
             let repository = &self.read[place];
             let candidates = images.iter().map(|image| describe(repository, image)).collect();
