@@ -7,12 +7,14 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use mlspace_registry_net::{Clock, RetryPolicy, SystemClock, check_scheme, is_loopback, trust};
+use tokio::sync::Semaphore;
 use url::Url;
 
 use crate::credentials::Credentials;
 use crate::error::{Error, Result};
 use crate::progress::Observer;
 use crate::push::cache::Cache;
+use crate::push::turns::Turns;
 use crate::registry::auth::Auth;
 use crate::registry::http::{Learned, Registry};
 use crate::retry::{Patience, default_policy};
@@ -24,7 +26,8 @@ pub const DEFAULT_CONCURRENCY: usize = 4;
 pub const DEFAULT_IDLE: Duration = Duration::from_secs(300);
 const CONNECT: Duration = Duration::from_secs(20);
 
-/// Moves images to registries and from them. Cheap to clone; clones share connections and tokens.
+/// Moves images to registries and from them. Cheap to clone; clones share connections, tokens, and the number of
+/// blobs that move at the same time, and of a blob that several of their calls push only one sends the bytes.
 #[derive(Clone)]
 pub struct Client {
     pub(crate) inner: Arc<Inner>,
@@ -36,6 +39,9 @@ pub(crate) struct Inner {
     plain_http: HashSet<String>,
     pub(crate) patience: Patience,
     pub(crate) concurrency: usize,
+    /// One for each blob that may move at the same time.
+    pub(crate) permits: Semaphore,
+    pub(crate) turns: Turns,
     pub(crate) cache: Cache,
     registries: Mutex<HashMap<String, Arc<Registry>>>,
 }
@@ -181,6 +187,8 @@ impl ClientBuilder {
                 plain_http: self.plain_http,
                 patience,
                 concurrency: self.concurrency,
+                permits: Semaphore::new(self.concurrency),
+                turns: Turns::default(),
                 cache: Cache::new(self.cache),
                 registries: Mutex::default(),
             }),

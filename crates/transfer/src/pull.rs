@@ -217,6 +217,8 @@ async fn fetch(
     wanted: &Wanted,
     meter: &Meter,
 ) -> Result<(Moved, u64)> {
+    // It is never closed.
+    let _permit = client.inner.permits.acquire().await;
     let (looking, named) = (writer.clone(), wanted.named.clone());
     let slot = tokio::task::spawn_blocking(move || looking.slot(&named)).await;
     let Some(slot) = slot.map_err(|error| Error::task(&error))?? else {

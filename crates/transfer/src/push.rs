@@ -4,6 +4,7 @@ pub(crate) mod cache;
 mod feed;
 mod layer;
 mod place;
+pub(crate) mod turns;
 mod upload;
 mod write_manifest;
 
@@ -14,7 +15,6 @@ use futures_util::stream::{self, StreamExt};
 
 use crate::client::Client;
 use crate::compression::Compression;
-use crate::compression::compress::Compressors;
 use crate::digest::Digest;
 use crate::error::{Error, Result};
 use crate::manifest::Manifest;
@@ -178,7 +178,7 @@ impl Push {
 
     async fn place(&self, tasks: Vec<BlobTask>) -> BlobsPlaced {
         let compressors =
-            tasks.iter().any(|task| task.compress.is_some()).then(|| Arc::new(Compressors::start()));
+            tasks.iter().any(|task| task.compress.is_some()).then(|| self.client.inner.turns.compressors());
         let placer = Arc::new(Placer {
             client: self.client.clone(),
             compressors,

@@ -50,13 +50,17 @@ impl Placer {
     pub(crate) async fn run(&self, task: BlobTask) -> Vec<(BlobPlace, Result<Compressed, Arc<Error>>)> {
         let observer = &self.client.inner.patience.observer;
         let mut results: Vec<(BlobPlace, Result<Compressed, Arc<Error>>)> = Vec::new();
-        let mut first: Option<(&String, Compressed)> = None;
+        let turn =
+            self.client.inner.turns.of(&(task.registry.clone(), task.blob.digest.clone(), task.compress));
+        let mut first = turn.lock().await;
+        // After the turn: whoever waits for another's blob keeps no third from moving. It is never closed.
+        let _permit = self.client.inner.permits.acquire().await;
         for repository in &task.repositories {
             let result = self.place(&task, repository, first.as_ref()).await;
             let result = match result {
                 Ok((compressed, how, bytes)) => {
                     observer(&Event::Finished { blob: task.number, how, bytes });
-                    first.get_or_insert_with(|| (repository, compressed.clone()));
+                    first.get_or_insert_with(|| (repository.clone(), compressed.clone()));
                     Ok(compressed)
                 }
                 Err(error) => {
@@ -75,12 +79,12 @@ impl Placer {
         results
     }
 
-    /// `first` is a repository that has got the blob in this call, and what it became there.
+    /// `first` is a repository that has got the blob just now, and what it became there.
     async fn place(
         &self,
         task: &BlobTask,
         name: &str,
-        first: Option<&(&String, Compressed)>,
+        first: Option<&(String, Compressed)>,
     ) -> Result<(Compressed, Moved, u64)> {
         let registry = self.client.registry(&task.registry)?;
         let repository = Repository { registry: &registry, name };
@@ -93,7 +97,7 @@ impl Placer {
                 first.map(|(_, compressed)| compressed.clone()).or_else(|| cache.get(&blob.digest, how))
             }
         };
-        let sources = first.iter().map(|(repository, _)| *repository).chain(&self.mount_from);
+        let sources = first.iter().map(|(repository, _)| repository).chain(&self.mount_from);
         let mut session = None;
         if let Some(known) = known {
             if repository.has(&known.digest, known.size).await? {

@@ -312,3 +312,56 @@ async fn a_push_that_is_dropped_leaves_no_tag() {
     assert_eq!(registry.count("PUT", "/manifests/"), 0);
     assert_eq!(registry.tags(), [""; 0]);
 }
+
+#[tokio::test]
+async fn calls_at_once_of_one_client_send_a_blob_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let layer = bytes(1, 4 * MIB);
+    let layout = image(std::slice::from_ref(&layer)).write(&folder.path().join("layout"));
+    let archive = crate::fixture::docker_archive(
+        &folder.path().join("a.tar"),
+        &[crate::fixture::plain_layer(1, 4 * MIB)],
+    );
+    for source in [layout, archive] {
+        let registry = Registry::start().await;
+        let client = client().0.build().unwrap();
+        let pushes = (0..8).map(|n| {
+            let (client, source) = (client.clone(), source.clone());
+            let to = registry.name(&format!("app{}:v{n}", n % 2));
+            async move { push(&client, &source, &to).await }
+        });
+        futures_util::future::join_all(pushes).await;
+        assert_eq!(registry.tags().len(), 8);
+        let received = registry.received();
+        assert!(received < 4 * MIB + MIB / 2, "{received}");
+        // The other repository takes it over.
+        assert_eq!(registry.count("POST", "mount="), 2);
+    }
+}
+
+#[tokio::test]
+async fn calls_at_once_of_one_client_share_its_concurrency() {
+    let folder = tempfile::tempdir().unwrap();
+    let registry = Registry::start().await;
+    registry.fault("oci_blob_head", Fault::hang());
+    let client = client().0.concurrency(3).build().unwrap();
+    let pushes = (0..4).map(|n| {
+        let source = image(&[bytes(n, 100), bytes(10 + n, 200)]).write(&folder.path().join(n.to_string()));
+        let (client, to) = (client.clone(), registry.name(&format!("app:v{n}")));
+        async move { push(&client, &source, &to).await }
+    });
+    let looked = async {
+        while registry.simulator.requests("oci_blob_head") < 3 {
+            tokio::task::yield_now().await;
+        }
+        // Long enough for a fourth to come, if it could.
+        for _ in 0..2000 {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::select! {
+        _ = futures_util::future::join_all(pushes) => panic!("they were not to end"),
+        () = looked => {}
+    }
+    assert_eq!(registry.simulator.requests("oci_blob_head"), 3);
+}
