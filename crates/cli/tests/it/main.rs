@@ -9,6 +9,7 @@ mod deleting;
 mod demo;
 #[cfg(unix)]
 mod docker;
+mod early_ends;
 mod facts;
 mod failures;
 mod fixture;
