@@ -196,6 +196,8 @@ fn checksum_fits(header: &Header) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     /// Writes an entry as it stands; the `tar` crate refuses to write what is tested here.
@@ -271,6 +273,67 @@ mod tests {
         ] {
             let error = read(&parts).expect_err(what);
             assert!(matches!(error, Error::Source { .. }), "{what}: {error}");
+        }
+    }
+
+    fn any_entry() -> impl Strategy<Value = Vec<u8>> {
+        let bytes = || prop::collection::vec(any::<u8>(), 0..60);
+        let name = prop_oneof![3 => "(\\./)?[a-c]{1,2}(/[a-c]{0,2})?", 1 => "[./a\\\\]{0,8}"];
+        let kind =
+            prop_oneof![4 => Just(b'0'), 6 => prop::sample::select(&b"125LKxgS\0"[..]), 1 => any::<u8>()];
+        let size =
+            prop_oneof![6 => Just(None), 1 => (0..2000_u64).prop_map(Some), 1 => any::<u64>().prop_map(Some)];
+        (name, kind, "[./a-c]{0,8}", bytes(), size).prop_map(|(name, kind, link, data, size)| {
+            let mut entry = entry(name.as_bytes(), EntryType::new(kind), link.as_bytes(), &data);
+            if let Some(size) = size {
+                let mut header = Header::new_gnu();
+                header.as_mut_bytes().copy_from_slice(&entry[..512]);
+                header.set_size(size);
+                header.set_cksum();
+                entry[..512].copy_from_slice(header.as_bytes());
+            }
+            entry
+        })
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+        #[test]
+        fn whatever_an_archive_says_its_files_are_within_it_and_their_names_lead_nowhere(
+            entries in prop::collection::vec(any_entry(), 0..6),
+            cut in prop_oneof![3 => Just(usize::MAX), 1 => 0..3000_usize],
+        ) {
+            let mut bytes = entries.concat();
+            bytes.truncate(cut);
+            let len = bytes.len() as u64;
+            if let Ok(found) = read(&[bytes]) {
+                for (name, span) in found {
+                    prop_assert!(span.offset + span.len <= len, "{name}: {span:?} of {len}");
+                    let parts: Vec<&str> = name.split('/').collect();
+                    prop_assert!(!parts.iter().any(|part| matches!(*part, ".." | ".")), "{name}");
+                    prop_assert!(!name.starts_with('/') && !name.contains(['\\', '\0']), "{name}");
+                }
+            }
+        }
+
+        #[test]
+        fn what_tar_writes_is_found_where_it_is(
+            files in prop::collection::btree_map("[a-z]{1,3}(/[a-z]{1,120}){0,3}", prop::collection::vec(any::<u8>(), 0..1500), 0..6),
+        ) {
+            let mut builder = tar::Builder::new(Vec::new());
+            for (name, data) in &files {
+                let mut header = Header::new_gnu();
+                header.set_size(data.len() as u64);
+                builder.append_data(&mut header, name, &data[..]).unwrap();
+            }
+            let bytes = builder.into_inner().unwrap();
+            let found = read(std::slice::from_ref(&bytes)).unwrap();
+            prop_assert_eq!(found.len(), files.len());
+            for (name, data) in &files {
+                let span = found[name];
+                prop_assert_eq!(&bytes[span.offset as usize..][..span.len as usize], &data[..]);
+            }
         }
     }
 }
