@@ -61,8 +61,13 @@ impl DockerConfig {
         self.helpers().is_ok_and(|helpers| helpers.0.iter().any(|(_, name)| is(name)))
     }
 
-    /// Sets the helper for a registry, or removes it, and writes the file if that changes it.
-    pub(crate) fn set_helper(&mut self, host: &str, helper: Option<&str>) -> Result<bool, Failure> {
+    /// Sets the helper for a registry, or removes it, in the file as it is by now, which is written if that changes
+    /// it.
+    pub(crate) fn set_helper(&mut self, io: &Io, host: &str, helper: Option<&str>) -> Result<bool, Failure> {
+        let _lock = files::Lock::take(io)?;
+        if let Some(now) = Self::read(io)? {
+            *self = now;
+        }
         if self.helper(host).as_deref() == helper {
             return Ok(false);
         }
@@ -79,9 +84,7 @@ impl DockerConfig {
             self.top.set(HELPERS, value);
         }
         let cannot = |error| Failure::other(format!("cannot write {}: {error}", self.path.display()));
-        // A link stays a link: whoever made it wants the file to lie where it points.
-        let path = std::fs::canonicalize(&self.path).unwrap_or_else(|_| self.path.clone());
-        files::write_private(&path, &(self.top.write(&self.indent, 0) + "\n")).map_err(cannot)?;
+        files::write_private(&self.path, &(self.top.write(&self.indent, 0) + "\n")).map_err(cannot)?;
         Ok(true)
     }
 

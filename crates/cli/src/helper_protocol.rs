@@ -78,15 +78,14 @@ fn store(io: &mut Io) -> Result<String, Failure> {
     let given: Credentials = serde_json::from_str(&input(io)?)
         .map_err(|_| Failure::usage("expected {\"ServerURL\", \"Username\", \"Secret\"}"))?;
     let host = host_of(&given.server);
-    let mut logins = Logins::read(io)?;
-    let known = logins.by_host.get(host).cloned();
+    let known = Logins::read(io)?.by_host.remove(host);
     // A login of `mlcr docker login` stays that of its key, so that a rotation reaches it.
     let (service, account) = known
         .filter(|login| login.user == given.username)
         .map_or_else(|| (host.to_owned(), given.username.clone()), |login| (login.service, login.account));
-    PasswordStore::at(io)?.store(&service, &account, &given.secret).map_err(Failure::other)?;
-    logins.by_host.insert(host.to_owned(), Login { user: given.username, service, account });
-    logins.write()?;
+    PasswordStore::at(io)?.store(io, &service, &account, &given.secret).map_err(Failure::other)?;
+    let login = Login { user: given.username, service, account };
+    Logins::change(io, |logins| logins.by_host.insert(host.to_owned(), login))?;
     Ok(String::new())
 }
 
@@ -94,12 +93,10 @@ fn store(io: &mut Io) -> Result<String, Failure> {
 fn erase(io: &mut Io) -> Result<String, Failure> {
     let server = input(io)?;
     let host = host_of(&server);
-    let mut logins = Logins::read(io)?;
-    let Some(login) = logins.by_host.get(host).cloned() else { return Ok(String::new()) };
-    PasswordStore::at(io)?.forget(&login.service, &login.account).map_err(Failure::other)?;
+    let Some(login) = Logins::read(io)?.by_host.remove(host) else { return Ok(String::new()) };
+    PasswordStore::at(io)?.forget(io, &login.service, &login.account).map_err(Failure::other)?;
     if login.service == host {
-        logins.by_host.remove(host);
-        logins.write()?;
+        Logins::change(io, |logins| logins.by_host.remove(host))?;
     }
     Ok(String::new())
 }

@@ -60,7 +60,16 @@ impl Logins {
         Ok(Self { path, ..logins })
     }
 
-    pub(crate) fn write(&self) -> Result<(), Failure> {
+    /// Changes the file as it is by now.
+    pub(crate) fn change<T>(io: &Io, change: impl FnOnce(&mut Self) -> T) -> Result<T, Failure> {
+        let _lock = files::Lock::take(io)?;
+        let mut logins = Self::read(io)?;
+        let result = change(&mut logins);
+        logins.write()?;
+        Ok(result)
+    }
+
+    fn write(&self) -> Result<(), Failure> {
         let cannot =
             |problem: String| Failure::other(format!("cannot write {}: {problem}", self.path.display()));
         let text = serde_json::to_string_pretty(self).map_err(|error| cannot(error.to_string()))?;

@@ -32,6 +32,7 @@ impl PasswordStore {
             Failure::other(format!("the new password could not be stored: {problem}; nothing was changed"))
         };
         let store = Self::at(io)?;
+        let _lock = lock(io).map_err(fails)?;
         let passwords = store.read().map_err(fails)?;
         store.write(&passwords).map_err(fails)?;
         Ok(store)
@@ -56,7 +57,14 @@ impl PasswordStore {
     }
 
     /// Keeps the password of an account at a service, and answers where.
-    pub(crate) fn store(&self, service: &str, account: &str, password: &Secret) -> Result<String, String> {
+    pub(crate) fn store(
+        &self,
+        io: &Io,
+        service: &str,
+        account: &str,
+        password: &Secret,
+    ) -> Result<String, String> {
+        let _lock = lock(io)?;
         let mut passwords = self.read()?;
         let in_keyring = self.keyring.set(&entry(service, account), password).is_ok();
         let kept = (!in_keyring).then(|| password.clone());
@@ -67,7 +75,8 @@ impl PasswordStore {
     }
 
     /// Forgets the password of an account at a service.
-    pub(crate) fn forget(&self, service: &str, account: &str) -> Result<(), String> {
+    pub(crate) fn forget(&self, io: &Io, service: &str, account: &str) -> Result<(), String> {
+        let _lock = lock(io)?;
         let mut passwords = self.read()?;
         match passwords.get_mut(service).and_then(|accounts| accounts.remove(account)) {
             None => return Ok(()),
@@ -94,6 +103,10 @@ impl PasswordStore {
         let text = serde_json::to_string_pretty(passwords).map_err(|error| error.to_string())?;
         files::write_private(&self.path, &text).map_err(|error| format!("{}: {error}", self.path.display()))
     }
+}
+
+fn lock(io: &Io) -> Result<files::Lock, String> {
+    files::Lock::take(io).map_err(|failure| failure.message)
 }
 
 const KEYRING: &str = "the system's keyring";

@@ -61,8 +61,7 @@ impl Auth {
 
 impl Login {
     async fn run(self, context: &mut Context<'_>) -> Result<Exit, Failure> {
-        let mut profiles = Profiles::read(context.io)?;
-        let name = profiles.name(context.io, context.global.profile.as_deref());
+        let name = Profiles::read(context.io)?.name(context.io, context.global.profile.as_deref());
         let client_id = context.io.ask("Key id: ")?;
         let client_secret = Secret::new(context.io.ask_hidden("Key secret: ")?);
         let mut settings = others(context)?;
@@ -76,7 +75,7 @@ impl Login {
         let (workspace_id, api_key) = choose_workspace(context, &client).await?;
         let profile = Profile::new(base_url, client_id, workspace_id);
         let secrets = Secrets { client_secret: Some(client_secret), api_key };
-        let place = profiles.keep(context.io, &name, profile, secrets)?;
+        let place = Profiles::keep(context.io, &name, profile, secrets)?;
         context.say(&format!("signed in; the key is kept as profile {name}: {place}"));
         Ok(Exit::Done)
     }
@@ -202,9 +201,9 @@ fn status(context: &mut Context<'_>) -> Result<Exit, Failure> {
 }
 
 fn logout(context: &mut Context<'_>) -> Result<Exit, Failure> {
-    let mut profiles = Profiles::read(context.io)?;
+    let profiles = Profiles::read(context.io)?;
     let name = profiles.name(context.io, context.global.profile.as_deref());
-    let Some(path) = profiles.forget(context.io, &name)? else {
+    let Some(path) = Profiles::forget(context.io, &name)? else {
         let failure = Failure::new(Exit::NotFound, "not_found", format!("there is no profile {name}"));
         return Err(Failure { candidates: profiles.profiles.into_keys().collect(), ..failure });
     };

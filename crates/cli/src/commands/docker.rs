@@ -142,8 +142,7 @@ impl LogIn {
         let client_id = context.settings()?.client_id.unwrap_or_default();
         let mut config = configuration(context)?;
         let host = self.at.host(context).await?;
-        let mut logins = Logins::read(context.io)?;
-        let known = logins.by_host.get(&host).map(|login| login.user.clone());
+        let known = Logins::read(context.io)?.by_host.get(&host).map(|login| login.user.clone());
         let user =
             self.user.or_else(|| context.io.variable("MLCR_PERSONAL_EMAIL").map(str::to_owned)).or(known);
         let user = match user {
@@ -164,12 +163,13 @@ impl LogIn {
         let login = Login { user: user.clone(), service: account.service, account: account.id };
         let password_stored = login.account().place(context.io)?.is_some();
         let (helper, new) = install::install(context.io)?;
-        if new {
-            logins.helper = Some(helper.clone());
-        }
-        logins.by_host.insert(host.clone(), login);
-        logins.write()?;
-        config.set_helper(&host, Some(HELPER))?;
+        Logins::change(context.io, |logins| {
+            if new {
+                logins.helper = Some(helper.clone());
+            }
+            logins.by_host.insert(host.clone(), login);
+        })?;
+        config.set_helper(context.io, &host, Some(HELPER))?;
         if !install::is_on_path(context.io, &helper) {
             let folder = helper.parent().unwrap_or(&helper).display();
             let message = format!("docker does not find the helper: {folder} is not in PATH");
@@ -188,7 +188,7 @@ impl LogOut {
     async fn run(self, context: &mut Context<'_>) -> Result<Exit, Failure> {
         let dry_run = context.global.dry_run || context.settings()?.dry_run;
         let mut config = configuration(context)?;
-        let mut logins = Logins::read(context.io)?;
+        let logins = Logins::read(context.io)?;
         let host = match self.at {
             // What was logged in to is known without asking the service, whose key may be gone.
             At { registry: None } if logins.by_host.len() == 1 => {
@@ -201,22 +201,24 @@ impl LogOut {
             return context.planned("docker_logout", &host, body);
         }
         let ours = config.helper(&host).as_deref() == Some(HELPER);
-        let login = logins.by_host.remove(&host);
+        let login = logins.by_host.get(&host).cloned();
         if !ours && login.is_none() {
             let message = format!("there is no login of mlcr at {host}");
             let candidates = logins.by_host.into_keys().collect();
             return Err(Failure { candidates, ..Failure::new(Exit::NotFound, "not_found", message) });
         }
         if ours {
-            config.set_helper(&host, None)?;
+            config.set_helper(context.io, &host, None)?;
         }
         let password_stored = match &login {
             Some(login) => login.account().place(context.io)?.is_some(),
             None => false,
         };
         // What another account's login made stays: its docker runs it too.
-        let unused = if config.uses(HELPER) { None } else { logins.helper.take() };
-        logins.write()?;
+        let unused = Logins::change(context.io, |logins| {
+            logins.by_host.remove(&host);
+            if config.uses(HELPER) { None } else { logins.helper.take() }
+        })?;
         if let Some(helper) = unused {
             install::uninstall(&helper)?;
             context.say(&format!("{} is removed", helper.display()));

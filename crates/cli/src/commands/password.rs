@@ -12,6 +12,7 @@ use crate::failure::{Exit, Failure, ended};
 use crate::output::table::Cell;
 use crate::output::{Look, Record};
 use crate::password_store::PasswordStore;
+use crate::settings::files;
 
 /// Advice where no password is stored.
 pub(crate) const HOW_TO_GET_ONE: &str = "with a person's key, `mlcr password rotate` makes a new one and keeps it; a \
@@ -65,6 +66,8 @@ impl Rotate {
              signs in with the old one stops working until it gets the new one.",
         );
         consent(context, &client).await?;
+        // The password that was made last is the valid one: it has to be stored last as well.
+        let _lock = files::Lock::take_when_free(context.io, "rotation.lock").await?;
         let rotated = client.password().rotate(RotationConsent::OldPasswordStopsWorkingEverywhere).await;
         let password = rotated.map_err(|error| {
             let refused = error.is_forbidden();
@@ -75,7 +78,7 @@ impl Rotate {
             }
             failure
         })?;
-        let stored_in = match store.store(client.base_url(), &client_id, &password) {
+        let stored_in = match store.store(context.io, client.base_url(), &client_id, &password) {
             Ok(place) => {
                 context.say(&format!("the new password is stored in {place}"));
                 Some(place)

@@ -1,7 +1,9 @@
 //! Where settings and secrets lie on the disk.
 
+use std::fs::{File, TryLockError};
 use std::io::Write;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use crate::failure::Failure;
 use crate::io::Io;
@@ -39,17 +41,72 @@ pub(crate) fn home(io: &Io) -> Option<PathBuf> {
     io.variable("HOME").or_else(|| io.variable("USERPROFILE")).map(PathBuf::from)
 }
 
-/// Reads a text file; `None` if there is none.
+/// Reads a text file; `None` if there is none, or no folder that it could be in.
 pub(crate) fn read(path: &Path) -> Result<Option<String>, Failure> {
+    use std::io::ErrorKind::{NotADirectory, NotFound};
     match std::fs::read_to_string(path) {
         Ok(text) => Ok(Some(text)),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+        Err(error) if matches!(error.kind(), NotFound | NotADirectory) => Ok(None),
         Err(error) => Err(Failure::usage(format!("cannot read {}: {error}", path.display()))),
     }
 }
 
-/// Writes a file that only its owner can read; whoever reads it finds all of it or the one before.
+/// Held while files of this program are read, changed and written, so that of two processes none loses what the
+/// other wrote. Given back when it goes out of scope, and by the system when the process ends.
+#[derive(Debug)]
+pub(crate) struct Lock {
+    _file: Option<File>,
+}
+
+impl Lock {
+    /// Waits until no other process changes a file. For changes that take no time.
+    pub(crate) fn take(io: &Io) -> Result<Self, Failure> {
+        let (file, cannot) = Self::open(io, "lock")?;
+        match file.lock() {
+            Ok(()) => Ok(Self { _file: Some(file) }),
+            Err(error) if error.kind() == std::io::ErrorKind::Unsupported => Ok(Self { _file: None }),
+            Err(error) => Err(cannot(error)),
+        }
+    }
+
+    /// The same under a name of its own, for what takes longer and may be interrupted.
+    pub(crate) async fn take_when_free(io: &Io, name: &str) -> Result<Self, Failure> {
+        /// How often it is asked for; the one before needs a request at least.
+        const PAUSE: Duration = Duration::from_millis(50);
+        let (file, cannot) = Self::open(io, name)?;
+        let mut told = false;
+        loop {
+            match file.try_lock() {
+                Ok(()) => return Ok(Self { _file: Some(file) }),
+                Err(TryLockError::WouldBlock) => {}
+                Err(TryLockError::Error(error)) if error.kind() == std::io::ErrorKind::Unsupported => {
+                    return Ok(Self { _file: None });
+                }
+                Err(TryLockError::Error(error)) => return Err(cannot(error)),
+            }
+            if !std::mem::replace(&mut told, true) {
+                io.stderr.line("waiting for another mlcr, which does the same");
+            }
+            io.clock.sleep(PAUSE).await;
+            tokio::task::yield_now().await;
+        }
+    }
+
+    fn open(io: &Io, name: &str) -> Result<(File, impl Fn(std::io::Error) -> Failure), Failure> {
+        let path = config_folder(io)?.join(name);
+        let shown = path.display().to_string();
+        let cannot =
+            move |error| Failure::other(format!("cannot lock {shown}: {error}; nothing was changed"));
+        let made = config_folder(io).map(|folder| make_private(&folder))?;
+        let file = made.and_then(|()| File::options().create(true).truncate(false).write(true).open(&path));
+        Ok((file.map_err(&cannot)?, cannot))
+    }
+}
+
+/// Writes a file that only its owner can read; whoever reads it finds all of it or the one before. A link stays a
+/// link: whoever made it wants the file to lie where it points.
 pub(crate) fn write_private(path: &Path, text: &str) -> std::io::Result<()> {
+    let path = &behind_links(path);
     if let Some(folder) = path.parent() {
         make_private(folder)?;
     }
@@ -63,6 +120,18 @@ pub(crate) fn write_private(path: &Path, text: &str) -> std::io::Result<()> {
     file.as_file().sync_all()?;
     file.persist(path).map_err(|error| error.error)?;
     Ok(())
+}
+
+/// The file that links lead to, which need not be there yet.
+fn behind_links(path: &Path) -> PathBuf {
+    /// More links than any system follows.
+    const MOST: usize = 40;
+    let mut path = path.to_owned();
+    for _ in 0..MOST {
+        let Ok(target) = std::fs::read_link(&path) else { break };
+        path = path.parent().unwrap_or(Path::new("")).join(target);
+    }
+    path
 }
 
 /// Makes a folder that only its owner can look into, if there is none.

@@ -2,10 +2,11 @@
 //! keyring where there is one.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use mlspace_registry::Secret;
 use serde::{Deserialize, Serialize};
+use toml_edit::{DocumentMut, Item, Table, TableLike};
 
 use super::files;
 use super::layer::Layer;
@@ -14,6 +15,8 @@ use crate::io::Io;
 
 /// The profile that is meant when none is named.
 pub(crate) const DEFAULT: &str = "default";
+/// The table of all profiles.
+const PROFILES: &str = "profiles";
 
 /// All profiles by name.
 #[derive(Debug, Default, Deserialize, Serialize)]
@@ -68,29 +71,70 @@ impl Profiles {
             let path = path.display();
             io.stderr.line(&format!("warning: others can read {path}; run `chmod 600 {path}`"));
         }
-        // The parser's own message quotes the line, which may hold a secret.
-        toml::from_str(&text)
-            .map_err(|_| Failure::usage(format!("{} is not a file of profiles", path.display())))
+        toml_edit::de::from_str(&text).map_err(|error| broken(&path, &text, &error))
+    }
+
+    /// The file with what changed: comments and the order of what is there stay.
+    fn written_over(&self, mut file: DocumentMut) -> Result<String, toml_edit::ser::Error> {
+        let new = toml_edit::ser::to_document(self)?;
+        let entries = |file: &DocumentMut| {
+            file.get(PROFILES).and_then(Item::as_table_like).map(known).unwrap_or_default()
+        };
+        for name in entries(&file).iter().filter(|name| !self.profiles.contains_key(*name)) {
+            if let Some(profiles) = file.get_mut(PROFILES).and_then(Item::as_table_like_mut) {
+                profiles.remove(name);
+            }
+        }
+        if !file.contains_table(PROFILES) {
+            let mut profiles = Table::new();
+            profiles.set_implicit(true);
+            file.insert(PROFILES, Item::Table(profiles));
+        }
+        for name in self.profiles.keys() {
+            let profile = &mut file[PROFILES][name];
+            if profile.is_none() {
+                *profile = Item::Table(Table::new());
+            }
+            let values = new[PROFILES][name].as_table_like().map(known).unwrap_or_default();
+            if let Some(old) = profile.as_table_like_mut() {
+                known(old).iter().filter(|key| !values.contains(key)).for_each(|key| drop(old.remove(key)));
+                for key in values {
+                    match (old.get_mut(&key), new[PROFILES][name][&key].as_value()) {
+                        (Some(Item::Value(old)), Some(new))
+                            if old.to_string().trim() != new.to_string().trim() =>
+                        {
+                            let decor = old.decor().clone();
+                            *old = new.clone();
+                            *old.decor_mut() = decor;
+                        }
+                        (None, Some(new)) => drop(old.insert(&key, Item::Value(new.clone()))),
+                        _ => {}
+                    }
+                }
+            }
+        }
+        Ok(file.to_string())
     }
 
     /// Keeps a profile, its secrets in the keyring if that takes them, and says where they are.
     pub(crate) fn keep(
-        &mut self,
         io: &Io,
         name: &str,
         mut profile: Profile,
         secrets: Secrets,
     ) -> Result<String, Failure> {
+        let _lock = files::Lock::take(io)?;
+        let mut profiles = Self::read(io)?;
         let text = serde_json::to_string(&secrets).map_err(|error| Failure::other(error.to_string()))?;
         let set = io.keyring().set(&profile.entry(name), &Secret::new(text));
         profile.keyring = set.is_ok();
         if set.is_err() {
             (profile.client_secret, profile.api_key) = (secrets.client_secret, secrets.api_key);
         }
-        let old = self.profiles.insert(name.to_owned(), profile);
-        let path = self.write(io)?;
+        let old = profiles.profiles.insert(name.to_owned(), profile);
+        let path = profiles.write(io)?;
         // A key that this replaces is of no use to anybody; one that cannot be removed does no harm.
-        if let (Some(old), Some(new)) = (old, self.profiles.get(name))
+        if let (Some(old), Some(new)) = (old, profiles.profiles.get(name))
             && old.keyring
             && (!new.keyring || old.client_id != new.client_id)
         {
@@ -105,18 +149,21 @@ impl Profiles {
     }
 
     /// Forgets a profile; `None` if there is none of that name.
-    pub(crate) fn forget(&mut self, io: &Io, name: &str) -> Result<Option<PathBuf>, Failure> {
-        let Some(profile) = self.profiles.remove(name) else { return Ok(None) };
+    pub(crate) fn forget(io: &Io, name: &str) -> Result<Option<PathBuf>, Failure> {
+        let _lock = files::Lock::take(io)?;
+        let mut profiles = Self::read(io)?;
+        let Some(profile) = profiles.profiles.remove(name) else { return Ok(None) };
         if profile.keyring {
             io.keyring().remove(&profile.entry(name)).map_err(|problem| unusable(name, &problem))?;
         }
-        self.write(io).map(Some)
+        profiles.write(io).map(Some)
     }
 
     fn write(&self, io: &Io) -> Result<PathBuf, Failure> {
         let path = Self::path(io)?;
         let cannot = |problem: String| Failure::other(format!("cannot write {}: {problem}", path.display()));
-        let text = toml::to_string_pretty(self).map_err(|error| cannot(error.to_string()))?;
+        let old = files::read(&path)?.unwrap_or_default().parse::<DocumentMut>().unwrap_or_default();
+        let text = self.written_over(old).map_err(|error| cannot(error.to_string()))?;
         files::write_private(&path, &text).map_err(|error| cannot(error.to_string()))?;
         Ok(path)
     }
@@ -177,6 +224,34 @@ impl Source {
         ];
         let values = values.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?)));
         Ok(Layer::new(format!("profile {name} of mlcr{place}"), false, values))
+    }
+}
+
+/// The names in a table.
+fn known(table: &(impl TableLike + ?Sized)) -> Vec<String> {
+    table.iter().map(|(name, _)| name.to_owned()).collect()
+}
+
+/// The place of a mistake: its line and key. The parser's own message quotes the line, which may hold a secret.
+fn broken(path: &Path, text: &str, error: &toml_edit::de::Error) -> Failure {
+    let start = error.span().map_or(0, |span| span.start).min(text.len());
+    let before = text.get(..start).unwrap_or_default();
+    let (number, line) =
+        (before.lines().count().max(1), before.rsplit('\n').next().unwrap_or_default().len());
+    let line = text[start - line..].lines().next().unwrap_or_default();
+    let number = if before.ends_with('\n') { number + 1 } else { number };
+    let key = line
+        .split_once('=')
+        .map(|(key, _)| key.trim())
+        .filter(|key| !key.is_empty() && !key.contains(['"', '\'']));
+    let place = format!("{}, line {number}", path.display());
+    match key {
+        Some(key) if error.message().starts_with("unknown field") => {
+            Failure::usage(format!("{place}: there is no setting {key}"))
+                .hint("correct its name; if a newer mlcr wrote it, use that one")
+        }
+        Some(key) => Failure::usage(format!("{place}: the value of {key} cannot be read")),
+        None => Failure::usage(format!("{place}: this is not TOML, or no part of a file of profiles")),
     }
 }
 
