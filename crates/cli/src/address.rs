@@ -134,6 +134,11 @@ pub(crate) async fn pull_name(text: &str, client: &Client, io: &Io) -> Result<tr
     Ok(name.parse()?)
 }
 
+/// True for a host on this machine, which speaks plain http.
+pub(crate) fn is_local(host: &str) -> bool {
+    ["127.0.0.1", "[::1]", "localhost"].iter().any(|name| host.starts_with(name))
+}
+
 /// The name, if it begins with a host.
 pub(crate) fn with_host(text: &str) -> Option<transfer::Reference> {
     text.parse().ok()

@@ -1,11 +1,12 @@
 //! From settings to a client.
 
-use mlspace_registry::{Client, ClientBuilder, Wait, WaitReason};
+use mlspace_registry::{Client, ClientBuilder, DEFAULT_BASE_URL, Wait, WaitReason};
 
 use crate::failure::{Exit, Failure};
 use crate::io::Io;
 use crate::options::Global;
-use crate::settings::Settings;
+use crate::proxy;
+use crate::settings::{Settings, mls};
 
 /// Makes the client. Sends nothing.
 pub(crate) fn client(settings: Settings, io: &Io, global: &Global) -> Result<Client, Failure> {
@@ -20,13 +21,13 @@ pub(crate) fn client_through(
     adjust: impl FnOnce(ClientBuilder) -> ClientBuilder,
 ) -> Result<Client, Failure> {
     let certificates = settings.certificates()?;
+    proxy::used(io, settings.base_url.as_deref().unwrap_or(DEFAULT_BASE_URL))?;
     let mut builder = Client::builder()
         .clock(io.clock.clone())
         .read_only(settings.read_only)
         .user_agent(concat!("mlcr/", env!("CARGO_PKG_VERSION")));
     let (Some(id), Some(secret)) = (settings.client_id, settings.client_secret) else {
-        return Err(Failure::new(Exit::SignIn, "no_credentials", "there are no credentials")
-            .hint("run `mlcr auth login`, or set MLSPACE_CLIENT_ID and MLSPACE_CLIENT_SECRET"));
+        return Err(no_credentials(io));
     };
     builder = builder.credentials(id, secret);
     if let Some(workspace) = settings.workspace {
@@ -48,7 +49,7 @@ pub(crate) fn client_through(
         builder = builder.deadline(deadline);
     }
     if !global.quiet {
-        let (stderr, verbose) = (io.stderr.clone(), global.verbose);
+        let (stderr, verbose) = (io.stderr.clone(), global.verbose > 0);
         builder = builder.on_wait(move |wait| {
             if let Some(line) = describe(wait, verbose) {
                 stderr.line(&line);
@@ -62,6 +63,14 @@ pub(crate) fn client_through(
              where they come from",
         )
     })
+}
+
+/// The failure of a command without a key, with the way to one.
+pub(crate) fn no_credentials(io: &Io) -> Failure {
+    let closed = mls::closed(io).map(|path| format!("set MLS_PASSWORD, which opens {}; or ", path.display()));
+    let hint = "run `mlcr auth login`, or set MLSPACE_CLIENT_ID and MLSPACE_CLIENT_SECRET";
+    Failure::new(Exit::SignIn, "no_credentials", "there are no credentials")
+        .hint(format!("{}{hint}", closed.unwrap_or_default()))
 }
 
 /// Long waits are told to everybody, short ones to those who asked.

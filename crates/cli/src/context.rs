@@ -13,7 +13,7 @@ use crate::io::Io;
 use crate::listing::{Listed, Listing};
 use crate::options::{Format, Global};
 use crate::output::progress::Progress;
-use crate::output::text::{json_line, printable};
+use crate::output::text::printable;
 use crate::output::{self, Look, Program, Record, Sink};
 use crate::reference::Lookup;
 use crate::requests::Requests;
@@ -42,7 +42,8 @@ impl<'a> Context<'a> {
         if global.csv_for_spreadsheets && format != Format::Csv {
             return Err(Failure::usage("--csv-for-spreadsheets is a kind of -o csv, and of no other format"));
         }
-        let requests = Arc::default();
+        let told = (global.verbose > 1).then(|| io.stderr.clone());
+        let requests = Arc::new(Requests::new(told));
         Ok(Self { io, global, format, jq, start, requests, writes: Cell::new(false) })
     }
 
@@ -224,18 +225,9 @@ impl<'a> Context<'a> {
 
     /// A warning on stderr: a line for people, or in JSON mode one for programs.
     pub(crate) fn warn(&self, code: &str, message: &str, details: serde_json::Value) {
-        if self.global.quiet {
-            return;
+        if !self.global.quiet {
+            self.io.stderr.line(&output::warning(self.format, code, message, &details));
         }
-        if !self.format.is_json() {
-            self.io.stderr.line(&format!("warning: {}", printable(message)));
-            return;
-        }
-        let mut warning = json!({ "code": code, "message": message });
-        if let (Some(warning), Some(details)) = (warning.as_object_mut(), details.as_object()) {
-            warning.extend(details.clone());
-        }
-        self.io.stderr.line(&json_line(&json!({ "warning": warning })));
     }
 
     /// A line of talk on stderr.
@@ -247,7 +239,7 @@ impl<'a> Context<'a> {
 
     /// A line of talk for those who want to know more.
     pub(crate) fn detail(&self, line: &str) {
-        if self.global.verbose {
+        if self.global.verbose > 0 {
             self.io.stderr.line(&printable(line));
         }
     }

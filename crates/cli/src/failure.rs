@@ -103,6 +103,13 @@ impl Failure {
         Self { hint: Some(hint.into()), ..self }
     }
 
+    /// The same without advice to run a command, for when that is the one that failed.
+    pub(crate) fn without_advice_to(mut self, command: &str) -> Self {
+        let parts = self.hint.iter().flat_map(|hint| hint.split("; ")).filter(|part| !part.contains(command));
+        self.hint = Some(parts.collect::<Vec<_>>().join("; ")).filter(|hint| !hint.is_empty());
+        self
+    }
+
     /// Writes it to stderr: one line of JSON, or lines for people. A closed pipe is no news.
     pub(crate) fn report(&self, stderr: &Stderr, json: bool) {
         if self.code == CLOSED_PIPE {

@@ -1,6 +1,6 @@
 //! Everything that a run reads from and writes to, so that tests can hand in their own.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::io::{self, BufRead, BufWriter, IsTerminal, Read, Write};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -106,7 +106,9 @@ impl Io {
         let mut line = String::new();
         // A line that never ends must not take all memory.
         let read = (&mut self.stdin).take(64 * 1024).read_line(&mut line)?;
-        Ok((read > 0).then(|| line.trim_end_matches(['\r', '\n']).to_owned()))
+        // Editors of Windows begin a text with this mark.
+        let line = line.trim_end_matches(['\r', '\n']).trim_start_matches('\u{feff}');
+        Ok((read > 0).then(|| line.to_owned()))
     }
 
     /// Asks on stderr and reads the answer.
@@ -142,12 +144,24 @@ impl fmt::Debug for Io {
 
 /// Standard error, shared with whatever reports progress. A talk that nobody hears is not an error.
 #[derive(Clone)]
-pub struct Stderr(Arc<Mutex<dyn Write + Send>>);
+pub struct Stderr {
+    to: Arc<Mutex<dyn Write + Send>>,
+    /// Lines that are enough to say once.
+    said: Arc<Mutex<BTreeSet<String>>>,
+}
 
 impl Stderr {
     /// Talk that goes there.
     pub fn new(to: impl Write + Send + 'static) -> Self {
-        Self(Arc::new(Mutex::new(to)))
+        Self { to: Arc::new(Mutex::new(to)), said: Arc::default() }
+    }
+
+    /// Writes a line, if it has not been written in this way before.
+    pub(crate) fn once(&self, line: &str) {
+        let mut said = self.said.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+        if said.insert(line.to_owned()) {
+            self.line(line);
+        }
     }
 
     /// Writes a line.
@@ -157,7 +171,7 @@ impl Stderr {
 
     /// Writes text as it is.
     pub fn text(&self, text: &str) {
-        let mut to = self.0.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+        let mut to = self.to.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
         let _ = to.write_all(text.as_bytes()).and_then(|()| to.flush());
     }
 }
@@ -168,7 +182,7 @@ impl fmt::Debug for Stderr {
     }
 }
 
-/// Tells when the user wants it to end: Ctrl-C, or a signal to terminate.
+/// Tells when the user wants it to end: Ctrl-C, a signal to terminate, or a terminal that is closed.
 #[derive(Clone, Debug)]
 pub struct Interrupt {
     come: watch::Receiver<bool>,
@@ -193,13 +207,14 @@ impl Interrupt {
         let (sender, interrupt) = Self::new();
         let asking = interrupt.asking.clone();
         tokio::spawn(async move {
-            signalled().await;
+            let mut signals = Signals::watched();
+            signals.next().await;
             if asking.load(Ordering::Relaxed) {
                 std::process::exit(130);
             }
             sender.send_replace(true);
             // Whoever asks twice does not want to wait for what is still going on.
-            signalled().await;
+            signals.next().await;
             std::process::exit(130);
         });
         interrupt
@@ -218,21 +233,50 @@ impl Interrupt {
     }
 }
 
-/// Completes with the next signal that asks the process to end.
-async fn signalled() {
-    #[cfg(unix)]
-    {
+/// The signals that ask the process to end, watched from the first to the last.
+#[cfg(unix)]
+struct Signals(Vec<tokio::signal::unix::Signal>);
+
+#[cfg(unix)]
+impl Signals {
+    fn watched() -> Self {
         use tokio::signal::unix::{SignalKind, signal};
-        if let Ok(mut terminate) = signal(SignalKind::terminate()) {
-            tokio::select! {
-                _ = terminate.recv() => {}
-                _ = tokio::signal::ctrl_c() => {}
-            }
-            return;
-        }
+        let hangup = (!hangup_is_ignored()).then(SignalKind::hangup);
+        let kinds = [Some(SignalKind::interrupt()), Some(SignalKind::terminate()), hangup];
+        // One that cannot be watched ends the process as the system sees fit.
+        Self(kinds.into_iter().flatten().filter_map(|kind| signal(kind).ok()).collect())
     }
-    // Where signals cannot be watched, the process ends as the system sees fit.
-    if tokio::signal::ctrl_c().await.is_err() {
-        std::future::pending::<()>().await;
+
+    async fn next(&mut self) {
+        std::future::poll_fn(|context| {
+            let came = self.0.iter_mut().any(|signal| signal.poll_recv(context).is_ready());
+            if came { std::task::Poll::Ready(()) } else { std::task::Poll::Pending }
+        })
+        .await;
+    }
+}
+
+/// True under `nohup`: whoever is to go on without its terminal must not end with it. Known on Linux; watching the
+/// signal would take the place of ignoring it.
+#[cfg(unix)]
+fn hangup_is_ignored() -> bool {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let ignored = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    ignored.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).is_some_and(|mask| mask & 1 == 1)
+}
+
+#[cfg(not(unix))]
+struct Signals;
+
+#[cfg(not(unix))]
+impl Signals {
+    fn watched() -> Self {
+        Self
+    }
+
+    async fn next(&mut self) {
+        if tokio::signal::ctrl_c().await.is_err() {
+            std::future::pending::<()>().await;
+        }
     }
 }

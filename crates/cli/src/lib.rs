@@ -15,6 +15,7 @@ mod logins;
 mod options;
 mod output;
 mod password_store;
+mod proxy;
 mod records;
 mod reference;
 mod requests;

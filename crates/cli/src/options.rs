@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use clap::{Args, ValueEnum};
+use clap::{ArgAction, Args, ValueEnum};
 
 /// Options that hold everywhere.
 #[derive(Args, Clone, Debug)]
@@ -44,9 +44,10 @@ pub(crate) struct Global {
     #[arg(long, global = true)]
     pub(crate) dry_run: bool,
 
-    /// Say more on stderr: which requests were needed, and why it waits.
-    #[arg(short, long, global = true)]
-    pub(crate) verbose: bool,
+    /// Say more on stderr: which requests were needed, and why it waits. Twice: a line for each request, with its
+    /// status, milliseconds and request id.
+    #[arg(short, long, global = true, action = ArgAction::Count)]
+    pub(crate) verbose: u8,
 
     /// Say nothing on stderr but errors.
     #[arg(short, long, global = true, conflicts_with = "verbose")]

@@ -10,6 +10,7 @@ pub(crate) mod text;
 use std::io::Write;
 
 use serde::Serialize;
+use serde_json::json;
 
 use crate::failure::Failure;
 use crate::options::Format;
@@ -54,6 +55,18 @@ impl Look {
     pub(crate) fn text(&self, text: String) -> String {
         if self.terminal { text::printable_lines(&text) } else { text }
     }
+}
+
+/// A warning: a line for people, or in JSON mode one for programs.
+pub(crate) fn warning(format: Format, code: &str, message: &str, details: &serde_json::Value) -> String {
+    if !format.is_json() {
+        return format!("warning: {}", text::printable(message));
+    }
+    let mut warning = json!({ "code": code, "message": message });
+    if let (Some(warning), Some(details)) = (warning.as_object_mut(), details.as_object()) {
+        warning.extend(details.clone());
+    }
+    text::json_line(&json!({ "warning": warning }))
 }
 
 /// Prints a single thing.

@@ -92,10 +92,9 @@ impl PasswordStore {
 
     fn read(&self) -> Result<Passwords, String> {
         let at = |problem: String| format!("{}: {problem}", self.path.display());
-        match std::fs::read_to_string(&self.path) {
-            Ok(text) => serde_json::from_str(&text).map_err(|_| at("is not a file of passwords".into())),
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Passwords::new()),
-            Err(error) => Err(at(error.to_string())),
+        match files::read(&self.path).map_err(|failure| failure.message)? {
+            Some(text) => serde_json::from_str(&text).map_err(|_| at("is not a file of passwords".into())),
+            None => Ok(Passwords::new()),
         }
     }
 

@@ -7,7 +7,7 @@
 mod dotenv;
 pub(crate) mod files;
 mod layer;
-mod mls;
+pub(crate) mod mls;
 pub(crate) mod profile;
 mod sources;
 

@@ -4,8 +4,10 @@ use std::sync::Arc;
 
 use mlspace_registry_transfer::{Client, Credentials, Error, Observer};
 
+use crate::address;
 use crate::context::Context;
 use crate::failure::{Exit, Failure, REPORT, causes};
+use crate::proxy;
 use crate::settings::files;
 
 impl Context<'_> {
@@ -16,6 +18,10 @@ impl Context<'_> {
         observer: Observer,
     ) -> Result<Client, Failure> {
         let settings = self.settings()?;
+        let credentials: Vec<_> = credentials.into_iter().collect();
+        for (host, _) in credentials.iter().filter(|(host, _)| !address::is_local(host)) {
+            proxy::used(self.io, &format!("https://{host}"))?;
+        }
         let mut builder = Client::builder().clock(self.io.clock.clone()).observer(observer);
         for (host, credentials) in credentials {
             builder = builder.credentials(host, credentials);

@@ -95,13 +95,25 @@ impl ApiError {
         }
     }
 
-    /// Reads what can be read out of a body, whatever its shape.
-    pub(crate) fn read_body(&mut self, body: &[u8]) {
-        let text = String::from_utf8_lossy(body);
+    /// Reads what can be read out of a body, whatever its shape. Secrets go first, should the service have repeated
+    /// one: a cut could leave half of it, which nothing finds any more.
+    pub(crate) fn read_body(&mut self, body: &[u8], secrets: &Secrets<'_>) {
+        let mut text = secrets.hidden(&String::from_utf8_lossy(body));
+        if body.len() > BODY_CAP {
+            secrets.cut_begun(&mut text);
+        }
         self.body = Some(text.chars().take(BODY_CAP).collect());
         match serde_json::from_str::<Value>(&text) {
-            Ok(Value::Object(map)) => self.read_object(&Value::Object(map)),
-            Ok(Value::String(inner)) => self.message = readable(&inner),
+            // Escapes may have kept a secret from being seen before, and keep it in the body.
+            Ok(object @ Value::Object(_)) => {
+                let mut hidden = object.clone();
+                secrets.hide_in(&mut hidden);
+                if hidden != object {
+                    self.body = None;
+                }
+                self.read_object(&hidden);
+            }
+            Ok(Value::String(inner)) => self.message = readable(&secrets.hidden(&inner)),
             Ok(_) => {}
             // JSON that breaks off is no sentence.
             Err(_) if text.trim_start().starts_with(['{', '[', '"']) => {}
@@ -131,20 +143,43 @@ impl ApiError {
             detail => self.message = text(detail).or(self.message.take()),
         }
     }
+}
 
-    /// Takes secrets out of everything that may be shown, should the service have repeated one.
-    pub(crate) fn redact(&mut self, secrets: &[&str]) {
-        let hide = |text: &mut String| {
-            for secret in secrets.iter().filter(|secret| !secret.is_empty()) {
-                if text.contains(secret) {
-                    *text = text.replace(secret, "[secret]");
-                }
-            }
+/// What no error may show.
+pub(crate) struct Secrets<'s>(pub(crate) Vec<&'s str>);
+
+impl Secrets<'_> {
+    fn all(&self) -> impl Iterator<Item = &str> {
+        self.0.iter().copied().filter(|secret| !secret.is_empty())
+    }
+
+    /// The length of the longest, in bytes.
+    pub(crate) fn longest(&self) -> usize {
+        self.all().map(str::len).max().unwrap_or(0)
+    }
+
+    /// The text without them.
+    pub(crate) fn hidden(&self, text: &str) -> String {
+        self.all().fold(text.to_owned(), |text, secret| text.replace(secret, "[secret]"))
+    }
+
+    fn hide_in(&self, value: &mut Value) {
+        match value {
+            Value::String(text) => *text = self.hidden(text),
+            Value::Array(items) => items.iter_mut().for_each(|item| self.hide_in(item)),
+            Value::Object(map) => map.values_mut().for_each(|item| self.hide_in(item)),
+            _ => {}
+        }
+    }
+
+    /// Takes away the beginning of one at the end of a text that goes on.
+    fn cut_begun(&self, text: &mut String) {
+        let begun = |secret: &str| {
+            let ends = secret.char_indices().map(|(end, _)| end).rev();
+            ends.filter(|end| *end > 0).find(|end| text.ends_with(&secret[..*end]))
         };
-        let shown = [&mut self.code, &mut self.message, &mut self.body, &mut self.request_id];
-        shown.into_iter().flatten().for_each(hide);
-        for field in &mut self.fields {
-            [&mut field.location, &mut field.message, &mut field.kind].into_iter().for_each(hide);
+        if let Some(length) = self.all().filter_map(begun).max() {
+            text.truncate(text.len() - length);
         }
     }
 }
@@ -247,3 +282,41 @@ impl fmt::Debug for ApiError {
 }
 
 impl std::error::Error for ApiError {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SECRET: &str = "s3cret-of-the-key";
+
+    fn read(body: &str) -> String {
+        let mut error = ApiError::new("registry_get", 500);
+        error.read_body(body.as_bytes(), &Secrets(vec![SECRET, ""]));
+        let shown = format!("{:?} {:?} {:?}", error.message, error.fields, error.body);
+        assert!(!shown.contains("s3c"), "of {} bytes", body.len());
+        shown
+    }
+
+    #[test]
+    fn no_cut_leaves_a_piece_of_a_secret() {
+        // Around every place where a message or a body is cut.
+        for end in [MESSAGE_CAP, BODY_CAP] {
+            for start in end - SECRET.len() - 3..=end + 3 {
+                let text = format!("{}{SECRET} rest", "x ".repeat(start / 2) + &"y".repeat(start % 2));
+                read(&text);
+                read(
+                    &serde_json::json!({ "message": text, "detail": [{ "loc": ["a"], "msg": text }] })
+                        .to_string(),
+                );
+            }
+        }
+        // As much of a body is read as is kept, and a secret more.
+        for start in BODY_CAP - 20..BODY_CAP + 20 {
+            let text = "x".repeat(start) + SECRET + &"y".repeat(100);
+            read(&text[..BODY_CAP + 1 + SECRET.len()]);
+        }
+        assert!(
+            read(r#"{"message":"key s3cret\u002dof-the-key is wrong"}"#).contains("key [secret] is wrong")
+        );
+    }
+}

@@ -16,7 +16,7 @@ use mlspace_registry_api as api;
 use mlspace_registry_net::parse_retry_after;
 use tracing::Instrument;
 
-use crate::api_error::{ApiError, BODY_CAP};
+use crate::api_error::{ApiError, BODY_CAP, Secrets};
 use crate::core::Core;
 use crate::error::{Error, Result, Sent, TransportKind};
 use crate::operation::{Needs, Operation, Repeat};
@@ -280,25 +280,28 @@ impl Core {
         let mut error = ApiError::new(call.operation.id, response.status().as_u16());
         error.sent_fields.clone_from(&call.fields);
         let header = |name: &str| response.headers().get(name).and_then(|value| value.to_str().ok());
+        let secrets = self.secrets(signature);
+        let secrets = Secrets(secrets.iter().map(api::Secret::expose).collect());
+        let printable = |id: &str| id.chars().filter(char::is_ascii_graphic).collect::<String>();
         error.request_id =
-            header("x-request-id").map(|id| id.chars().filter(|c| c.is_ascii_graphic()).take(128).collect());
+            header("x-request-id").map(|id| secrets.hidden(&printable(id)).chars().take(128).collect());
         error.retry_after =
             header("retry-after").and_then(|value| parse_retry_after(value, self.clock().wall()));
         // The status is what matters; a body that breaks off or never ends must not cost us that.
+        // Somewhat more is read than kept, so that no secret is cut in two where the body is cut.
+        let most = BODY_CAP + 1 + secrets.longest();
         let mut body = Vec::new();
         while let Ok(Some(piece)) = response.chunk().await {
-            let room = BODY_CAP - body.len();
+            let room = most - body.len();
             body.extend_from_slice(&piece[..piece.len().min(room)]);
-            if body.len() == BODY_CAP {
+            if body.len() == most {
                 break;
             }
         }
-        error.read_body(&body);
+        error.read_body(&body, &secrets);
         if call.operation.secret {
             error.body = None;
         }
-        let secrets = self.secrets(signature);
-        error.redact(&secrets.iter().map(api::Secret::expose).collect::<Vec<_>>());
         error
     }
 }

@@ -64,6 +64,10 @@ impl Login {
         let name = Profiles::read(context.io)?.name(context.io, context.global.profile.as_deref());
         let client_id = context.io.ask("Key id: ")?;
         let client_secret = Secret::new(context.io.ask_hidden("Key secret: ")?);
+        if client_id.is_empty() || client_secret.expose().is_empty() {
+            let hint = "type them, or pipe them in on two lines: the key id, then the key secret";
+            return Err(Failure::usage("no key was given; nothing was kept").hint(hint));
+        }
         let mut settings = others(context)?;
         settings.client_id = Some(client_id.clone());
         settings.client_secret = Some(client_secret.clone());
@@ -71,7 +75,11 @@ impl Login {
         settings.base_url = self.base_url.or(settings.base_url);
         let base_url = settings.base_url.clone();
         let client = connect::client(settings, context.io, &context.global)?;
-        client.sign_in().await?;
+        client.sign_in().await.map_err(|error| {
+            let failure = Failure::from(error).without_advice_to("`mlcr auth status`");
+            let message = format!("{}; nothing was kept", failure.message);
+            Failure { message, ..failure }
+        })?;
         let (workspace_id, api_key) = choose_workspace(context, &client).await?;
         let profile = Profile::new(base_url, client_id, workspace_id);
         let secrets = Secrets { client_secret: Some(client_secret), api_key };
@@ -153,9 +161,9 @@ fn ask_which(context: &mut Context<'_>, several: &[Workspace]) -> Result<String,
 }
 
 fn status(context: &mut Context<'_>) -> Result<Exit, Failure> {
-    let settings = context.settings()?;
+    let settings = context.settings().map_err(|failure| failure.without_advice_to("`mlcr auth status`"))?;
     let value = |what: &str| match what {
-        "address" => settings.base_url.clone(),
+        "address" => settings.base_url.as_deref().map(without_secrets),
         "key id" => settings.client_id.clone(),
         "workspace" => settings.workspace.as_ref().map(|workspace| workspace.id.clone()),
         "certificates" => settings.ca_file.as_ref().map(|path| path.display().to_string()),
@@ -194,10 +202,18 @@ fn status(context: &mut Context<'_>) -> Result<Exit, Failure> {
     }
     let printed = context.print_all(&rows);
     if settings.client_id.is_none() {
-        let failure = Failure::new(Exit::SignIn, "no_credentials", "there are no credentials");
-        return ended(printed, Err(failure.hint("run `mlcr auth login`")));
+        return ended(printed, Err(connect::no_credentials(context.io)));
     }
     printed
+}
+
+/// An address without what may stand in it for those who sign in by it.
+fn without_secrets(url: &str) -> String {
+    let (scheme, rest) = url.split_once("://").unwrap_or(("", url));
+    let rest = rest.split(['?', '#']).next().unwrap_or_default();
+    let (user, place) = rest.rsplit_once('@').map_or(("", rest), |(_, place)| ("…@", place));
+    let scheme = if scheme.is_empty() { String::new() } else { format!("{scheme}://") };
+    format!("{scheme}{user}{place}")
 }
 
 fn logout(context: &mut Context<'_>) -> Result<Exit, Failure> {

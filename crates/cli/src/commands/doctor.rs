@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::UNIX_EPOCH;
 
 use clap::Args;
-use mlspace_registry::{Client, Error, TransportKind};
+use mlspace_registry::{Client, DEFAULT_BASE_URL, Error, TransportKind};
 
 use crate::commands::password::HOW_TO_GET_ONE;
 use crate::connect;
@@ -16,6 +16,7 @@ use crate::context::Context;
 use crate::failure::{Exit, Failure, ODD_ANSWER, causes, ended};
 use crate::logins::Account;
 use crate::options::Format;
+use crate::proxy::{self, Proxy};
 use crate::watch::Watched;
 pub(crate) use facts::Fact;
 pub(crate) use findings::Check;
@@ -79,13 +80,22 @@ async fn examine(context: &Context<'_>, findings: &mut Findings) {
             return findings.skip(&REST);
         }
     };
-    findings.ok(
-        "settings",
-        match settings.sources.as_slice() {
-            [] => "none found".to_owned(),
-            sources => sources.join(", "),
-        },
-    );
+    match settings.sources.as_slice() {
+        [] => findings.warn("settings", "none found", "run `mlcr auth login`"),
+        sources => findings.ok("settings", sources.join(", ")),
+    }
+    let address = settings.base_url.clone().unwrap_or_else(|| DEFAULT_BASE_URL.to_owned());
+    match proxy::used(context.io, &address) {
+        _ if address.starts_with("http://") => {
+            findings.ok("proxy", "not used for plain http to this machine")
+        }
+        Ok(Some(Proxy { variable, address })) => findings.ok("proxy", format!("{variable} names {address}")),
+        Ok(None) => findings.ok("proxy", "none for this address"),
+        Err(failure) => {
+            findings.fail("proxy", failure);
+            return findings.skip(&REST);
+        }
+    }
     let (workspace, given_key) = match &settings.workspace {
         Some(workspace) => (Some(workspace.id.clone()), workspace.api_key.is_some()),
         None => (None, false),
@@ -103,7 +113,6 @@ async fn examine(context: &Context<'_>, findings: &mut Findings) {
         }
     };
     findings.ok("address", client.base_url());
-    proxy(context, &client, findings);
     if !signs_in(&client, findings).await {
         match probe.service_time() {
             Some(_) => clock(context, &probe, findings),
@@ -121,21 +130,6 @@ async fn examine(context: &Context<'_>, findings: &mut Findings) {
             findings.fail("firewall", Failure::new(Exit::Firewall, "blocked_by_firewall", message));
         }
         None => findings.ok("firewall", "lets requests that read through"),
-    }
-}
-
-fn proxy(context: &Context<'_>, client: &Client, findings: &mut Findings) {
-    let names = ["HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"];
-    match names.iter().find_map(|name| Some((name, context.io.variable(name)?))) {
-        _ if client.base_url().starts_with("http://") => {
-            findings.ok("proxy", "not used for plain http to this machine")
-        }
-        Some((name, value)) => {
-            // What stands before `@` is a password.
-            let host = value.rsplit('@').next().unwrap_or_default();
-            findings.ok("proxy", format!("{name} names {host}"));
-        }
-        None => findings.ok("proxy", "none"),
     }
 }
 

@@ -52,7 +52,7 @@ impl Moving {
         let total = lines.add(ProgressBar::new(0));
         style(&total, "{msg:20} {wide_bar} {bytes}/{total_bytes} {bytes_per_sec} {eta}", what);
         let stderr = (!global.quiet).then(|| io.stderr.clone());
-        let verbose = global.verbose;
+        let verbose = global.verbose > 0;
         Arc::new(Self { lines, total, shown: Mutex::default(), stderr, verbose })
     }
 

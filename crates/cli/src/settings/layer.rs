@@ -42,8 +42,29 @@ impl Layer {
         of_plugin: bool,
         values: impl IntoIterator<Item = (String, String)>,
     ) -> Self {
-        let values = values.into_iter().filter(|(_, value)| !value.is_empty()).collect();
+        let values = values.into_iter().map(|(name, value)| (name, bare(&value).to_owned()));
+        let values = values.filter(|(_, value)| !value.is_empty()).collect();
         Self { source: source.into(), of_plugin, values }
+    }
+
+    /// Refuses what no header can carry, before a message of the network does without saying what it is about.
+    pub(super) fn check(&self) -> Result<(), Failure> {
+        for (name, what) in [
+            ("CLIENT_ID", "key id"),
+            ("CLIENT_SECRET", "key secret"),
+            ("WORKSPACE_ID", "workspace id"),
+            ("API_KEY", "api key"),
+        ] {
+            if self.get(name).is_some_and(|value| !value.chars().all(|c| c.is_ascii_graphic())) {
+                let message = format!(
+                    "the {what} of {} holds a blank, a line end or another character that none has",
+                    self.source
+                );
+                return Err(Failure::usage(message)
+                    .hint("copy it once more, on one line and without what is around it"));
+            }
+        }
+        Ok(())
     }
 
     pub(super) fn get(&self, name: &str) -> Option<&str> {
@@ -83,5 +104,51 @@ impl Layer {
             api_key: entry.api_key.map(Into::into),
         };
         Ok(entries.into_iter().map(workspace).collect())
+    }
+}
+
+/// A value without what shells, editors and env files of docker leave around it: blanks, line ends, a mark of the
+/// order of bytes, quotes. None of the settings begins or ends with one of these.
+fn bare(value: &str) -> &str {
+    let around = |c: char| c.is_whitespace() || matches!(c, '\u{feff}' | '\u{200b}');
+    let trimmed = value.trim_matches(around);
+    let inside = |quote: char| trimmed.strip_prefix(quote)?.strip_suffix(quote);
+    inside('"').or_else(|| inside('\'')).map_or(trimmed, |inside| inside.trim_matches(around))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_around_a_value_is_no_part_of_it() {
+        for value in [
+            "key",
+            "key\n",
+            "key\r\n",
+            " key\t",
+            "\u{feff}key",
+            "\"key\"",
+            "'key'\r",
+            "\u{a0}key",
+            "\" key \"",
+        ] {
+            assert_eq!(bare(value), "key", "{value:?}");
+        }
+        for value in ["\"", "'", "", "\"key", "it's"] {
+            assert_eq!(bare(value), value);
+        }
+    }
+
+    #[test]
+    fn a_key_in_two_pieces_is_named_and_not_repeated() {
+        for value in ["hun\nter2", "hun ter2", "hun\u{200b}ter2", "ключ"] {
+            let layer = Layer::new("the environment", true, [("CLIENT_SECRET".to_owned(), value.to_owned())]);
+            let message = layer.check().unwrap_err().message;
+            assert!(
+                message.contains("key secret of the environment") && !message.contains("ter2"),
+                "{message}"
+            );
+        }
     }
 }

@@ -1,6 +1,7 @@
 //! The profiles of the vendor's own command line, `mls`.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 
 use aes::Aes256;
 use base64::Engine;
@@ -46,6 +47,14 @@ pub(super) fn layer(io: &Io, profile: Option<&str>) -> Result<Option<Layer>, Fai
     let value = |name: &str| keys.get(name).or_else(|| config.get(name)).cloned();
     let values = names.into_iter().filter_map(|(theirs, ours)| Some((ours.to_owned(), value(theirs)?)));
     Ok(Some(Layer::new(format!("profile {profile} of {}", path.display()), false, values)))
+}
+
+/// The encrypted file, where nothing opens it and there is no other.
+pub(crate) fn closed(io: &Io) -> Option<PathBuf> {
+    let folder = files::home(io)?.join(".mls");
+    let closed = folder.join("credentials.key");
+    let open = io.variable("MLS_PASSWORD").is_some() || folder.join("credentials").exists();
+    (!open && closed.exists()).then_some(closed)
 }
 
 /// Reads an INI file as Python's ConfigParser does: what is under `DEFAULT` holds for all, names are not

@@ -6,12 +6,15 @@ use std::path::{Path, PathBuf};
 
 use mlspace_registry::Secret;
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 use toml_edit::{DocumentMut, Item, Table, TableLike};
 
 use super::files;
 use super::layer::Layer;
 use crate::failure::{Exit, Failure};
 use crate::io::Io;
+use crate::options::Global;
+use crate::output;
 
 /// The profile that is meant when none is named.
 pub(crate) const DEFAULT: &str = "default";
@@ -64,13 +67,6 @@ impl Profiles {
     pub(crate) fn read(io: &Io) -> Result<Self, Failure> {
         let Ok(path) = Self::path(io) else { return Ok(Self::default()) };
         let Some(text) = files::read(&path)? else { return Ok(Self::default()) };
-        #[cfg(unix)]
-        if let Ok(metadata) = std::fs::metadata(&path)
-            && std::os::unix::fs::PermissionsExt::mode(&metadata.permissions()) & 0o077 != 0
-        {
-            let path = path.display();
-            io.stderr.line(&format!("warning: others can read {path}; run `chmod 600 {path}`"));
-        }
         toml_edit::de::from_str(&text).map_err(|error| broken(&path, &text, &error))
     }
 
@@ -195,9 +191,18 @@ pub(super) struct Source {
 }
 
 /// The profile that is meant; `None` if there is no such profile.
-pub(super) fn source(io: &Io, asked: Option<&str>) -> Result<Option<Source>, Failure> {
+pub(super) fn source(io: &Io, global: &Global) -> Result<Option<Source>, Failure> {
     let mut profiles = Profiles::read(io)?;
-    let name = profiles.name(io, asked);
+    #[cfg(unix)]
+    if let (Ok(path), false) = (Profiles::path(io), global.quiet)
+        && let Ok(metadata) = std::fs::metadata(&path)
+        && std::os::unix::fs::PermissionsExt::mode(&metadata.permissions()) & 0o077 != 0
+    {
+        let path = path.display();
+        let message = format!("others can read {path}; run `chmod 600 {path}`");
+        io.stderr.once(&output::warning(global.format(), "readable_by_others", &message, &json!({})));
+    }
+    let name = profiles.name(io, global.profile.as_deref());
     Ok(profiles.profiles.remove(&name).map(|profile| Source { name, profile }))
 }
 

@@ -3,12 +3,14 @@
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
+use serde_json::json;
 
 use super::layer::Layer;
 use super::{dotenv, files, mls, profile};
 use crate::failure::Failure;
 use crate::io::Io;
 use crate::options::Global;
+use crate::output;
 
 /// The variables of the plug-in, without their prefix; every source is brought into these names.
 const NAMES: [&str; 10] = [
@@ -40,24 +42,19 @@ pub(super) fn layers(io: &Io, global: &Global) -> Result<Vec<Layer>, Failure> {
             })?),
             None => None,
         };
-    let own = profile::source(io, global.profile.as_deref())?;
-    let plugin = match plugin_file(io)? {
-        Some(path) => plugin_layer(&path, io)?,
-        None => None,
-    };
+    let suffices = global.profile.is_none() && suffices(&[Some(&environment), named.as_ref()]);
+    let own = or_warn(profile::source(io, global), suffices, io, global)?;
+    let plugin = plugin_file(io).and_then(|path| path.map_or(Ok(None), |path| plugin_layer(&path, io)));
+    let plugin = or_warn(plugin, suffices, io, global)?;
     // A name that mlcr knows is mlcr's: a profile of mls by the same name holds another key.
     let asked = global.profile.as_deref().filter(|_| own.is_none());
-    let mls = mls::layer(io, asked)?;
+    let mls = or_warn(mls::layer(io, asked), suffices, io, global)?;
     if let (Some(name), None, None) = (&global.profile, &own, &mls) {
         let message = format!("there is no profile {name}, neither of mlcr nor of mls");
         return Err(Failure::usage(message).hint("`mlcr auth login --profile NAME` makes one"));
     }
     // What goes before the profile may leave nothing to be wanted of its secrets.
-    let above: &[Option<&Layer>] =
-        if global.profile.is_some() { &[] } else { &[Some(&environment), named.as_ref()] };
-    let has = |name: &str| above.iter().flatten().any(|layer| layer.get(name).is_some());
-    let wants_secrets = !(has("CLIENT_ID") && (has("WORKSPACE_ID") || has("WORKSPACES")));
-    let own = own.map(|own| own.layer(io, wants_secrets)).transpose()?;
+    let own = own.map(|own| own.layer(io, !suffices)).transpose()?;
     // The most deliberate goes first: a flag, then what was set for this shell, then what was kept by `mlcr auth login`,
     // then what belongs to other programs.
     let mut layers: Vec<Layer> = match global.profile {
@@ -68,7 +65,34 @@ pub(super) fn layers(io: &Io, global: &Global) -> Result<Vec<Layer>, Failure> {
         None => [Some(environment), named, own, plugin, mls].into_iter().flatten().collect(),
     };
     layers.retain(|layer| !layer.is_empty());
+    layers.iter().try_for_each(Layer::check)?;
     Ok(layers)
+}
+
+/// True if these have all that a command needs, so that files add nothing.
+fn suffices(layers: &[Option<&Layer>]) -> bool {
+    let has = |name: &str| layers.iter().flatten().any(|layer| layer.get(name).is_some());
+    has("CLIENT_ID") && has("CLIENT_SECRET") && (has("WORKSPACE_ID") || has("WORKSPACES"))
+}
+
+/// A file that cannot be used, such as one in another user's home, is no obstacle where nothing in it is needed.
+fn or_warn<T>(
+    result: Result<Option<T>, Failure>,
+    suffices: bool,
+    io: &Io,
+    global: &Global,
+) -> Result<Option<T>, Failure> {
+    match result {
+        Err(failure) if suffices => {
+            if !global.quiet {
+                let message =
+                    format!("{}; it is left out: the environment has all that is needed", failure.message);
+                io.stderr.once(&output::warning(global.format(), "settings_left_out", &message, &json!({})));
+            }
+            Ok(None)
+        }
+        result => result,
+    }
 }
 
 /// The plug-in's file, or the one that its pointer names. A broken pointer is an error: falling back could

@@ -32,6 +32,7 @@ mod settings;
 mod signing_in;
 mod sim;
 mod support;
+mod surroundings;
 #[cfg(unix)]
 mod tools;
 #[cfg(unix)]

@@ -59,6 +59,7 @@ impl Findings {
     }
 
     pub(super) fn fail(&mut self, check: &'static str, failure: Failure) {
+        let failure = failure.without_advice_to("`mlcr doctor`");
         self.add(check, CheckState::Failed, failure.message.clone(), failure.hint.as_deref());
         self.worst.get_or_insert(failure);
     }

@@ -5,6 +5,7 @@ use std::time::{Duration, UNIX_EPOCH};
 
 use mlspace_registry_net::trust;
 
+use crate::address::is_local;
 use crate::context::Context;
 use crate::watch::{Exchange, Watcher};
 
@@ -54,8 +55,7 @@ impl Watcher for Probe {
 
 /// Asks a host whether it is a registry: one answers with 200, or asks to sign in.
 pub(super) async fn registry_answers(host: &str, context: &Context<'_>) -> Result<(), String> {
-    let local = ["127.0.0.1", "[::1]", "localhost"].iter().any(|name| host.starts_with(name));
-    let scheme = if local { "http" } else { "https" };
+    let scheme = if is_local(host) { "http" } else { "https" };
     let certificates = context.settings().and_then(|settings| settings.certificates());
     let certificates: Vec<_> = certificates.map_err(|failure| failure.message)?.into_iter().collect();
     let http = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none());
