@@ -55,8 +55,18 @@ impl Placer {
         let mut first = turn.lock().await;
         // After the turn: whoever waits for another's blob keeps no third from moving. It is never closed.
         let _permit = self.client.inner.permits.acquire().await;
+        let mut repositories = Vec::new();
         for repository in &task.repositories {
-            let result = self.place(&task, repository, first.as_ref()).await;
+            repositories.push((repository, self.look(&task, repository, first.as_ref()).await));
+        }
+        // Those that have it before the others, which take it over from there.
+        repositories.sort_by_key(|(_, found)| !matches!(found, Ok(Some(_))));
+        for (repository, found) in repositories {
+            let result = match found {
+                Ok(Some(found)) => Ok((found, Moved::Exists, 0)),
+                Ok(None) => self.place(&task, repository, first.as_ref()).await,
+                Err(error) => Err(error),
+            };
             let result = match result {
                 Ok((compressed, how, bytes)) => {
                     observer(&Event::Finished { blob: task.number, how, bytes });
@@ -79,7 +89,32 @@ impl Placer {
         results
     }
 
-    /// `first` is a repository that has got the blob just now, and what it became there.
+    /// What will be in the registry, as far as that is known before anything is read. `first` is a repository that
+    /// has the blob, and what it became there.
+    fn known(&self, task: &BlobTask, first: Option<&(String, Compressed)>) -> Option<Compressed> {
+        let blob = &task.blob;
+        match task.compress {
+            None => Some(Compressed { digest: blob.digest.clone(), size: blob.data.len() }),
+            Some(how) => first
+                .map(|(_, compressed)| compressed.clone())
+                .or_else(|| self.client.inner.cache.get(&blob.digest, how)),
+        }
+    }
+
+    /// What a repository has of the blob already.
+    async fn look(
+        &self,
+        task: &BlobTask,
+        name: &str,
+        first: Option<&(String, Compressed)>,
+    ) -> Result<Option<Compressed>> {
+        let Some(known) = self.known(task, first) else { return Ok(None) };
+        let registry = self.client.registry(&task.registry)?;
+        let repository = Repository { registry: &registry, name };
+        Ok(repository.has(&known.digest, known.size).await?.then_some(known))
+    }
+
+    /// Mounts or sends the blob.
     async fn place(
         &self,
         task: &BlobTask,
@@ -90,19 +125,9 @@ impl Placer {
         let repository = Repository { registry: &registry, name };
         let meter = Meter { observer: self.client.inner.patience.observer.clone(), blob: task.number };
         let (blob, cache) = (&task.blob, &self.client.inner.cache);
-        // What will be in the registry, as far as that is known before anything is read.
-        let known = match task.compress {
-            None => Some(Compressed { digest: blob.digest.clone(), size: blob.data.len() }),
-            Some(how) => {
-                first.map(|(_, compressed)| compressed.clone()).or_else(|| cache.get(&blob.digest, how))
-            }
-        };
         let sources = first.iter().map(|(repository, _)| repository).chain(&self.mount_from);
         let mut session = None;
-        if let Some(known) = known {
-            if repository.has(&known.digest, known.size).await? {
-                return Ok((known, Moved::Exists, 0));
-            }
+        if let Some(known) = self.known(task, first) {
             for from in sources.filter(|from| *from != name) {
                 match repository.mount(&known.digest, from).await? {
                     Mount::Done => return Ok((known, Moved::Mounted, 0)),

@@ -365,3 +365,18 @@ async fn calls_at_once_of_one_client_share_its_concurrency() {
     }
     assert_eq!(registry.simulator.requests("oci_blob_head"), 3);
 }
+
+#[tokio::test]
+async fn a_blob_that_any_repository_of_the_call_has_is_taken_over_from_there() {
+    let folder = tempfile::tempdir().unwrap();
+    let source = image(&[bytes(1, MIB)]).write(folder.path());
+    let registry = Registry::start().await;
+    let client = client().0.build().unwrap();
+    push(&client, &source, &registry.name("last:v1")).await;
+    registry.simulator.clear_journal();
+    let image = Source::open(&source).await.unwrap().images()[0].clone();
+    let items = ["first:v1", "last:v1"].map(|to| (image.clone(), registry.name(to)));
+    assert!(client.push(items).send().await.unwrap().is_complete());
+    assert_eq!((registry.count("POST", "mount="), registry.count("PUT", "/blobs/")), (2, 0));
+    assert_eq!(registry.count("HEAD", "/blobs/"), 4);
+}
