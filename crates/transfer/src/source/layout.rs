@@ -1,6 +1,6 @@
 //! OCI image layouts.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use serde::Deserialize;
@@ -56,7 +56,7 @@ pub(super) fn images(tree: &Arc<Tree>) -> Result<Vec<Image>> {
             }
         }
     }
-    let mut images = Vec::new();
+    let (mut images, mut survey) = (Vec::new(), Survey { tree, seen: HashMap::new() });
     for (entry, names) in merged {
         let image = |entry: &Descriptor, absent: &[String]| Image {
             tree: tree.clone(),
@@ -74,7 +74,7 @@ pub(super) fn images(tree: &Arc<Tree>) -> Result<Vec<Image>> {
             Content::Index { manifests } => manifests.as_slice(),
             Content::Image { .. } => &[],
         };
-        let (there, absent): (Vec<_>, Vec<_>) = children.iter().partition(|child| is_whole(tree, child, 0));
+        let (there, absent): (Vec<_>, Vec<_>) = children.iter().partition(|child| survey.is_whole(child, 0));
         let there: Vec<_> = there.into_iter().filter(|child| !child.is_attestation()).collect();
         if absent.is_empty() || there.is_empty() {
             images.push(image(&entry, &[]));
@@ -90,17 +90,30 @@ pub(super) fn images(tree: &Arc<Tree>) -> Result<Vec<Image>> {
     Ok(images)
 }
 
-/// True if everything that is below an entry of an index is there. Looks, and reads no blob.
-fn is_whole(tree: &Tree, entry: &Descriptor, depth: usize) -> bool {
-    let Ok(manifest) = read(tree, entry) else { return false };
-    match &manifest.content {
-        Content::Index { manifests } => {
-            depth < DEPTH_CAP && manifests.iter().all(|child| is_whole(tree, child, depth + 1))
+/// Looks what is there below entries of indexes, and reads no blob. Each manifest is looked at once, however many
+/// indexes name it.
+struct Survey<'a> {
+    tree: &'a Tree,
+    seen: HashMap<Digest, bool>,
+}
+
+impl Survey<'_> {
+    /// True if everything that is below an entry is there.
+    fn is_whole(&mut self, entry: &Descriptor, depth: usize) -> bool {
+        if let Some(known) = self.seen.get(&entry.digest) {
+            return *known;
         }
-        Content::Image { .. } => {
-            let is_there = |blob: &Descriptor| matches!(tree.find(&blob.digest.path()), Ok(Some(_)));
-            manifest.blobs().all(|blob| blob.is_foreign() || is_there(blob))
-        }
+        let is_whole = read(self.tree, entry).is_ok_and(|manifest| match &manifest.content {
+            Content::Index { manifests } => {
+                depth < DEPTH_CAP && manifests.iter().all(|child| self.is_whole(child, depth + 1))
+            }
+            Content::Image { .. } => {
+                let is_there = |blob: &Descriptor| matches!(self.tree.find(&blob.digest.path()), Ok(Some(_)));
+                manifest.blobs().all(|blob| blob.is_foreign() || is_there(blob))
+            }
+        });
+        self.seen.insert(entry.digest.clone(), is_whole);
+        is_whole
     }
 }
 

@@ -437,3 +437,15 @@ async fn an_archive_is_read_from_a_pipe_and_compressed() {
     let error = Source::read(std::io::empty(), &scratch).await.unwrap_err();
     assert!(error.to_string().contains("empty"), "{error}");
 }
+
+#[tokio::test]
+async fn indexes_that_name_each_other_many_times_are_looked_at_once() {
+    let mut made = Made::default();
+    let mut inner = made.image(&[plain_layer(1, 10)], "amd64", false);
+    for _ in 0..7 {
+        inner = made.index(&vec![inner; 1000]);
+    }
+    made.layout(&[named(inner, "docker.io/library/app:v1", "v1")]);
+    let folder = tempfile::tempdir().unwrap();
+    assert_eq!(Source::open(made.tar(folder.path())).await.unwrap().images().len(), 1);
+}
