@@ -6,6 +6,7 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use mlspace_registry_api::Secret;
+use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::ids::Ids;
@@ -35,6 +36,8 @@ pub(crate) struct Workspace {
 /// Not `Debug`: tokens are plain text here.
 pub(crate) struct Accounts {
     ids: Ids,
+    /// True if the keys are random, because others than this machine can reach them.
+    pub(crate) is_exposed: bool,
     pub(crate) workspace: Workspace,
     pub(crate) service_account: Key,
     pub(crate) personal: Key,
@@ -61,18 +64,67 @@ fn workspace(number: u8) -> Workspace {
     }
 }
 
+/// The keys and the password as they are kept from one run to the next, in plain text.
+#[derive(Serialize, Deserialize)]
+pub(crate) struct Kept {
+    ids: Ids,
+    is_exposed: bool,
+    api_key: String,
+    service_account: (String, String),
+    personal: (String, String),
+    revoked: Vec<Person>,
+    password: Option<String>,
+}
+
 impl Accounts {
-    pub(crate) fn new() -> Self {
-        let mut ids = Ids::new(2);
+    pub(crate) fn new(is_exposed: bool) -> Self {
+        let mut ids = Ids::secret(2, is_exposed);
         let mut key = || Key { client_id: ids.hex(2), client_secret: ids.hex(2).into() };
+        let (service_account, personal) = (key(), key());
+        let mut workspace = workspace(0);
+        if is_exposed {
+            workspace.api_key = ids.uuid().to_string().into();
+        }
         Self {
-            service_account: key(),
-            personal: key(),
-            workspace: workspace(0),
+            service_account,
+            personal,
+            workspace,
             revoked: Vec::new(),
             tokens: HashMap::new(),
             password: None,
+            is_exposed,
             ids,
+        }
+    }
+
+    pub(crate) fn keep(&self) -> Kept {
+        let key = |key: &Key| (key.client_id.clone(), key.client_secret.expose().to_owned());
+        Kept {
+            ids: self.ids.clone(),
+            is_exposed: self.is_exposed,
+            api_key: self.workspace.api_key.expose().to_owned(),
+            service_account: key(&self.service_account),
+            personal: key(&self.personal),
+            revoked: self.revoked.clone(),
+            password: self.password.as_ref().map(|password| password.expose().to_owned()),
+        }
+    }
+
+    /// Goes on with what was kept, but never exposes keys that everybody knows.
+    pub(crate) fn restore(kept: Kept, is_exposed: bool) -> Self {
+        if is_exposed && !kept.is_exposed {
+            return Self::new(true);
+        }
+        let key = |(id, secret): (String, String)| Key { client_id: id, client_secret: secret.into() };
+        Self {
+            workspace: Workspace { api_key: kept.api_key.into(), ..workspace(0) },
+            service_account: key(kept.service_account),
+            personal: key(kept.personal),
+            revoked: kept.revoked,
+            tokens: HashMap::new(),
+            password: kept.password.map(Into::into),
+            is_exposed: kept.is_exposed,
+            ids: kept.ids,
         }
     }
 

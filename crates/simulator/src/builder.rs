@@ -7,15 +7,16 @@ use std::sync::Arc;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 
+use crate::accounts::Accounts;
 use crate::clock::Clock;
 use crate::faults::spec::{FaultError, FaultSpec};
 use crate::quirks::Quirk;
 use crate::seed::{Seed, SeedError};
 use crate::server::Limits;
-use crate::service::{Service, Shared};
+use crate::service::{Kept, Service, Shared};
 use crate::simulator::Simulator;
 use crate::state::World;
-use crate::state::content::Content;
+use crate::state::content::{Content, Index};
 use crate::state::store::BlobStore;
 use crate::{management, oci, server};
 
@@ -44,7 +45,7 @@ pub enum StartError {
         source: std::io::Error,
     },
     /// The folder for the registry's files cannot be used.
-    #[error("cannot keep blobs in {}; the folder must be writable, and no other simulator may use it", folder.display())]
+    #[error("cannot keep the state in {}; the folder must be writable, hold nothing else, and no other simulator may use it", folder.display())]
     State {
         /// The folder.
         folder: PathBuf,
@@ -74,7 +75,8 @@ impl Default for Builder {
 }
 
 impl Builder {
-    /// Listens there; 127.0.0.1 and any free port if not set.
+    /// Listens there; 127.0.0.1 and any free port if not set. Beyond loopback keys, tokens and passwords are random;
+    /// on loopback they are the same on every run.
     #[must_use]
     pub fn listen(mut self, address: SocketAddr) -> Self {
         self.listen = address;
@@ -88,9 +90,10 @@ impl Builder {
         self
     }
 
-    /// The folder where the image registry keeps its blobs, made if it is missing; a temporary folder that is
-    /// removed at the end if not set. The bytes of finished blobs stay there; which repository has them does not:
-    /// each start begins with the seed, whose images have no contents. One folder is for one simulator at a time.
+    /// The folder where everything is kept, made if it is missing; a temporary folder that is removed at the end if
+    /// not set. [`Simulator::stop`] writes the whole state there, keys included, and the next start reads it; the seed
+    /// counts only for a folder without a state. After a kill the state of the last good end is read, and
+    /// [`Simulator::has_lost_state`] says so. One folder is for one simulator at a time, and for nothing else.
     #[must_use]
     pub fn state_dir(mut self, folder: impl Into<PathBuf>) -> Self {
         self.state_dir = Some(folder.into());
@@ -133,10 +136,25 @@ impl Builder {
     /// armed.
     pub async fn start(self) -> Result<Simulator, StartError> {
         let clock = Arc::new(Clock::new(self.running_clock));
-        let mut world = World::new(clock.clone());
-        self.seed.sow(&mut world)?;
-        let content = self.content()?;
-        let mut service = Service::new(clock, world, content);
+        let is_exposed = !self.listen.ip().is_loopback() || !self.registry_listen.ip().is_loopback();
+        let store = BlobStore::open(self.state_dir.as_deref()).map_err(self.bad_folder())?;
+        let kept = store.state().and_then(|state| state.map(|state| Kept::read(&state)).transpose());
+        let has_lost = store.has_lost;
+        if has_lost {
+            tracing::warn!("the last run did not end well, and what it changed is lost");
+        }
+        let (world, index, accounts) = match kept.map_err(self.bad_folder())? {
+            Some(Kept { world, index, accounts, .. }) => {
+                (world.with_clock(clock.clone()), index, Accounts::restore(accounts, is_exposed))
+            }
+            None => {
+                let mut world = World::new(clock.clone());
+                self.seed.sow(&mut world)?;
+                (world, Index::default(), Accounts::new(is_exposed))
+            }
+        };
+        let content = Content::new(store, index).map_err(self.bad_folder())?;
+        let mut service = Service::new(clock, world, content, accounts);
         let (registry_listener, registry) = listen(self.registry_listen).await?;
         service.quirks.set(Quirk::RegistryHost(registry.to_string()));
         for quirk in self.quirks {
@@ -178,13 +196,12 @@ impl Builder {
             stopped,
         );
         let server = tokio::spawn(async { tokio::join!(management, images, storage) });
-        Ok(Simulator { base_url, registry: registry.to_string(), shared, stop, server })
+        Ok(Simulator { base_url, registry: registry.to_string(), shared, stop, server, has_lost })
     }
 
-    fn content(&self) -> Result<Content, StartError> {
-        let store = BlobStore::open(self.state_dir.as_deref());
-        let folder = || self.state_dir.clone().unwrap_or_else(std::env::temp_dir);
-        store.map(Content::new).map_err(|source| StartError::State { folder: folder(), source })
+    fn bad_folder(&self) -> impl Fn(std::io::Error) -> StartError + use<> {
+        let folder = self.state_dir.clone().unwrap_or_else(std::env::temp_dir);
+        move |source| StartError::State { folder: folder.clone(), source }
     }
 }
 

@@ -12,7 +12,7 @@ const START: Duration = Duration::from_secs(1_793_534_400);
 const END: Duration = Duration::from_secs(253_370_764_800);
 
 /// Time since 1970-01-01T00:00:00Z, which either stands still until it is moved or follows the machine.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct Clock {
     running: bool,
     advanced: watch::Sender<Duration>,

@@ -72,7 +72,8 @@ impl RegistryRequest {
 impl Registry {
     /// `address` is `HOST:PORT`.
     pub(crate) fn new(shared: Shared, address: String, storage_port: u16) -> Self {
-        Self { shared, uploads: Uploads::default(), address, storage_port }
+        let uploads = Uploads::new(shared.lock().accounts.is_exposed);
+        Self { shared, uploads, address, storage_port }
     }
 
     /// Answers a request to the image registry.

@@ -2,10 +2,11 @@
 
 use std::collections::VecDeque;
 
+use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 /// Ids by rising sequence number. A page is found by its offset, an id by binary search.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub(crate) struct Ordered(VecDeque<(u64, Uuid)>);
 
 impl Ordered {

@@ -2,19 +2,22 @@
 
 mod publish;
 
+use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use crate::accounts::Accounts;
+use serde::{Deserialize, Serialize};
+
 use crate::accounts::registry::Tokens;
+use crate::accounts::{self, Accounts};
 use crate::clock::Clock;
 use crate::faults::armed::Faults;
 use crate::journal::Journal;
 use crate::limiter::Limiter;
 use crate::quirks::Quirks;
 use crate::state::World;
-use crate::state::content::Content;
+use crate::state::content::{Content, Index};
 
-pub(crate) use publish::{BadPart, Push};
+pub(crate) use publish::{BadPart, Push, PushError};
 
 /// Everything that a running simulator holds.
 pub(crate) struct Service {
@@ -30,18 +33,56 @@ pub(crate) struct Service {
 }
 
 impl Service {
-    pub(crate) fn new(clock: Arc<Clock>, world: World, content: Content) -> Self {
+    pub(crate) fn new(clock: Arc<Clock>, world: World, content: Content, accounts: Accounts) -> Self {
         Self {
             world,
             content,
-            tokens: Tokens::default(),
-            accounts: Accounts::new(),
+            tokens: Tokens::new(accounts.is_exposed),
+            accounts,
             quirks: Quirks::default(),
             faults: Faults::default(),
             journal: Journal::default(),
             limiter: Limiter::default(),
             clock,
         }
+    }
+}
+
+/// The state as it is kept from one run to the next; to be read, `World` and the others are owned.
+#[derive(Serialize, Deserialize)]
+pub(crate) struct Kept<W = World, I = Index> {
+    format: u32,
+    pub(crate) world: W,
+    pub(crate) index: I,
+    pub(crate) accounts: accounts::Kept,
+}
+
+/// The form in which the state is kept. A file of another one is refused.
+const FORMAT: u32 = 1;
+
+impl Kept {
+    /// Reads a state, or says why it is none.
+    pub(crate) fn read(bytes: &[u8]) -> io::Result<Self> {
+        #[derive(Deserialize)]
+        struct Form {
+            format: u32,
+        }
+        let Form { format } = serde_json::from_slice(bytes)?;
+        if format != FORMAT {
+            return Err(io::Error::other(format!(
+                "its state is of format {format}, and this simulator reads {FORMAT}"
+            )));
+        }
+        Ok(serde_json::from_slice(bytes)?)
+    }
+}
+
+impl Service {
+    /// Writes the state for the next run, if there is to be one.
+    pub(crate) fn save(&self) -> io::Result<()> {
+        let (world, index, accounts) = (&self.world, self.content.index(), self.accounts.keep());
+        let kept = Kept { format: FORMAT, world, index, accounts };
+        self.content.store.save(|| Ok(serde_json::to_vec(&kept)?))
     }
 }
 

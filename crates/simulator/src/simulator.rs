@@ -27,6 +27,7 @@ pub struct Simulator {
     pub(crate) registry: String,
     pub(crate) shared: Shared,
     pub(crate) stop: watch::Sender<()>,
+    pub(crate) has_lost: bool,
     pub(crate) server: JoinHandle<((), (), ())>,
 }
 
@@ -46,10 +47,29 @@ impl Simulator {
 
     /// Ends all connections and returns when nothing of the simulator runs any more. Dropping it ends it as
     /// well, without waiting.
-    pub async fn stop(mut self) {
+    ///
+    /// With [`Builder::state_dir`] it writes the state for the next run; that it could not is logged. See
+    /// [`Simulator::finish`].
+    pub async fn stop(self) {
+        if let Err(error) = self.finish().await {
+            tracing::error!(%error, "cannot write the state");
+        }
+    }
+
+    /// As [`Simulator::stop`].
+    ///
+    /// # Errors
+    /// When the state cannot be written.
+    pub async fn finish(mut self) -> std::io::Result<()> {
         self.stop.send_replace(());
         // It ends by itself; a panic in it has been printed already.
         let _ = (&mut self.server).await;
+        self.shared.lock().save()
+    }
+
+    /// True if the last run in the state folder did not end well, so that what it changed is lost.
+    pub fn has_lost_state(&self) -> bool {
+        self.has_lost
     }
 
     /// The address of the management API, without `/public/v2`.

@@ -13,6 +13,7 @@ use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use mlspace_registry_api::Timestamp;
+use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::clock::Clock;
@@ -23,8 +24,9 @@ pub use model::NewImage;
 pub(crate) use model::{Image, Person, Repository, Tag, Tagged};
 
 /// The registry of one workspace.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct World {
+    #[serde(skip)]
     clock: Arc<Clock>,
     ids: Ids,
     sequence: u64,
@@ -58,6 +60,11 @@ impl World {
             tags: HashMap::new(),
             orphans: HashMap::new(),
         }
+    }
+
+    /// Goes on with a clock, after it was read from a file.
+    pub(crate) fn with_clock(self, clock: Arc<Clock>) -> Self {
+        Self { clock, ..self }
     }
 
     pub(crate) fn repository(&self, id: Uuid) -> Option<&Repository> {

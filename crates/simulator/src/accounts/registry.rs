@@ -8,9 +8,8 @@ use mlspace_registry_api::Secret;
 use crate::ids::Ids;
 
 /// The tokens that were given out.
-#[derive(Default)]
 pub(crate) struct Tokens {
-    pub(crate) ids: Option<Ids>,
+    pub(crate) ids: Ids,
     pub(crate) known: HashMap<String, Token>,
 }
 
@@ -24,6 +23,10 @@ pub(crate) struct Token {
 }
 
 impl Tokens {
+    pub(crate) fn new(is_exposed: bool) -> Self {
+        Self { ids: Ids::secret(4, is_exposed), known: HashMap::new() }
+    }
+
     pub(crate) fn expire(&mut self) {
         self.known.values_mut().for_each(|token| token.expires = Duration::ZERO);
     }

@@ -16,7 +16,6 @@ use mlspace_registry_api::Secret;
 
 use crate::accounts::EMAIL;
 use crate::accounts::registry::Token;
-use crate::ids::Ids;
 use crate::names::is_repository_name;
 use crate::oci::error::Refusal;
 use crate::oci::route::{Endpoint, Route, TOKEN};
@@ -217,7 +216,7 @@ impl Service {
         let now = self.clock.now();
         let expires = now.saturating_add(Duration::from_secs(lifetime as u64));
         self.tokens.known.retain(|_, token| token.expires > now);
-        let token = self.tokens.ids.get_or_insert_with(|| Ids::new(4)).hex(4);
+        let token = self.tokens.ids.hex(4);
         self.tokens.known.insert(token.clone(), Token { password, expires, access });
         Ok((token, lifetime))
     }

@@ -5,7 +5,7 @@ use hyper::header::{CONTENT_TYPE, HeaderName};
 use serde_json::{Value, json};
 
 use crate::response::{Cut, JSON, Response, append, response};
-use crate::service::BadPart;
+use crate::service::{BadPart, PushError};
 use crate::state::digest::Digest;
 use crate::state::manifest::Part;
 
@@ -104,6 +104,15 @@ impl From<BadPart> for Refusal {
             }
         };
         refusal.detail(detail)
+    }
+}
+
+impl From<PushError> for Failure {
+    fn from(error: PushError) -> Self {
+        match error {
+            PushError::Part(bad) => Self::Refused(bad.into()),
+            PushError::Disk(error) => error.into(),
+        }
     }
 }
 

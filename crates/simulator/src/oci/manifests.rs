@@ -29,13 +29,13 @@ impl Registry {
             service.content.manifest(&request.repository, &digest).ok_or_else(Refusal::manifest_unknown)?;
         let headers = [
             (CONTENT_TYPE, stored.manifest.media_type.clone()),
-            (CONTENT_LENGTH, stored.bytes.len().to_string()),
+            (CONTENT_LENGTH, stored.length.to_string()),
             (DIGEST, digest.to_string()),
         ];
         if request.parts.method == Method::HEAD {
             return Ok(response(StatusCode::OK, headers, ""));
         }
-        let bytes = stored.bytes.clone();
+        let bytes = service.content.store.read_manifest(&request.repository, &digest)?;
         service.pulled(&request.repository, &digest, reference);
         Ok(response(StatusCode::OK, headers, bytes))
     }
@@ -84,7 +84,7 @@ impl Registry {
             let config = service.config_of(&request.repository, &manifest);
             let repository = &request.repository;
             let push = Push { repository, digest: &digest, bytes, manifest, config, tags };
-            service.push_manifest(push).map_err(Refusal::from)?;
+            service.push_manifest(push)?;
         }
         let location = self.location(request, &format!("/v2/{}/manifests/{digest}", request.name));
         let headers = [(LOCATION, location), (DIGEST, digest.to_string())];

@@ -1,13 +1,15 @@
 //! `/v2/NAME/referrers/DIGEST`
 
+use std::collections::BTreeMap;
+
 use hyper::StatusCode;
 use hyper::header::{CONTENT_TYPE, HeaderName};
 use serde_json::json;
 
-use super::{Answer, Registry, RegistryRequest};
+use super::{Answer, Registry, RegistryRequest, route};
 use crate::response::{append, response};
 use crate::state::digest::Digest;
-use crate::state::manifest::{OCI_INDEX, Referrer};
+use crate::state::manifest::{OCI_INDEX, Referrer, annotations};
 
 const FILTERS: HeaderName = HeaderName::from_static("oci-filters-applied");
 
@@ -21,12 +23,17 @@ impl Registry {
         let found = found.map(|(digest, stored)| Referrer {
             media_type: &stored.manifest.media_type,
             digest: digest.to_string(),
-            size: stored.bytes.len(),
+            size: stored.length,
             artifact_type: stored.manifest.artifact_type.as_deref(),
-            annotations: &stored.manifest.annotations,
+            annotations: BTreeMap::new(),
         });
         let found = found.filter(|referrer| wanted.is_none() || referrer.artifact_type == wanted);
-        let manifests: Vec<_> = found.collect();
+        let mut manifests: Vec<_> = found.collect();
+        for referrer in &mut manifests {
+            let digest = route::digest(&referrer.digest)?;
+            referrer.annotations =
+                annotations(&service.content.store.read_manifest(&request.repository, &digest)?);
+        }
         let index = json!({ "schemaVersion": 2, "mediaType": OCI_INDEX, "manifests": manifests }).to_string();
         let mut response = response(StatusCode::OK, [(CONTENT_TYPE, OCI_INDEX)], index);
         append(&mut response, wanted.map(|_| (FILTERS, "artifactType")));

@@ -44,13 +44,11 @@ struct Upload {
     upload: Arc<AsyncMutex<UploadFile>>,
 }
 
-impl Default for Uploads {
-    fn default() -> Self {
-        Self(Arc::new(Mutex::new(Open { ids: Ids::new(5), uploads: HashMap::new() })))
-    }
-}
-
 impl Uploads {
+    pub(crate) fn new(is_exposed: bool) -> Self {
+        Self(Arc::new(Mutex::new(Open { ids: Ids::secret(5, is_exposed), uploads: HashMap::new() })))
+    }
+
     fn lock(&self) -> MutexGuard<'_, Open> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -1,6 +1,8 @@
 //! The meeting of the registry and the management API: a push, a pull or a delete on one side, and what it is on
 //! the other.
 
+use std::io;
+
 use bytes::Bytes;
 use serde_json::{Map, Value};
 use uuid::Uuid;
@@ -23,6 +25,20 @@ pub(crate) struct Push<'a> {
     pub(crate) tags: Vec<String>,
 }
 
+/// The reason for which a manifest is not taken.
+#[derive(Debug)]
+pub(crate) enum PushError {
+    Part(BadPart),
+    /// It could not be written.
+    Disk(io::Error),
+}
+
+impl From<BadPart> for PushError {
+    fn from(bad: BadPart) -> Self {
+        Self::Part(bad)
+    }
+}
+
 /// The part of a manifest for which it is not taken.
 #[derive(Debug)]
 pub(crate) enum BadPart {
@@ -34,7 +50,7 @@ pub(crate) enum BadPart {
 
 impl Service {
     /// Takes a manifest whose blobs are there, and shows it as an image.
-    pub(crate) fn push_manifest(&mut self, push: Push<'_>) -> Result<(), BadPart> {
+    pub(crate) fn push_manifest(&mut self, push: Push<'_>) -> Result<(), PushError> {
         let Push { repository, digest, bytes, manifest, config, tags } = push;
         let mut size = bytes.len() as u64;
         // All parts before anything is kept, so that a manifest that is refused leaves no trace.
@@ -46,7 +62,8 @@ impl Service {
             Contents::Index(parts) => parts.iter().map(|part| part.digest.clone()).collect(),
             Contents::Image(_) => Vec::new(),
         };
-        self.content.add_manifest(repository, digest, Stored { bytes, manifest, size, image: None });
+        let stored = Stored { length: bytes.len() as u64, manifest, size, image: None };
+        self.content.add_manifest(repository, digest, &bytes, stored).map_err(PushError::Disk)?;
         // An index that came before may already refer to it; such a child is no image of its own.
         let is_child = self.content.references(repository, digest) > 0;
         if !tags.is_empty() || !is_child || self.quirks.index_children == IndexChildren::Listed {
@@ -68,7 +85,7 @@ impl Service {
             .manifest(repository, &part.digest)
             .filter(|_| matches!(contents, Contents::Index(_)));
         let (length, total) = match (child, self.content.blob(repository, &part.digest)) {
-            (Some(child), _) => (child.bytes.len() as u64, child.size),
+            (Some(child), _) => (child.length, child.size),
             (None, Some(size)) => (size, size),
             (None, None) => {
                 let sparse = self.quirks.sparse_index == SparseIndex::Accepted;

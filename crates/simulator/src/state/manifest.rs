@@ -25,11 +25,10 @@ pub(crate) enum Reference {
     Tag(String),
 }
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Manifest {
     pub(crate) media_type: String,
     pub(crate) artifact_type: Option<String>,
-    pub(crate) annotations: BTreeMap<String, String>,
     pub(crate) subject: Option<Digest>,
     /// The configuration, if the manifest is that of an image and it can be shown.
     pub(crate) config: Option<Digest>,
@@ -37,7 +36,7 @@ pub(crate) struct Manifest {
 }
 
 /// The parts of a manifest.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) enum Contents {
     /// The configuration and the layers, without those that are kept elsewhere.
     Image(Vec<Part>),
@@ -46,7 +45,7 @@ pub(crate) enum Contents {
 }
 
 /// A piece of content that a manifest refers to.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Part {
     pub(crate) digest: Digest,
     pub(crate) size: u64,
@@ -62,7 +61,9 @@ struct Document {
     layers: Option<Vec<Descriptor>>,
     manifests: Option<Vec<Descriptor>>,
     subject: Option<Descriptor>,
-    annotations: Option<BTreeMap<String, String>>,
+    /// Only checked here: they can be as long as the manifest, and are read again where they are shown.
+    #[serde(rename = "annotations")]
+    _annotations: Option<BTreeMap<String, String>>,
 }
 
 #[derive(Deserialize)]
@@ -75,17 +76,27 @@ struct Descriptor {
     urls: Option<Vec<String>>,
 }
 
+/// The annotations of a manifest that was taken.
+pub(crate) fn annotations(bytes: &[u8]) -> BTreeMap<String, String> {
+    #[derive(Deserialize)]
+    struct Annotated {
+        annotations: Option<BTreeMap<String, String>>,
+    }
+    let read = serde_json::from_slice::<Annotated>(bytes).ok();
+    read.and_then(|document| document.annotations).unwrap_or_default()
+}
+
 /// A descriptor as a list of referrers has it.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Referrer<'a> {
     pub(crate) media_type: &'a str,
     pub(crate) digest: String,
-    pub(crate) size: usize,
+    pub(crate) size: u64,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) artifact_type: Option<&'a str>,
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
-    pub(crate) annotations: &'a BTreeMap<String, String>,
+    pub(crate) annotations: BTreeMap<String, String>,
 }
 
 impl Manifest {
@@ -130,7 +141,6 @@ impl Manifest {
         };
         Ok(Self {
             subject: document.subject.map(|subject| subject.digest()).transpose()?,
-            annotations: document.annotations.unwrap_or_default(),
             config: shown,
             media_type,
             artifact_type,

@@ -3,19 +3,20 @@
 use std::collections::{BTreeSet, HashMap};
 
 use mlspace_registry_api::Timestamp;
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use uuid::Uuid;
 
 use crate::ordered::Ordered;
 
 /// The owner of a key: favourites belong to one of them.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub(crate) enum Person {
     ServiceAccount,
     Personal,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Repository {
     pub(crate) id: Uuid,
     pub(super) sequence: u64,
@@ -33,7 +34,7 @@ pub(crate) struct Repository {
     pub(super) by_tag: HashMap<String, Uuid>,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Image {
     pub(crate) id: Uuid,
     pub(super) sequence: u64,
@@ -46,7 +47,7 @@ pub(crate) struct Image {
     pub(crate) tags: Ordered,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Tag {
     pub(crate) id: Uuid,
     pub(super) sequence: u64,

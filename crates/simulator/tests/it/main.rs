@@ -8,6 +8,7 @@ mod contract;
 mod faults;
 mod forms;
 mod handle;
+mod kept;
 mod limits;
 mod oci;
 mod quirks;

@@ -1,7 +1,7 @@
 //! The image registry by the groups of the distribution specification, and what it is to the management API.
 
 mod auth;
-mod client;
+pub(crate) mod client;
 mod discovery;
 mod faults;
 mod habits;
