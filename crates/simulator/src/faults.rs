@@ -253,6 +253,7 @@ impl Fault {
                     | "oci_storage_get"
                     | "oci_manifest_get"
                     | "oci_tag_list"
+                    | "oci_catalog"
                     | "oci_referrer_list"
             ),
             _ if of_registry => false,

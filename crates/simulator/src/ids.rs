@@ -31,6 +31,12 @@ impl Ids {
         z ^ (z >> 31)
     }
 
+    /// A number below that one.
+    pub(crate) fn below(&mut self, most: usize) -> usize {
+        // The bias is that of 64 bits, which nobody sees.
+        usize::try_from(self.number() % most.max(1) as u64).unwrap_or_default()
+    }
+
     pub(crate) fn uuid(&mut self) -> Uuid {
         let bits = (u128::from(self.number()) << 64) | u128::from(self.number());
         uuid::Builder::from_random_bytes(bits.to_be_bytes()).into_uuid()

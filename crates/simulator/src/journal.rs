@@ -6,6 +6,10 @@ use hyper::header::HeaderValue;
 use hyper::http::request::Parts;
 use serde_json::Value;
 
+/// The target of the log line that each answered request writes: method, path and status. What could be a secret is in
+/// queries, headers and bodies, and none of them is in it.
+pub(crate) const REQUESTS: &str = "mlspace_registry_simulator::requests";
+
 /// The number of requests that the journal keeps; older ones are dropped, and still counted.
 pub(crate) const KEPT: usize = 10_000;
 

@@ -30,9 +30,10 @@ pub use faults::spec::{FAULTS, FaultError, FaultSpec};
 pub use journal::Recorded;
 pub use operations::{OCI_OPERATION_IDS, OPERATION_IDS};
 pub use quirks::{
-    Colors, Commands, CutChunk, DeletedImageBlobs, EmptyLists, ExistingTag, ExtraAttrs, IndexChildren,
-    Mounts, NeverPulled, OverMaximum, QUIRKS, Quirk, QuirkError, RegistryAuth, RegistryPrefix, SparseIndex,
-    Stamps, Switch, TagNames, TaggedImages, TokenType, UnknownParent, UploadLocation,
+    Accessories, Colors, Commands, CutChunk, DeletedImageBlobs, DeletedIndex, EmptyLists, ExistingTag,
+    ExtraAttrs, IndexChildren, Mounts, NeverPulled, OverMaximum, Prefix, QUIRKS, Quirk, QuirkError,
+    RegistryAuth, RegistryPrefix, SparseIndex, Stamps, Switch, TagNames, TaggedImages, TokenType,
+    UnknownParent, UploadLocation,
 };
 pub use ready::{Personal, Ready};
 pub use seed::{Seed, SeedError};

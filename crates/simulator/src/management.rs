@@ -28,7 +28,7 @@ use crate::body::Body;
 use crate::faults::Effect;
 use crate::faults::run::Strike;
 use crate::ids::Ids;
-use crate::journal::Recorded;
+use crate::journal::{REQUESTS, Recorded};
 use crate::operations::Operation;
 use crate::quirks::Quirks;
 use crate::response::{Cut, JSON, Response};
@@ -146,7 +146,7 @@ pub(crate) async fn respond(shared: Shared, request: hyper::Request<Incoming>) -
     };
     let status = response.status().as_u16();
     shared.lock().journal.answered(number, status);
-    tracing::debug!(method = request.method, path = request.path, status);
+    tracing::info!(target: REQUESTS, "{} {} {status}", request.method, request.path);
     Ok(response)
 }
 

@@ -19,7 +19,7 @@ use hyper::{HeaderMap, Method, StatusCode};
 use crate::body::Body;
 use crate::faults::Effect;
 use crate::faults::run::Strike;
-use crate::journal::Recorded;
+use crate::journal::{REQUESTS, Recorded};
 use crate::oci::error::{Failure, Refusal};
 use crate::oci::route::{Endpoint, Route};
 use crate::oci::uploads::Uploads;
@@ -93,6 +93,7 @@ impl Registry {
 
     async fn answer(&self, parts: Parts, body: &mut Body) -> Result<Response, Cut> {
         let host = self.host(&parts.headers);
+        let (method, path) = (parts.method.clone(), parts.uri.path().to_owned());
         let routed = route::route(&parts.method, parts.uri.path());
         let (number, admitted) = self.admit(&parts, routed, &host);
         let response = match admitted {
@@ -110,7 +111,9 @@ impl Registry {
             }
             Err(refusal) => refusal.into_response(),
         };
-        self.shared.lock().journal.answered(number, response.status().as_u16());
+        let status = response.status().as_u16();
+        self.shared.lock().journal.answered(number, status);
+        tracing::info!(target: REQUESTS, "{method} {path} {status}");
         Ok(response)
     }
 
@@ -175,6 +178,7 @@ impl Registry {
             }
             (Endpoint::Manifest(reference), Method::DELETE) => self.delete_manifest(&request, reference),
             (Endpoint::Manifest(reference), _) => self.get_manifest(&request, reference),
+            (Endpoint::Catalog, _) => self.list_repositories(&request),
             (Endpoint::Tags, _) => self.list_tags(&request),
             (Endpoint::Referrers(digest), _) => self.list_referrers(&request, digest),
         }
@@ -184,7 +188,7 @@ impl Registry {
     fn repository(&self, route: &Route) -> Result<String, Refusal> {
         let service = self.shared.lock();
         let repository = service.repository_name(&route.name).to_owned();
-        let names_none = matches!(route.endpoint, Endpoint::Ping | Endpoint::Token);
+        let names_none = matches!(route.endpoint, Endpoint::Ping | Endpoint::Token | Endpoint::Catalog);
         let has_prefix = repository.len() < route.name.len();
         if route.name == service.world.id.to_string() {
             return Err(Refusal::bad(

@@ -86,5 +86,6 @@ pub const OCI_OPERATION_IDS: &[&str] = &[
     "oci_manifest_put",
     "oci_manifest_delete",
     "oci_tag_list",
+    "oci_catalog",
     "oci_referrer_list",
 ];

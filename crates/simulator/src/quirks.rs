@@ -13,9 +13,10 @@ pub use management::{
     TaggedImages, TokenType, UnknownParent,
 };
 pub use registry::{
-    CutChunk, DeletedImageBlobs, IndexChildren, Mounts, RegistryAuth, RegistryPrefix, SparseIndex,
-    UploadLocation,
+    Accessories, CutChunk, DeletedImageBlobs, DeletedIndex, IndexChildren, Mounts, RegistryAuth,
+    RegistryPrefix, SparseIndex, UploadLocation,
 };
+pub use value::Prefix;
 use value::Value;
 
 /// Declares the switches once: their names, their values, what they mean, and how to set them.
@@ -175,6 +176,14 @@ quirks! {
         "How long a connection may send nothing, between requests and within one, before it is ended (120 by default).";
     MaxUploads(max_uploads: Option<usize> = Some(1_000)), "max-uploads", "NUMBER|unlimited",
         "How many uploads may be unfinished (1000 by default); one more, and the one that was left alone the longest is forgotten.";
+    Catalog(catalog: bool = false), "catalog", "off|on",
+        "`/v2/_catalog` lists the repositories (on), for whoever has the scope `registry:catalog:*`, or is not there (off).";
+    Accessories(accessories: Accessories = Accessories::Images), "accessories", "images|hidden",
+        "A manifest without a tag that has a subject, such as a signature: an image of its own, or as with Harbor none, and gone with its subject.";
+    DeletedIndex(deleted_index: DeletedIndex = DeletedIndex::FreesChildren), "deleted-index", "frees-children|removes-children",
+        "Deleting an index through the registry: its manifests become images of their own, or go with it as with Harbor.";
+    ImmutableTags(immutable_tags: Option<Prefix> = None), "immutable-tags", "off|PREFIX",
+        "Tags whose names begin so can be neither deleted nor moved, nor their images deleted: 412, as with Harbor.";
     Patch(patch: bool = true), "patch", "on|off",
         "An upload takes chunks with PATCH (on), or PATCH gets 405 (off).";
     UnknownLength(unknown_length: bool = true), "unknown-length", "on|off",
@@ -246,6 +255,7 @@ mod tests {
             for value in quirk.values.split('|') {
                 let value = match value {
                     "NUMBER" | "SECONDS" => "7",
+                    "PREFIX" => "v",
                     "HOST" => "127.0.0.1:5000",
                     word => word,
                 };

@@ -1,5 +1,7 @@
 //! The contents of the registry at the start.
 
+mod team;
+
 use std::collections::HashSet;
 use std::path::PathBuf;
 use std::str::FromStr;
@@ -10,7 +12,7 @@ use serde_json::{Map, Value, json};
 
 use crate::state::{NewImage, Person, World};
 
-/// The contents of the registry at the start. As text: `demo`, `empty`, `repos=N,images=N,tags=N`, or a path.
+/// The contents of the registry at the start. As text: `demo`, `team`, `empty`, `repos=N,images=N,tags=N`, or a path.
 ///
 /// A seed file is JSON; only `name` is required in a repository, and nothing in an image:
 ///
@@ -25,6 +27,9 @@ pub enum Seed {
     /// A few repositories as a small team has them.
     #[default]
     Demo,
+    /// 500 repositories with 20,000 images as a company has them: teams, labels, ages, pulls, digests in several
+    /// repositories, indexes, odd names.
+    Team,
     /// Nothing.
     Empty,
     /// So many repositories, each with so many images, each with so many tags.
@@ -48,7 +53,7 @@ pub enum SeedError {
     #[error("`{0}` is no seed; counts are written repos=N,images=N,tags=N, each at most 10,000,000")]
     Counts(String),
     /// The seed is the empty text.
-    #[error("the seed is empty; it is demo, empty, repos=N,images=N,tags=N or the path of a seed file")]
+    #[error("the seed is empty; it is demo, team, empty, repos=N,images=N,tags=N or the path of a seed file")]
     Nothing,
     /// The file cannot be read.
     #[error("cannot read the seed file {}", path.display())]
@@ -83,6 +88,7 @@ impl FromStr for Seed {
         match text {
             "" => Err(SeedError::Nothing),
             "demo" => Ok(Self::Demo),
+            "team" => Ok(Self::Team),
             "empty" => Ok(Self::Empty),
             _ if text.starts_with("repos=") => counts(text).ok_or_else(|| SeedError::Counts(text.to_owned())),
             path => Ok(Self::File(path.into())),
@@ -106,10 +112,17 @@ fn counts(text: &str) -> Option<Seed> {
 }
 
 impl Seed {
+    /// A seed file that says all that one can say.
+    pub const EXAMPLE: &str = include_str!("seed.example.json");
+
     /// Fills an empty world.
     pub(crate) fn sow(&self, world: &mut World) -> Result<(), SeedError> {
         match self {
             Self::Empty => Ok(()),
+            Self::Team => {
+                team::sow(world);
+                Ok(())
+            }
             Self::Demo => sow_file("demo.json".into(), include_str!("demo.json"), world),
             Self::Counts { repositories, images, tags } => {
                 sow_counts(*repositories, *images, *tags, world);
@@ -340,6 +353,43 @@ mod tests {
         };
         assert_eq!(ids(), ids());
         assert!(ids().len() > 3);
+    }
+
+    #[test]
+    fn the_registry_of_a_team_is_large_uneven_and_the_same_on_every_run() {
+        let sown = || {
+            let mut world = World::new(Arc::new(Clock::new(false)));
+            Seed::Team.sow(&mut world).unwrap();
+            world
+        };
+        let world = sown();
+        let repositories: Vec<_> =
+            world.repositories().iter().map(|id| world.repository(id).unwrap()).collect();
+        let images: Vec<_> = repositories
+            .iter()
+            .flat_map(|one| one.images.iter())
+            .map(|id| world.image(id).unwrap())
+            .collect();
+        assert_eq!((repositories.len(), images.len()), (500, 20_000));
+        assert!(repositories.iter().all(|one| crate::names::is_repository_name(&one.name)));
+        let tags = images.iter().flat_map(|image| image.tags.iter()).map(|id| world.tag(id).unwrap());
+        assert!(tags.into_iter().all(|tag| crate::names::is_tag_name(&tag.name)));
+        let digests: HashSet<_> = images.iter().map(|image| &image.digest).collect();
+        assert!(digests.len() < images.len(), "some are in several repositories");
+        let some = |what: &str, found: usize| assert!(found > 100 && found < 19_900, "{what}: {found}");
+        some("pulled", images.iter().filter(|image| image.pull_time.is_some()).count());
+        some("without a tag", images.iter().filter(|image| image.tags.is_empty()).count());
+        some("indexes", images.iter().filter(|image| image.extra_attrs.is_empty()).count());
+        let now = Clock::new(false).stamp();
+        assert!(
+            images
+                .iter()
+                .all(|image| image.push_time <= now && image.pull_time.is_none_or(|time| time <= now))
+        );
+        let other = sown();
+        let again =
+            |image: &crate::state::Image| other.image(image.id).map(|image| (image.size, image.push_time));
+        assert!(images.iter().all(|image| again(image) == Some((image.size, image.push_time))));
     }
 
     #[test]

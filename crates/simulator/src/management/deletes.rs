@@ -8,8 +8,14 @@ use super::request::Fields;
 use crate::faults::Effect;
 use crate::service::Service;
 
-/// Deletes the ids in that field of the body, each with `delete`, and answers those that went.
-pub(crate) fn delete(call: &mut Call<'_>, field: &str, delete: fn(&mut Service, Uuid) -> bool) -> Answer {
+/// Deletes the ids in that field of the body, each with `delete`, and answers those that went. One that `is_immutable`
+/// holds all of them back.
+pub(crate) fn delete(
+    call: &mut Call<'_>,
+    field: &str,
+    is_immutable: fn(&Service, Uuid) -> bool,
+    delete: fn(&mut Service, Uuid) -> bool,
+) -> Answer {
     call.registry()?;
     let mut problems = Problems::default();
     let mut ids = call.request.fields()?.uuids(field, &mut problems);
@@ -17,6 +23,9 @@ pub(crate) fn delete(call: &mut Call<'_>, field: &str, delete: fn(&mut Service, 
     if let Some(most) = call.service.quirks.max_ids_per_delete.filter(|most| ids.len() > *most) {
         let message = format!("List should have at most {most} items after validation, not {}", ids.len());
         return Err(Problems::one(&["body".into(), field.into()], "too_long", &message));
+    }
+    if ids.iter().any(|id| is_immutable(call.service, *id)) {
+        return Err(Reply::detail(412, "A tag of it is immutable"));
     }
     match call.effect {
         Some(Effect::RejectIds(rejected)) => {

@@ -8,6 +8,7 @@ use super::reply::{Answer, Problems, Reply};
 use super::request::path_uuid;
 use super::views::{ImageView, Viewer};
 use crate::quirks::UnknownParent;
+use crate::service::Service;
 use crate::state::Repository;
 
 pub(crate) fn list(call: &mut Call<'_>) -> Answer {
@@ -75,5 +76,5 @@ pub(crate) fn get(call: &mut Call<'_>) -> Answer {
 }
 
 pub(crate) fn delete(call: &mut Call<'_>) -> Answer {
-    deletes::delete(call, "image_ids", |service, id| service.delete_image(id))
+    deletes::delete(call, "image_ids", Service::holds_immutable, |service, id| service.delete_image(id))
 }

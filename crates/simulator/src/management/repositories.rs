@@ -8,6 +8,7 @@ use super::reply::{Answer, Problems, Reply};
 use super::request::{Fields, path_uuid};
 use crate::faults::Effect;
 use crate::quirks::OverMaximum;
+use crate::service::Service;
 use crate::state::Person;
 
 pub(crate) fn list(call: &mut Call<'_>) -> Answer {
@@ -90,7 +91,9 @@ pub(crate) fn favorite(call: &mut Call<'_>) -> Answer {
 }
 
 pub(crate) fn delete(call: &mut Call<'_>) -> Answer {
-    deletes::delete(call, "repository_ids", |service, id| service.delete_repository(id))
+    deletes::delete(call, "repository_ids", Service::has_immutable, |service, id| {
+        service.delete_repository(id)
+    })
 }
 
 fn id(call: &Call<'_>) -> Result<Uuid, Reply> {

@@ -8,6 +8,7 @@ use super::request::{Fields, path_uuid};
 use super::{deletes, images};
 use crate::names::is_tag_name;
 use crate::quirks::{Colors, ExistingTag, TagNames, UnknownParent};
+use crate::service::Service;
 use crate::state::{Person, Tagged};
 
 pub(crate) fn list(call: &mut Call<'_>) -> Answer {
@@ -43,6 +44,11 @@ pub(crate) fn create(call: &mut Call<'_>) -> Answer {
     }
     check_color(quirks.colors, color.as_deref())?;
 
+    let known = call.service.tag_beside(image, &name);
+    if known.is_some_and(|tag| call.service.is_immutable(tag)) {
+        return Err(Reply::detail(412, "The tag is immutable"));
+    }
+    let quirks = &call.service.quirks;
     let may_move = quirks.existing_tag == ExistingTag::Moves;
     match call.service.world.set_tag(image, &name, color, may_move) {
         Tagged::Done(id) => show(call, person, id),
@@ -66,7 +72,7 @@ pub(crate) fn update(call: &mut Call<'_>) -> Answer {
 }
 
 pub(crate) fn delete(call: &mut Call<'_>) -> Answer {
-    deletes::delete(call, "tag_ids", |service, id| service.world.delete_tag(id))
+    deletes::delete(call, "tag_ids", Service::is_immutable, |service, id| service.world.delete_tag(id))
 }
 
 fn show(call: &Call<'_>, person: Person, id: Uuid) -> Answer {

@@ -23,6 +23,9 @@ use crate::quirks::{Mounts, RegistryAuth};
 use crate::service::Service;
 use crate::state::digest::{Algorithm, Digest};
 
+/// The list of all repositories, as scopes name it. No repository can be called so.
+const CATALOG: &str = "registry:catalog";
+
 /// The right that a request needs: an action on a repository. The repository is named as in requests, or nothing is needed
 /// but to be signed in.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -34,6 +37,9 @@ pub(crate) struct Scope {
 impl Scope {
     /// The right that a route needs.
     pub(crate) fn of(route: &Route) -> Self {
+        if route.endpoint == Endpoint::Catalog {
+            return Self { repository: CATALOG.to_owned(), actions: &["*"] };
+        }
         let actions: &[&str] = match route.operation {
             "oci_blob_delete" | "oci_manifest_delete" => &["delete"],
             "oci_upload_start" | "oci_upload_patch" | "oci_upload_put" | "oci_upload_status"
@@ -72,12 +78,18 @@ impl Pulls {
 
 impl fmt::Display for Scope {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.repository == CATALOG {
+            return write!(f, "{CATALOG}:*");
+        }
         write!(f, "repository:{}:{}", self.repository, self.actions.join(","))
     }
 }
 
 /// `repository:NAME:ACTION,ACTION`, as requests for tokens have it.
 fn read_scope(text: &str) -> Option<(String, Vec<String>)> {
+    if text.strip_prefix(CATALOG) == Some(":*") {
+        return Some((CATALOG.to_owned(), vec!["*".to_owned()]));
+    }
     let (name, actions) = text.strip_prefix("repository:")?.rsplit_once(':')?;
     let actions = actions.split(',').flat_map(|action| match action {
         "*" => vec!["pull".to_owned(), "push".to_owned(), "delete".to_owned()],
@@ -247,6 +259,7 @@ mod tests {
             Some(("localhost:5000/a".to_owned(), "pull,push,delete".to_owned()))
         );
         assert_eq!(scope("repository:a:admin"), Some(("a".to_owned(), String::new())));
-        assert_eq!(scope("registry:catalog:*"), None);
+        assert_eq!(scope("registry:catalog:*"), Some(("registry:catalog".to_owned(), "*".to_owned())));
+        assert_eq!(scope("registry:other:*"), None);
     }
 }

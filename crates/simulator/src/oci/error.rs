@@ -55,6 +55,10 @@ impl Refusal {
             .detail(json!({ "reason": why }))
     }
 
+    pub(crate) fn immutable() -> Self {
+        Self::new(StatusCode::PRECONDITION_FAILED, "DENIED", "the tag is immutable")
+    }
+
     pub(crate) fn manifest_unknown() -> Self {
         Self::missing("MANIFEST_UNKNOWN", "the repository has no such manifest")
     }
@@ -110,6 +114,7 @@ impl From<BadPart> for Refusal {
 impl From<PushError> for Failure {
     fn from(error: PushError) -> Self {
         match error {
+            PushError::Immutable => Self::Refused(Refusal::immutable()),
             PushError::Part(bad) => Self::Refused(bad.into()),
             PushError::Disk(error) => error.into(),
         }

@@ -97,6 +97,9 @@ impl Registry {
     /// DELETE: a tag alone, or a manifest with its tags.
     pub(super) fn delete_manifest(&self, request: &RegistryRequest, reference: &Reference) -> Answer {
         let mut service = self.shared.lock();
+        if service.deletes_immutable(&request.repository, reference) {
+            return Err(Refusal::immutable().into());
+        }
         let deleted = match reference {
             Reference::Tag(tag) => service.untag(&request.repository, tag),
             Reference::Digest(digest) => service.delete_manifest(&request.repository, digest),

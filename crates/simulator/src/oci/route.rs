@@ -30,6 +30,7 @@ pub(crate) enum Endpoint {
     Upload(Uuid),
     Manifest(Reference),
     Tags,
+    Catalog,
     Referrers(Digest),
 }
 
@@ -67,6 +68,7 @@ fn operations(endpoint: &Endpoint) -> &'static [(Method, &'static str)] {
             (Method::PUT, "oci_manifest_put"),
             (Method::DELETE, "oci_manifest_delete"),
         ],
+        Endpoint::Catalog => &[(Method::GET, "oci_catalog")],
         Endpoint::Tags => &[(Method::GET, "oci_tag_list")],
         Endpoint::Referrers(_) => &[(Method::GET, "oci_referrer_list")],
     }
@@ -91,6 +93,7 @@ fn parse(method: &Method, path: &str) -> Result<(String, Endpoint), Refusal> {
     match path {
         "/v2" | "/v2/" => return Ok((String::new(), Endpoint::Ping)),
         TOKEN => return Ok((String::new(), Endpoint::Token)),
+        "/v2/_catalog" => return Ok((String::new(), Endpoint::Catalog)),
         _ => {}
     }
     let unknown = || Refusal::missing("UNSUPPORTED", "the registry has nothing at this path");
@@ -221,6 +224,7 @@ mod tests {
             Endpoint::Upload(Uuid::nil()),
             Endpoint::Manifest(Reference::Digest(digest.clone())),
             Endpoint::Tags,
+            Endpoint::Catalog,
             Endpoint::Referrers(digest),
         ];
         let mut ids: Vec<_> = endpoints.iter().flat_map(operations).map(|(_, id)| *id).collect();

@@ -82,3 +82,21 @@ choice! {
         UploadForgotten = "upload-forgotten",
     }
 }
+choice! {
+    /// The place of what is attached to an image, such as a signature.
+    Accessories {
+        /// They are images of their own.
+        Images = "images",
+        /// They are no images, and go with their subject.
+        Hidden = "hidden",
+    }
+}
+choice! {
+    /// The fate of an index's manifests when the registry deletes it.
+    DeletedIndex {
+        /// They become images.
+        FreesChildren = "frees-children",
+        /// Those that nothing else refers to go with it.
+        RemovesChildren = "removes-children",
+    }
+}

@@ -34,6 +34,24 @@ impl Value for Option<usize> {
     }
 }
 
+/// The beginning of the names of some tags.
+///
+/// ```
+/// let quirk: mlspace_registry_simulator::Quirk = "immutable-tags=release-".parse()?;
+/// # Ok::<(), mlspace_registry_simulator::QuirkError>(())
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Prefix(pub String);
+
+impl Value for Option<Prefix> {
+    fn read(text: &str) -> Option<Self> {
+        match text {
+            "off" => Some(None),
+            _ => crate::names::is_tag_name(text).then(|| Some(Prefix(text.to_owned()))),
+        }
+    }
+}
+
 impl Value for String {
     fn read(text: &str) -> Option<Self> {
         let host = |c: char| c.is_ascii_alphanumeric() || ".-:[]".contains(c);

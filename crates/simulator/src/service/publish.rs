@@ -8,7 +8,9 @@ use serde_json::{Map, Value};
 use uuid::Uuid;
 
 use super::Service;
-use crate::quirks::{DeletedImageBlobs, IndexChildren, SparseIndex, TaggedImages};
+use crate::quirks::{
+    Accessories, DeletedImageBlobs, DeletedIndex, IndexChildren, Prefix, SparseIndex, TaggedImages,
+};
 use crate::state::NewImage;
 use crate::state::content::Stored;
 use crate::state::digest::Digest;
@@ -29,6 +31,8 @@ pub(crate) struct Push<'a> {
 #[derive(Debug)]
 pub(crate) enum PushError {
     Part(BadPart),
+    /// It would move a tag that may not be moved.
+    Immutable,
     /// It could not be written.
     Disk(io::Error),
 }
@@ -53,6 +57,12 @@ impl Service {
     pub(crate) fn push_manifest(&mut self, push: Push<'_>) -> Result<(), PushError> {
         let Push { repository, digest, bytes, manifest, config, tags } = push;
         let mut size = bytes.len() as u64;
+        let moved = tags.iter().filter_map(|tag| self.tagged(repository, tag));
+        let moved = moved
+            .filter(|(_, image)| self.world.image(*image).is_none_or(|one| one.digest != digest.to_string()));
+        if moved.into_iter().any(|(id, _)| self.is_immutable(id)) {
+            return Err(PushError::Immutable);
+        }
         // All parts before anything is kept, so that a manifest that is refused leaves no trace.
         for part in manifest.parts() {
             let total = self.check_part(repository, part, &manifest.contents)?;
@@ -62,11 +72,16 @@ impl Service {
             Contents::Index(parts) => parts.iter().map(|part| part.digest.clone()).collect(),
             Contents::Image(_) => Vec::new(),
         };
+        let is_accessory = manifest.subject.is_some();
         let stored = Stored { length: bytes.len() as u64, manifest, size, image: None };
         self.content.add_manifest(repository, digest, &bytes, stored).map_err(PushError::Disk)?;
         // An index that came before may already refer to it; such a child is no image of its own.
         let is_child = self.content.references(repository, digest) > 0;
-        if !tags.is_empty() || !is_child || self.quirks.index_children == IndexChildren::Listed {
+        let is_shown = match is_accessory {
+            true => self.quirks.accessories == Accessories::Images,
+            false => !is_child || self.quirks.index_children == IndexChildren::Listed,
+        };
+        if !tags.is_empty() || is_shown {
             self.show(repository, digest, config, tags);
         }
         // After the index is kept: tools push the children first, and only now is it known that they are children.
@@ -123,6 +138,41 @@ impl Service {
         }
     }
 
+    /// True for a tag that can be neither deleted nor moved.
+    pub(crate) fn is_immutable(&self, tag: Uuid) -> bool {
+        let name = self.world.tag(tag).map(|tag| tag.name.as_str()).unwrap_or_default();
+        self.quirks.immutable_tags.as_ref().is_some_and(|Prefix(prefix)| name.starts_with(prefix.as_str()))
+    }
+
+    /// True for a repository that has such a tag.
+    pub(crate) fn has_immutable(&self, repository: Uuid) -> bool {
+        let repository = self.world.repository(repository);
+        repository.is_some_and(|one| one.tags.iter().any(|tag| self.is_immutable(tag)))
+    }
+
+    /// The tag of that name on another image of the image's repository.
+    pub(crate) fn tag_beside(&self, image: Uuid, name: &str) -> Option<Uuid> {
+        let repository = self.world.repository(self.world.image(image)?.repository)?;
+        let (id, owner) = self.tagged(&repository.name, name)?;
+        (owner != image).then_some(id)
+    }
+
+    /// True if deleting that would delete such a tag.
+    pub(crate) fn deletes_immutable(&self, repository: &str, reference: &Reference) -> bool {
+        match reference {
+            Reference::Tag(tag) => self.tagged(repository, tag).is_some_and(|(id, _)| self.is_immutable(id)),
+            Reference::Digest(digest) => {
+                let image = self.content.manifest(repository, digest).and_then(|stored| stored.image);
+                image.is_some_and(|image| self.holds_immutable(image))
+            }
+        }
+    }
+
+    /// True for an image that has such a tag.
+    pub(crate) fn holds_immutable(&self, image: Uuid) -> bool {
+        self.world.tags_of(image).is_some_and(|tags| tags.iter().any(|tag| self.is_immutable(tag)))
+    }
+
     /// The digest that a reference stands for, if the repository has such a manifest.
     pub(crate) fn resolve(&self, repository: &str, reference: &Reference) -> Option<Digest> {
         let digest = match reference {
@@ -162,6 +212,7 @@ impl Service {
         if let Some(image) = stored.image {
             self.world.delete_image(image, TaggedImages::RemoveTags);
         }
+        self.remove_accessories(repository, digest);
         if let Contents::Index(parts) = &stored.manifest.contents {
             for part in parts {
                 let child = self.content.manifest(repository, &part.digest);
@@ -170,6 +221,10 @@ impl Service {
                 if self.content.references(repository, &part.digest) == 0
                     && let Some(hidden) = hidden
                 {
+                    if self.quirks.deleted_index == DeletedIndex::RemovesChildren {
+                        self.remove_deeply(repository, part.digest.clone());
+                        continue;
+                    }
                     let config = self.config_of(repository, &hidden.manifest);
                     self.show(repository, &part.digest, config, Vec::new());
                 }
@@ -212,6 +267,7 @@ impl Service {
         let mut queue = vec![digest];
         while let Some(digest) = queue.pop() {
             let Some(stored) = self.content.remove_manifest(repository, &digest) else { continue };
+            queue.extend(self.accessories(repository, &digest));
             for part in stored.manifest.parts() {
                 if self.content.references(repository, &part.digest) > 0 {
                     continue;
@@ -225,6 +281,23 @@ impl Service {
                     None => {}
                 }
             }
+        }
+    }
+
+    /// The manifests that are hidden as attached to that one.
+    fn accessories(&self, repository: &str, subject: &Digest) -> Vec<Digest> {
+        if self.quirks.accessories == Accessories::Images {
+            return Vec::new();
+        }
+        let all = self.content.manifests(repository);
+        let attached =
+            all.filter(|(_, one)| one.manifest.subject.as_ref() == Some(subject) && one.image.is_none());
+        attached.map(|(digest, _)| digest.clone()).collect()
+    }
+
+    fn remove_accessories(&mut self, repository: &str, subject: &Digest) {
+        for digest in self.accessories(repository, subject) {
+            self.remove_deeply(repository, digest);
         }
     }
 

@@ -92,3 +92,86 @@ async fn the_journal_says_how_much_of_each_body_came() {
     client.put_manifest("a", "v1", MANIFEST, &serde_json::json!({})).await.is(400);
     assert_eq!(simulator.journal().last().unwrap().received, 2);
 }
+
+#[tokio::test]
+async fn a_catalog_may_list_the_repositories_by_page() {
+    let (simulator, client) = open(&[]).await;
+    for name in ["c", "a/b", "a"] {
+        client.push_image(name, "v1", 1).await;
+    }
+    client.call("GET", "/v2/_catalog").await.refused(404, "UNSUPPORTED");
+    simulator.quirk("catalog=on".parse().unwrap());
+    let page = client.call("GET", "/v2/_catalog?n=2").await.is(200);
+    assert_eq!(page.json()["repositories"], serde_json::json!(["a", "a/b"]));
+    let next = page.header("link").trim_start_matches('<').split('>').next().unwrap().to_owned();
+    let page = client.call("GET", &next).await.is(200);
+    assert_eq!(page.json()["repositories"], serde_json::json!(["c"]));
+    simulator.quirk("registry-auth=bearer".parse().unwrap());
+    let refused = client.call("GET", "/v2/_catalog").await.is(401);
+    assert!(refused.header("www-authenticate").contains("scope=\"registry:catalog:*\""));
+    let (email, password) = (simulator.personal_email().to_owned(), simulator.rotate_registry_password());
+    let ask = client.request("GET", "/service/token?scope=registry:catalog:*");
+    let token = client.send(ask.basic_auth(email, Some(password.expose()))).await.is(200).json();
+    let with_token = client.request("GET", "/v2/_catalog").bearer_auth(token["token"].as_str().unwrap());
+    client.send(with_token).await.is(200);
+}
+
+#[tokio::test]
+async fn immutable_tags_are_neither_deleted_nor_moved() {
+    let (simulator, client) = open(&["immutable-tags=v"]).await;
+    let digest = client.push_image("a", "v1", 1).await;
+    client.push_image("a", "v1", 1).await;
+    let other = client.image("a", 2).await;
+    client.put_manifest("a", "v1", MANIFEST, &other).await.refused(412, "DENIED");
+    client.put_manifest("a", "latest", MANIFEST, &other).await.is(201);
+    client.call("DELETE", "/v2/a/manifests/v1").await.refused(412, "DENIED");
+    client.call("DELETE", &format!("/v2/a/manifests/{digest}")).await.refused(412, "DENIED");
+    let wire = crate::wire::Wire::new(&simulator).await;
+    let repository = simulator.repositories().remove(0);
+    let images = simulator.images(repository.id);
+    let (held, free) = (&images[0], &images[1]);
+    for (path, body) in [
+        ("/tags/", serde_json::json!({ "tag_ids": [free.tags[0].id, held.tags[0].id] })),
+        ("/images/", serde_json::json!({ "image_ids": [free.id, held.id] })),
+        ("/repositories/", serde_json::json!({ "repository_ids": [repository.id] })),
+    ] {
+        assert_eq!(wire.write("DELETE", path, body).await.status, 412, "{path}");
+    }
+    let moved = serde_json::json!({ "image_id": free.id, "name": "v1" });
+    assert_eq!(wire.write("POST", "/tags/", moved).await.status, 412);
+    client.call("DELETE", "/v2/a/manifests/latest").await.is(202);
+    assert_eq!(simulator.repositories()[0].images_count, 2, "nothing else went");
+}
+
+#[tokio::test]
+async fn what_is_attached_to_an_image_may_be_no_image_and_go_with_it() {
+    for (quirk, shown) in [("accessories=images", 2), ("accessories=hidden", 1)] {
+        let (simulator, client) = open(&[quirk]).await;
+        let subject = client.push_image("a", "v1", 1).await;
+        let mut signature = client.image("a", 2).await;
+        let size = client.call("GET", "/v2/a/manifests/v1").await.body.len();
+        signature["subject"] = serde_json::json!({ "mediaType": MANIFEST, "digest": subject, "size": size });
+        let digest = sha256(signature.to_string().as_bytes());
+        client.put_manifest("a", &digest, MANIFEST, &signature).await.is(201);
+        assert_eq!(simulator.repositories()[0].images_count, shown, "{quirk}");
+        let referrers = client.call("GET", &format!("/v2/a/referrers/{subject}")).await.is(200);
+        assert_eq!(referrers.json()["manifests"].as_array().unwrap().len(), 1);
+        client.call("DELETE", &format!("/v2/a/manifests/{subject}")).await.is(202);
+        let status = client.status("HEAD", &format!("/v2/a/manifests/{digest}")).await;
+        assert_eq!(status, if shown == 1 { 404 } else { 200 }, "{quirk}");
+    }
+}
+
+#[tokio::test]
+async fn the_manifests_of_an_index_may_go_with_it() {
+    let (simulator, client) = open(&["deleted-index=removes-children"]).await;
+    let child = client.image("a", 1).await;
+    let digest = sha256(child.to_string().as_bytes());
+    client.put_manifest("a", &digest, MANIFEST, &child).await.is(201);
+    let index = super::client::index(&[(MANIFEST, &child)]);
+    client.put_manifest("a", "v1", super::client::INDEX, &index).await.is(201);
+    let index = sha256(index.to_string().as_bytes());
+    client.call("DELETE", &format!("/v2/a/manifests/{index}")).await.is(202);
+    client.call("GET", &format!("/v2/a/manifests/{digest}")).await.refused(404, "MANIFEST_UNKNOWN");
+    assert_eq!(simulator.repositories()[0].images_count, 0);
+}
