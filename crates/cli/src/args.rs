@@ -5,6 +5,7 @@ use std::ffi::OsString;
 use clap::{Args, CommandFactory, FromArgMatches, Parser};
 
 use crate::commands::Command;
+use crate::io::Io;
 use crate::options::{Global, tag_color};
 
 /// The ML Space (Cloud.ru) Docker registry at the command line.
@@ -47,12 +48,34 @@ impl Cli {
 
     pub(crate) fn read(arguments: &[OsString]) -> Result<Self, clap::Error> {
         let mut cli = Self::from_arg_matches(&Self::described().try_get_matches_from(arguments)?)?;
+        if let Command::Sim(sim) = &mut cli.command
+            && arguments.last().is_some_and(|last| last == "--")
+        {
+            sim.run_shell();
+        }
         // The colour of a tag took the place of what was said about the terminal.
         if tag_color(cli.global.color.clone()).is_some() {
             cli.global.color = color_before_the_command(arguments);
         }
         Ok(cli)
     }
+}
+
+/// The log lines that a command line asks for, in the language of `RUST_LOG`: those of `RUST_LOG` if it is set, the
+/// requests to a simulator in a terminal or with `-v`, else none.
+pub fn log_filter(arguments: &[OsString], io: &Io) -> Option<String> {
+    if let Some(chosen) = io.variable("RUST_LOG") {
+        return Some(chosen.to_owned());
+    }
+    // Most command lines are none of a simulator, and need not be read twice.
+    if !arguments.iter().any(|argument| argument == "sim") {
+        return None;
+    }
+    let cli = Cli::read(arguments).ok()?;
+    let Command::Sim(sim) = &cli.command else { return None };
+    // Of a command that has the terminal for itself nobody wants lines in between.
+    let is_watched = io.terminals.stderr && !sim.runs_command() && !cli.global.quiet;
+    (is_watched || cli.global.verbose > 0).then(|| "mlspace_registry_simulator=info".to_owned())
 }
 
 fn color_before_the_command(arguments: &[OsString]) -> Option<String> {

@@ -29,6 +29,8 @@ pub(crate) struct Context<'a> {
     requests: Arc<Requests>,
     /// True for a command that changes something.
     pub(crate) writes: Cell<bool>,
+    /// The exit code of a command that was run, which is then this program's own.
+    pub(crate) code: Cell<Option<u8>>,
 }
 
 impl<'a> Context<'a> {
@@ -44,7 +46,7 @@ impl<'a> Context<'a> {
         }
         let told = (global.verbose > 1).then(|| io.stderr.clone());
         let requests = Arc::new(Requests::new(told));
-        Ok(Self { io, global, format, jq, start, requests, writes: Cell::new(false) })
+        Ok(Self { io, global, format, jq, start, requests, writes: Cell::new(false), code: Cell::new(None) })
     }
 
     /// The settings from all sources.

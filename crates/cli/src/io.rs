@@ -188,6 +188,17 @@ pub struct Interrupt {
     come: watch::Receiver<bool>,
     /// True while somebody is being asked, so that nothing is under way.
     asking: Arc<AtomicBool>,
+    /// True while a command has the terminal, to which Ctrl-C goes as well.
+    held: Arc<AtomicBool>,
+}
+
+/// Ctrl-C is the command's again when this is dropped.
+pub(crate) struct Held(Arc<AtomicBool>);
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        self.0.store(false, Ordering::Relaxed);
+    }
 }
 
 impl Interrupt {
@@ -199,25 +210,34 @@ impl Interrupt {
     /// One that comes when the sender says `true`.
     pub fn new() -> (watch::Sender<bool>, Self) {
         let (sender, receiver) = watch::channel(false);
-        (sender, Self { come: receiver, asking: Arc::default() })
+        (sender, Self { come: receiver, asking: Arc::default(), held: Arc::default() })
     }
 
     /// One that comes with the process's signals. To be called on a tokio runtime.
     pub fn from_signals() -> Self {
         let (sender, interrupt) = Self::new();
-        let asking = interrupt.asking.clone();
+        let (asking, held) = (interrupt.asking.clone(), interrupt.held.clone());
         tokio::spawn(async move {
             let mut signals = Signals::watched();
-            signals.next().await;
-            if asking.load(Ordering::Relaxed) {
-                std::process::exit(130);
+            loop {
+                let typed = signals.next().await;
+                if typed && held.load(Ordering::Relaxed) {
+                    continue;
+                }
+                // Whoever asks twice does not want to wait for what is still going on.
+                if asking.load(Ordering::Relaxed) || *sender.borrow() {
+                    std::process::exit(130);
+                }
+                sender.send_replace(true);
             }
-            sender.send_replace(true);
-            // Whoever asks twice does not want to wait for what is still going on.
-            signals.next().await;
-            std::process::exit(130);
         });
         interrupt
+    }
+
+    /// Leaves Ctrl-C and its like to a command that has the terminal.
+    pub(crate) fn leave_keys_to_the_command(&self) -> Held {
+        self.held.store(true, Ordering::Relaxed);
+        Held(self.held.clone())
     }
 
     /// Completes when it comes.
@@ -235,34 +255,58 @@ impl Interrupt {
 
 /// The signals that ask the process to end, watched from the first to the last.
 #[cfg(unix)]
-struct Signals(Vec<tokio::signal::unix::Signal>);
+struct Signals {
+    /// Those of the keyboard, which go to every program of the terminal.
+    typed: Vec<tokio::signal::unix::Signal>,
+    sent: Vec<tokio::signal::unix::Signal>,
+}
 
 #[cfg(unix)]
 impl Signals {
     fn watched() -> Self {
         use tokio::signal::unix::{SignalKind, signal};
-        let hangup = (!hangup_is_ignored()).then(SignalKind::hangup);
-        let kinds = [Some(SignalKind::interrupt()), Some(SignalKind::terminate()), hangup];
-        // One that cannot be watched ends the process as the system sees fit.
-        Self(kinds.into_iter().flatten().filter_map(|kind| signal(kind).ok()).collect())
+        let ignored = ignored();
+        let watch = |kinds: &[SignalKind]| {
+            let wanted = kinds.iter().filter(|kind| ignored & (1 << (kind.as_raw_value() - 1)) == 0);
+            // One that cannot be watched ends the process as the system sees fit.
+            wanted.filter_map(|kind| signal(*kind).ok()).collect()
+        };
+        Self {
+            typed: watch(&[SignalKind::interrupt(), SignalKind::quit()]),
+            sent: watch(&[
+                SignalKind::terminate(),
+                SignalKind::hangup(),
+                SignalKind::alarm(),
+                SignalKind::user_defined1(),
+                SignalKind::user_defined2(),
+            ]),
+        }
     }
 
-    async fn next(&mut self) {
+    /// Completes with the next one, and says whether it was typed.
+    async fn next(&mut self) -> bool {
         std::future::poll_fn(|context| {
-            let came = self.0.iter_mut().any(|signal| signal.poll_recv(context).is_ready());
-            if came { std::task::Poll::Ready(()) } else { std::task::Poll::Pending }
+            let mut comes = |signals: &mut [tokio::signal::unix::Signal]| {
+                signals.iter_mut().any(|signal| signal.poll_recv(context).is_ready())
+            };
+            match (comes(&mut self.sent), comes(&mut self.typed)) {
+                (true, _) => std::task::Poll::Ready(false),
+                (_, true) => std::task::Poll::Ready(true),
+                _ => std::task::Poll::Pending,
+            }
         })
-        .await;
+        .await
     }
 }
 
-/// True under `nohup`: whoever is to go on without its terminal must not end with it. Known on Linux; watching the
-/// signal would take the place of ignoring it.
+/// The signals that whoever started the process has it ignore, as `nohup` does with the hangup: bit 0 is signal 1. Known
+/// on Linux; watching one would take the place of ignoring it. Ctrl-C is always watched: shells without job control
+/// ignore it for what runs in the background, and `kill -INT` is meant.
 #[cfg(unix)]
-fn hangup_is_ignored() -> bool {
+fn ignored() -> u64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let ignored = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
-    ignored.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).is_some_and(|mask| mask & 1 == 1)
+    let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).unwrap_or_default() & !0b10
 }
 
 #[cfg(not(unix))]
@@ -274,9 +318,10 @@ impl Signals {
         Self
     }
 
-    async fn next(&mut self) {
+    async fn next(&mut self) -> bool {
         if tokio::signal::ctrl_c().await.is_err() {
             std::future::pending::<()>().await;
         }
+        true
     }
 }

@@ -31,6 +31,7 @@ use args::Cli;
 use context::Context;
 use failure::{Exit, Failure};
 
+pub use args::log_filter;
 pub use io::{Interrupt, Io, Stderr, Terminals};
 pub use keyring::Keyring;
 
@@ -57,7 +58,7 @@ pub async fn run(arguments: impl IntoIterator<Item = OsString>, io: &mut Io) -> 
     let format = cli.global.format();
     let stderr = io.stderr.clone();
     match run_parsed(cli, io).await {
-        Ok(exit) => exit as u8,
+        Ok(code) => code,
         Err(failure) => {
             failure.report(&stderr, format.is_json());
             failure.exit as u8
@@ -65,16 +66,18 @@ pub async fn run(arguments: impl IntoIterator<Item = OsString>, io: &mut Io) -> 
     }
 }
 
-async fn run_parsed(cli: Cli, io: &mut Io) -> Result<Exit, Failure> {
+async fn run_parsed(cli: Cli, io: &mut Io) -> Result<u8, Failure> {
     let mut interrupt = io.interrupt.clone();
     let mut context = Context::new(io, cli.global)?;
+    // A simulator has a state to write and a command to wait for, and ends by itself.
+    let grace = if matches!(cli.command, commands::Command::Sim(_)) { Duration::MAX } else { GRACE };
     let ended = {
         let mut running = std::pin::pin!(commands::run(&mut context, cli.command));
         tokio::select! {
             biased;
             result = &mut running => Some(result),
             // Those that have something to say about it end by themselves.
-            () = interrupt.wait() => tokio::time::timeout(GRACE, running).await.ok(),
+            () = interrupt.wait() => tokio::time::timeout(grace, running).await.ok(),
         }
     };
     let result = ended.unwrap_or_else(|| {
@@ -84,7 +87,7 @@ async fn run_parsed(cli: Cli, io: &mut Io) -> Result<Exit, Failure> {
     });
     context.say_requests();
     let flushed = context.flush();
-    result.and_then(|exit| flushed.map(|()| exit))
+    result.and_then(|exit| flushed.map(|()| context.code.get().unwrap_or(exit as u8)))
 }
 
 /// Help and version go to stdout; anything else is a mistake in the command line.

@@ -1,5 +1,8 @@
 //! `mlcr sim`.
 
+mod child;
+
+use std::ffi::OsString;
 use std::fmt::Write as _;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -17,7 +20,7 @@ use crate::settings::files::write_private;
 #[derive(Args, Debug)]
 #[command(after_help = about_switches())]
 pub(crate) struct Sim {
-    /// Address for the management API.
+    /// Address for the management API. Beyond loopback the keys are random, else the same on every run.
     #[arg(long, value_name = "HOST:PORT", default_value = "127.0.0.1:0")]
     listen: SocketAddr,
 
@@ -25,11 +28,13 @@ pub(crate) struct Sim {
     #[arg(long, value_name = "HOST:PORT", default_value = "127.0.0.1:0")]
     registry_listen: SocketAddr,
 
-    /// Folder for the bytes that are pushed; without it a temporary one that goes with the simulator.
+    /// Folder where everything is kept, keys included, from one good end to the next start; without it a temporary one
+    /// that goes with the simulator. After a kill the last good state is read. It must hold nothing else.
     #[arg(long, value_name = "DIR")]
     state: Option<PathBuf>,
 
-    /// What is in it at the start: demo, empty, repos=N,images=N,tags=N, or a seed file.
+    /// Contents at the start: demo, team (500 repositories, 20,000 images), empty, repos=N,images=N,tags=N, or a seed
+    /// file, whose form is below. A state folder that has a state needs none.
     #[arg(long, value_name = "SEED", default_value = "demo")]
     seed: Seed,
 
@@ -39,6 +44,10 @@ pub(crate) struct Sim {
 
     #[command(flatten)]
     switches: Switches,
+
+    /// Command to run with the settings of the simulator, which ends with it; after a bare `--` your shell.
+    #[arg(last = true, value_name = "COMMAND", num_args = 0..)]
+    command: Option<Vec<OsString>>,
 }
 
 /// What differs from the plain behaviour.
@@ -64,6 +73,15 @@ impl Switches {
 }
 
 impl Sim {
+    /// Runs the user's shell, as a bare `--` says.
+    pub(crate) fn run_shell(&mut self) {
+        self.command.get_or_insert_default();
+    }
+
+    pub(crate) fn runs_command(&self) -> bool {
+        self.command.is_some()
+    }
+
     pub(crate) async fn run(self, context: &mut Context<'_>) -> Result<Exit, Failure> {
         if let Some(path) = &self.env_file {
             check_folder(path)?;
@@ -73,22 +91,49 @@ impl Sim {
             .registry_listen(self.registry_listen)
             .seed(self.seed)
             .running_clock();
-        if let Some(folder) = self.state {
+        if let Some(folder) = &self.state {
             builder = builder.state_dir(folder);
         }
         let simulator = self.switches.apply(builder).start().await;
         let simulator = simulator.map_err(|error| Failure::other(causes(&error)))?;
+        let stderr = context.io.stderr.clone();
         let ready = simulator.ready();
+        if simulator.has_lost_state() {
+            stderr.line("the last run with this state folder was killed; what it changed is lost");
+        }
+        if !self.listen.ip().is_loopback() || !self.registry_listen.ip().is_loopback() {
+            stderr.line("warning: others than this machine can reach it; its keys are random, and nothing is encrypted");
+        }
         if let Some(path) = &self.env_file {
             write_private(path, &ready.to_env())
                 .map_err(|error| Failure::other(format!("cannot write {}: {error}", path.display())))?;
         }
-        context.io.stdout.write_all((ready.to_json() + "\n").as_bytes())?;
-        context.flush()?;
-        context.io.interrupt.clone().wait().await;
-        simulator.stop().await;
-        Ok(Exit::Done)
+        let ended = match self.command {
+            Some(command) => child::run(context, &ready, command).await,
+            None => {
+                context.io.stdout.write_all((ready.to_json() + "\n").as_bytes())?;
+                context.flush()?;
+                if context.io.terminals.stderr && !context.global.quiet {
+                    stderr.line(&next_step(self.env_file.as_deref()));
+                }
+                context.io.interrupt.clone().wait().await;
+                Ok(Exit::Done)
+            }
+        };
+        let written = simulator.finish().await;
+        let ended = ended?;
+        written.map_err(|error| Failure::other(format!("the state could not be written: {error}")))?;
+        Ok(ended)
     }
+}
+
+/// The way to use a simulator that runs in a terminal.
+fn next_step(env_file: Option<&Path>) -> String {
+    let next = match env_file {
+        Some(path) => format!("In another terminal: set -a; . {}; set +a", path.display()),
+        None => "For one command or a shell with its settings: mlcr sim -- COMMAND".to_owned(),
+    };
+    format!("The simulator runs until Ctrl-C. {next}")
 }
 
 /// A folder that is not there is more likely misspelt than wanted.
@@ -117,9 +162,17 @@ pub(crate) fn about_switches() -> String {
     list(&mut text, FAULTS, ":");
     let _ = write!(text, "\nOperations: {}\n", OPERATION_IDS.join(", "));
     let _ = write!(text, "\nOperations of the image registry: {}\n", OCI_OPERATION_IDS.join(", "));
+    let _ = write!(
+        text,
+        "\nA seed file is JSON; only `name` is required in a repository, and nothing in an image:\n{}",
+        Seed::EXAMPLE
+    );
     text.push_str(
-        "\nWhen it is ready it prints one line of JSON with its addresses and keys, and runs until interrupted.\n\
-         Example: mlcr sim --env-file sim.env --quirk max-page-size=50 --fault 'repository_list=503;times=2'",
+        "\nEach request is a line on stderr in a terminal and with -v; RUST_LOG chooses more.\n\
+         When it is ready it prints one line of JSON with its addresses and keys, and runs until interrupted.\n\
+         Example: mlcr sim -- mlcr repo ls\n         \
+         mlcr sim --seed team --\n         \
+         mlcr sim --env-file sim.env --quirk max-page-size=50 --fault 'repository_list=503;times=2'",
     );
     text
 }
