@@ -186,7 +186,7 @@ async fn foreign(client: &Client, roots: &[Root]) -> Result<HashSet<Digest>> {
             let url = registry.url(&format!("{repository}/blobs/{}", named.digest));
             let what = format!("look for {} in {}/{repository}", named.digest.short(), registry.name);
             let request = Request::new(what, Method::HEAD, url);
-            let response = registry.download(&Scope::pull(repository), &request).await?;
+            let response = registry.send(&Scope::pull(repository), &request).await?;
             if !response.status().is_success() {
                 foreign.insert(named.digest.clone());
             }

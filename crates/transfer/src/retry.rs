@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use mlspace_registry_net::{Clock, RetryPolicy};
 
-use crate::error::{Error, TransportKind};
+use crate::error::{Error, Result, TransportKind};
 use crate::progress::{Event, Observer};
 
 /// The policy of a client that was given none: what was moved already is worth a little more patience than
@@ -36,6 +36,27 @@ impl Patience {
         true
     }
 
+    /// Does something until it works, or fails for good.
+    pub(crate) async fn repeat<T, F: Future<Output = Result<T>>>(&self, go: impl Fn() -> F) -> Result<T> {
+        let mut attempt = 1;
+        loop {
+            let error = match go().await {
+                Ok(value) => return Ok(value),
+                Err(error) => error,
+            };
+            if !self.again(attempt, &error).await {
+                return Err(Self::exhausted(attempt, error));
+            }
+            attempt += 1;
+        }
+    }
+
+    /// True for an answer after which the same request may well succeed later. Registries report storage that
+    /// hiccups as 500.
+    pub(crate) fn is_passing_status(status: u16) -> bool {
+        matches!(status, 408 | 429 | 500 | 502..=504)
+    }
+
     /// The error of the last attempt, with their number where there were several.
     pub(crate) fn exhausted(attempts: u32, error: Error) -> Error {
         if attempts > 1 && is_passing(&error) {
@@ -55,11 +76,11 @@ pub(crate) fn decide(policy: &RetryPolicy, attempt: u32, error: &Error) -> Optio
     if is_passing(error) { policy.wait(attempt, asked) } else { None }
 }
 
-/// True if the same request may well succeed later. Registries report storage that hiccups as 500.
+/// True if the same request may well succeed later.
 pub(crate) fn is_passing(error: &Error) -> bool {
     match error {
         Error::Transport { .. } => true,
-        Error::Registry(error) => matches!(error.status, 408 | 429 | 500 | 502..=504),
+        Error::Registry(error) => Patience::is_passing_status(error.status),
         _ => false,
     }
 }

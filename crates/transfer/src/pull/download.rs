@@ -4,7 +4,7 @@ use std::io::{Seek, SeekFrom, Write};
 
 use bytes::Bytes;
 use reqwest::header::{CONTENT_RANGE, RANGE};
-use reqwest::{Method, Response};
+use reqwest::{Method, Response, StatusCode};
 use tokio::sync::mpsc;
 
 use crate::digest::{Digest, Hasher};
@@ -55,15 +55,16 @@ impl<'a> Download<'a> {
         // What an earlier pull left is hashed with the rest, and fetched again if the whole is wrong.
         let mut is_resumed = slot.begun > 0;
         let mut written = Written { hasher: slot.hasher.clone(), len: slot.begun, slot };
+        // An attempt that got no further than one before it is none the better for getting further than the last.
+        let mut best = written.len;
         loop {
             if is_resumed && written.len == self.named.size {
                 if written.hasher.clone().finish() == self.named.digest {
                     break;
                 }
-                is_resumed = false;
+                (is_resumed, best) = (false, 0);
                 written = Written { hasher: Hasher::of(&self.named.digest), len: 0, slot: written.slot };
             }
-            let before = written.len;
             let (back, came, result) = self.go(written).await?;
             written = back;
             wire += came;
@@ -72,7 +73,8 @@ impl<'a> Download<'a> {
                 Ok(()) => break,
                 Err(error) => error,
             };
-            failures = if written.len > before { 1 } else { failures + 1 };
+            failures = if written.len > best { 1 } else { failures + 1 };
+            best = best.max(written.len);
             if !self.registry.patience.again(failures, &error).await {
                 return Err(match is_passing(&error) {
                     true => Patience::exhausted(failures, error),
@@ -92,14 +94,23 @@ impl<'a> Download<'a> {
     /// One request. The outer error is final, the inner one may pass.
     async fn go(&self, mut written: Written) -> Result<(Written, u64, Result<()>)> {
         let url = self.registry.url(&format!("{}/blobs/{}", self.repository, self.named.digest));
-        let mut request = Request::new(self.what(), Method::GET, url);
+        let whole = Request::new(self.what(), Method::GET, url);
+        let scope = Scope::pull(self.repository);
+        let mut response = None;
         if written.len > 0 {
-            request = request.header(RANGE, &format!("bytes={}-", written.len));
+            // With its end, because some know no range without one.
+            let range = format!("bytes={}-{}", written.len, self.named.size - 1);
+            let rest = self.registry.send(&scope, &whole.clone().header(RANGE, &range)).await?;
+            // Some know no ranges at all.
+            response = Some(rest).filter(|rest| rest.status() != StatusCode::RANGE_NOT_SATISFIABLE);
         }
-        let response = self.registry.download(&Scope::pull(self.repository), &request).await?;
+        let response = match response {
+            Some(response) => response,
+            None => self.registry.send(&scope, &whole).await?,
+        };
         match response.status().as_u16() {
             206 if begins_at(&response) == Some(written.len) => {}
-            // The whole again: some registries know no ranges.
+            // From the beginning.
             200 => {
                 written.hasher = Hasher::of(&self.named.digest);
                 written.len = 0;

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use reqwest::Method;
-use reqwest::header::{ACCEPT, CONTENT_TYPE};
+use reqwest::header::{ACCEPT, CONTENT_TYPE, HeaderMap};
 
 use crate::client::Client;
 use crate::digest::{Digest, Hasher};
@@ -14,7 +14,6 @@ use crate::manifest::{
 };
 use crate::platform::Platform;
 use crate::reference::Reference;
-use crate::registry::answer::{failure, read_capped};
 use crate::registry::auth::Scope;
 use crate::registry::http::{Registry, Request};
 use crate::target::Root;
@@ -105,17 +104,12 @@ async fn fetch_manifest(
     let url = registry.url(&format!("{repository}/manifests/{target}"));
     let accept = [OCI_INDEX, OCI_MANIFEST, DOCKER_INDEX, DOCKER_MANIFEST].join(", ");
     let request = Request::new(what.clone(), Method::GET, url).header(ACCEPT, &accept);
-    let response = registry.download(&Scope::pull(repository), &request).await?;
-    if !response.status().is_success() {
-        return Err(failure(&registry.patience, what, response).await);
-    }
-    let headers = response.headers().clone();
-    let media_type = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
+    let answer = registry.fetch(&Scope::pull(repository), &request, MANIFEST_CAP as usize).await?;
+    let media_type = answer.headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
     let media_type = media_type.map(|value| value.split(';').next().unwrap_or_default().trim());
-    let stated = stated_digest(&response, expected);
-    let bytes = read_capped(&registry.patience, what.clone(), response, MANIFEST_CAP as usize).await?;
+    let stated = stated_digest(&answer.headers, expected);
     let mut manifest =
-        Manifest::parse(bytes.into(), media_type).map_err(|detail| Error::protocol(&what, detail))?;
+        Manifest::parse(answer.body.into(), media_type).map_err(|detail| Error::protocol(&what, detail))?;
     if let Some(expected) = expected.or(stated.as_ref()) {
         let mut hasher = Hasher::of(expected);
         hasher.update(&manifest.bytes);
@@ -130,10 +124,10 @@ async fn fetch_manifest(
 }
 
 /// The digest that the registry states itself, where none was asked for.
-fn stated_digest(response: &reqwest::Response, expected: Option<&Digest>) -> Option<Digest> {
+fn stated_digest(headers: &HeaderMap, expected: Option<&Digest>) -> Option<Digest> {
     match expected {
         Some(_) => None,
-        None => response.headers().get("docker-content-digest")?.to_str().ok()?.parse().ok(),
+        None => headers.get("docker-content-digest")?.to_str().ok()?.parse().ok(),
     }
 }
 
@@ -149,12 +143,8 @@ async fn platform(
     let repository = reference.repository();
     let what = format!("get the configuration of {reference}");
     let url = registry.url(&format!("{repository}/blobs/{}", config.digest));
-    let request = Request::new(what.clone(), Method::GET, url);
-    let response = registry.download(&Scope::pull(repository), &request).await?;
-    if !response.status().is_success() {
-        return Err(failure(&registry.patience, what, response).await);
-    }
-    let bytes = read_capped(&registry.patience, what, response, CONFIG_CAP as usize).await?;
+    let request = Request::new(what, Method::GET, url);
+    let answer = registry.fetch(&Scope::pull(repository), &request, CONFIG_CAP as usize).await?;
     // What is no configuration is none for another platform either.
-    Ok(serde_json::from_slice(&bytes).ok())
+    Ok(serde_json::from_slice(&answer.body).ok())
 }

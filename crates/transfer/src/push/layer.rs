@@ -12,7 +12,7 @@ use crate::progress::Meter;
 use crate::push::cache::Cache;
 use crate::push::feed::{self, Feed};
 use crate::push::upload::Upload;
-use crate::registry::repository::{Repository, UploadSession, received, session};
+use crate::registry::repository::{Repository, UploadSession, moved, received};
 use crate::retry::is_passing;
 use crate::source::data::Data;
 
@@ -94,13 +94,19 @@ impl PlainLayer {
                     let compressed = streamed.result.await;
                     let compressed = compressed
                         .map_err(|_| Error::protocol(&request.what, "it came before the end of the layer"))?;
-                    let next = session(&request, response.headers())?;
+                    let next = moved(&opened, &request, response.headers())?;
                     if received(response.headers()).is_some_and(|received| received != compressed.size) {
                         return Ok(StreamEnd::Spool(Some(next)));
                     }
                     return self.finish(repository, next, compressed).await;
                 }
                 401 => {}
+                // What is sent anew cannot be a stream.
+                301..=303 | 307 | 308 => {
+                    repository.registry.redirected(&request, &response)?;
+                    learned.no_streams.store(true, Ordering::Relaxed);
+                    break;
+                }
                 400 | 404 | 405 | 411 | 413 | 415 | 501 => {
                     learned.no_streams.store(true, Ordering::Relaxed);
                     break;

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use bytes::Bytes;
+use reqwest::Response;
 use reqwest::header::{CONTENT_LENGTH, CONTENT_RANGE};
 
 use crate::digest::Digest;
@@ -11,15 +12,18 @@ use crate::error::{Error, Result};
 use crate::progress::Meter;
 use crate::push::feed;
 use crate::registry::http::Request;
-use crate::registry::repository::{Repository, UploadSession, received};
+use crate::registry::repository::{Repository, UploadSession, moved, received};
 use crate::retry::{Patience, is_passing};
 use crate::source::data::{Data, PIECE};
 
 /// Blobs up to this size, in bytes, go out in one request.
 const SMALL: u64 = PIECE as u64;
-/// The first size of body to try when a registry calls one too large, and the smallest.
+/// The first size of body to try when a registry calls one too large, and the smallest: what no proxy is set
+/// under.
 const CHUNK: u64 = 32 * 1024 * 1024;
-const CHUNK_MIN: u64 = 512 * 1024;
+const CHUNK_MIN: u64 = 64 * 1024;
+/// Redirects between two steps of progress.
+const REDIRECTS: u32 = 5;
 
 /// One blob on its way.
 pub(crate) struct Upload<'a> {
@@ -34,6 +38,8 @@ pub(crate) struct Upload<'a> {
     best: u64,
     /// Failures since it got further.
     failures: u32,
+    /// Redirects since it got further.
+    redirects: u32,
     /// Bytes on the wire.
     sent: Arc<AtomicU64>,
 }
@@ -54,7 +60,18 @@ enum UploadStep {
 impl<'a> Upload<'a> {
     pub(crate) fn new(repository: Repository<'a>, digest: &'a Digest, data: &'a Data) -> Self {
         let sent = Arc::default();
-        Self { repository, digest, data, meter: None, session: None, offset: 0, best: 0, failures: 0, sent }
+        Self {
+            repository,
+            digest,
+            data,
+            meter: None,
+            session: None,
+            offset: 0,
+            best: 0,
+            failures: 0,
+            redirects: 0,
+            sent,
+        }
     }
 
     pub(crate) fn meter(self, meter: Meter) -> Self {
@@ -86,6 +103,7 @@ impl<'a> Upload<'a> {
             if self.offset > self.best {
                 self.best = self.offset;
                 self.failures = 0;
+                self.redirects = 0;
             }
         }
         Ok(self.sent.load(Ordering::Relaxed))
@@ -129,6 +147,9 @@ impl<'a> Upload<'a> {
                 let request =
                     repository.upload(&session, self.digest, true).header(CONTENT_LENGTH, &size.to_string());
                 let response = self.send(&request, size).await?;
+                if self.follow(&request, &response)? {
+                    return Ok(false);
+                }
                 repository.closed(request.what, response, self.digest).await.map(|()| true)
             }
             UploadStep::Chunk { len } => {
@@ -138,11 +159,13 @@ impl<'a> Upload<'a> {
                     .header(CONTENT_LENGTH, &len.to_string())
                     .header(CONTENT_RANGE, &format!("{}-{}", self.offset, end - 1));
                 let response = self.send(&request, len).await?;
+                if self.follow(&request, &response)? {
+                    return Ok(false);
+                }
                 if !response.status().is_success() {
                     return Err(repository.fail(request.what, response).await);
                 }
-                let next = crate::registry::repository::session(&request, response.headers())?;
-                self.session = Some(UploadSession { min_chunk: session.min_chunk, ..next });
+                self.session = Some(moved(&session, &request, response.headers())?);
                 let received = received(response.headers()).unwrap_or(end);
                 if received <= self.offset || received > size {
                     let detail = format!("{received} bytes are said to be there after {end}");
@@ -154,7 +177,22 @@ impl<'a> Upload<'a> {
         }
     }
 
-    async fn send(&self, request: &Request, len: u64) -> Result<reqwest::Response> {
+    /// Goes on where a redirect leads; the bytes of a body can only be read again.
+    fn follow(&mut self, request: &Request, response: &Response) -> Result<bool> {
+        let (Some(url), Some(session)) =
+            (self.repository.registry.redirected(request, response)?, &mut self.session)
+        else {
+            return Ok(false);
+        };
+        self.redirects += 1;
+        if self.redirects > REDIRECTS {
+            return Err(Error::protocol(&request.what, "too many redirects"));
+        }
+        session.url = url;
+        Ok(true)
+    }
+
+    async fn send(&self, request: &Request, len: u64) -> Result<Response> {
         let pieces = feed::read(self.data.clone(), self.offset, len);
         let meter = self.meter.clone().map(|meter| (meter, self.offset));
         let (registry, scope) = (self.repository.registry, self.repository.scope());
@@ -187,8 +225,8 @@ impl<'a> Upload<'a> {
         match (error.status(), step) {
             (Some(413), UploadStep::Post | UploadStep::Whole | UploadStep::Chunk { .. }) => {
                 let tried = if let UploadStep::Chunk { len } = step { len } else { self.data.len() };
-                let cap = if tried > CHUNK { CHUNK } else { tried / 2 };
-                if cap < CHUNK_MIN || learned.no_chunks.load(Ordering::Relaxed) {
+                let cap = if tried > CHUNK { CHUNK } else { (tried / 2).max(CHUNK_MIN) };
+                if tried <= CHUNK_MIN || learned.no_chunks.load(Ordering::Relaxed) {
                     return Err(error);
                 }
                 // Others may have found a smaller one meanwhile.

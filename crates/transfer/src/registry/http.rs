@@ -1,5 +1,6 @@
 //! Requests to one registry: signed, repeated where that is safe, never redirected unseen.
 
+use std::borrow::Cow;
 use std::sync::atomic::AtomicU64;
 
 use bytes::Bytes;
@@ -9,11 +10,11 @@ use reqwest::{Method, Response, StatusCode};
 use url::Url;
 
 use crate::error::{Error, Result};
-use crate::registry::answer::failure;
+use crate::registry::answer::{failure, read_capped};
 use crate::registry::auth::{Auth, Scope};
 use crate::retry::Patience;
 
-/// Redirects that a download may take.
+/// Redirects that one request may take.
 const REDIRECTS: usize = 5;
 
 /// Habits of a registry that were learned while talking to it.
@@ -23,10 +24,18 @@ pub(crate) struct Learned {
     pub(crate) no_single_post: std::sync::atomic::AtomicBool,
     /// A PATCH was not taken.
     pub(crate) no_chunks: std::sync::atomic::AtomicBool,
+    /// Mounts are not known.
+    pub(crate) no_mounts: std::sync::atomic::AtomicBool,
     /// A PATCH without a length was not taken.
     pub(crate) no_streams: std::sync::atomic::AtomicBool,
     /// The longest body to send; 0 stands for no limit.
     pub(crate) body_cap: AtomicU64,
+}
+
+/// An answer whose body came to its end.
+pub(crate) struct WholeAnswer {
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: Vec<u8>,
 }
 
 /// One registry.
@@ -75,26 +84,75 @@ impl Registry {
         url
     }
 
-    /// Sends, signs and repeats. Any answer that is not a passing failure is returned, good or bad.
+    /// Sends, signs, follows and repeats. Any answer that is not a passing failure is returned, good or bad.
     pub(crate) async fn send(&self, scope: &Scope, request: &Request) -> Result<Response> {
-        let mut attempt = 1;
-        loop {
-            let error = match self.send_once(scope, request, None).await {
-                Ok(response) => {
-                    let status = response.status();
-                    let passing = matches!(status.as_u16(), 408 | 429 | 500 | 502..=504);
-                    if !passing {
-                        return Ok(response);
-                    }
-                    failure(&self.patience, request.what.clone(), response).await
+        self.patience.repeat(|| self.followed(scope, request)).await
+    }
+
+    /// The same with the body, which is no longer than `cap`. An answer that breaks off is asked for again; a
+    /// refusal is an error.
+    pub(crate) async fn fetch(&self, scope: &Scope, request: &Request, cap: usize) -> Result<WholeAnswer> {
+        self.patience
+            .repeat(|| async {
+                let response = self.followed(scope, request).await?;
+                if !response.status().is_success() {
+                    return Err(failure(&self.patience, request.what.clone(), response).await);
                 }
-                Err(error) => error,
-            };
-            if !self.patience.again(attempt, &error).await {
-                return Err(Patience::exhausted(attempt, error));
+                let headers = response.headers().clone();
+                let body = read_capped(&self.patience, request.what.clone(), response, cap).await?;
+                Ok(WholeAnswer { headers, body })
+            })
+            .await
+    }
+
+    /// One attempt, wherever redirects lead: what reads is followed without the credentials where that is
+    /// elsewhere, and never from https to http; what writes only within the registry.
+    pub(crate) async fn followed(&self, scope: &Scope, request: &Request) -> Result<Response> {
+        let mut request = Cow::Borrowed(request);
+        let mut redirects = 0;
+        loop {
+            let response = self.send_once(scope, &request, None).await?;
+            if Patience::is_passing_status(response.status().as_u16()) {
+                return Err(failure(&self.patience, request.what.clone(), response).await);
             }
-            attempt += 1;
+            let url = match self.redirected(&request, &response) {
+                Ok(None) => return Ok(response),
+                Ok(Some(_)) if redirects == REDIRECTS => {
+                    Err(Error::protocol(&request.what, "too many redirects"))
+                }
+                Ok(Some(url)) => Ok(url),
+                Err(error) => Err(error),
+            };
+            match url {
+                Ok(url) => request.to_mut().url = url,
+                // A look that leads nowhere has seen nothing, which is no failure.
+                Err(_) if request.method == Method::HEAD => return Ok(response),
+                Err(error) => return Err(error),
+            }
+            redirects += 1;
         }
+    }
+
+    /// Where an answer sends the request; `None` if it is no redirect.
+    pub(crate) fn redirected(&self, request: &Request, response: &Response) -> Result<Option<Url>> {
+        let is_read = matches!(request.method, Method::GET | Method::HEAD);
+        let keeps_the_method = match response.status().as_u16() {
+            307 | 308 => true,
+            301..=303 => false,
+            _ => return Ok(None),
+        };
+        let url = location(request, response.headers())?;
+        if is_read || keeps_the_method && same_origin(&url, &request.url) {
+            return Ok(Some(url));
+        }
+        // Whether an image may go elsewhere, and under which name, is for its owner to say.
+        let status = response.status().as_u16();
+        let mut place = url;
+        place.set_query(None);
+        Err(Error::protocol(
+            &request.what,
+            format!("{status} leads to {place}, and writes do not go elsewhere"),
+        ))
     }
 
     /// Sends once, signed; a 401 leads to a new signature and another go, unless the body is a stream,
@@ -106,9 +164,11 @@ impl Registry {
         mut stream: Option<reqwest::Body>,
     ) -> Result<Response> {
         let ours = same_origin(&request.url, &self.base);
+        // Addresses outside may be signed by themselves, and storage refuses what is signed twice.
+        let mut signs = ours && request.url.path().starts_with("/v2/");
         let mut goes = 0;
         loop {
-            let signature = if ours { self.auth.sign(scope).await? } else { None };
+            let signature = if signs { self.auth.sign(scope).await? } else { None };
             let mut headers = request.headers.clone();
             if let Some(signature) = &signature {
                 headers.insert(AUTHORIZATION, signature.header.clone());
@@ -132,6 +192,7 @@ impl Registry {
             if response.status() != StatusCode::UNAUTHORIZED || !ours {
                 return Ok(response);
             }
+            signs = true;
             goes += 1;
             if goes == 3 {
                 return Err(self.auth.refuse());
@@ -141,20 +202,6 @@ impl Registry {
                 return Ok(response);
             }
         }
-    }
-
-    /// Like `send` for a download: redirects are followed, without the credentials when they lead
-    /// elsewhere, and never from https to http.
-    pub(crate) async fn download(&self, scope: &Scope, request: &Request) -> Result<Response> {
-        let mut request = request.clone();
-        for _ in 0..=REDIRECTS {
-            let response = self.send(scope, &request).await?;
-            if !matches!(response.status().as_u16(), 301 | 302 | 303 | 307 | 308) {
-                return Ok(response);
-            }
-            request.url = location(&request, response.headers())?;
-        }
-        Err(Error::protocol(&request.what, "too many redirects"))
     }
 }
 
@@ -183,7 +230,7 @@ pub(crate) fn location(request: &Request, headers: &HeaderMap) -> Result<Url> {
     Ok(url)
 }
 
-fn same_origin(a: &Url, b: &Url) -> bool {
+pub(crate) fn same_origin(a: &Url, b: &Url) -> bool {
     a.scheme() == b.scheme()
         && a.host_str() == b.host_str()
         && a.port_or_known_default() == b.port_or_known_default()

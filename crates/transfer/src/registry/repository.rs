@@ -1,14 +1,16 @@
 //! The registry's requests, one method each.
 
+use std::sync::atomic::Ordering;
+
 use bytes::Bytes;
-use reqwest::header::{ACCEPT, CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, HeaderName, RANGE};
+use reqwest::header::{ACCEPT, CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, HeaderName, LOCATION, RANGE};
 use reqwest::{Method, Response};
 use url::Url;
 
 use crate::digest::Digest;
 use crate::error::{Error, Result};
 use crate::manifest::Manifest;
-use crate::registry::answer::{failure, read_capped};
+use crate::registry::answer::failure;
 use crate::registry::auth::Scope;
 use crate::registry::http::{Registry, Request, location};
 
@@ -57,24 +59,35 @@ impl Repository<'_> {
         let url = self.registry.url(&format!("{}/blobs/{digest}", self.name));
         let request = Request::new(self.what("look for", digest.short()), Method::HEAD, url);
         let response = self.registry.send(&self.scope(), &request).await?;
+        let (stated, is_elsewhere) =
+            (number(response.headers(), CONTENT_LENGTH), *response.url() != request.url);
         match response.status().as_u16() {
-            200 => Ok(number(response.headers(), CONTENT_LENGTH).is_none_or(|length| length == size)),
-            // It is there, in some storage behind the registry.
-            302 | 307 => Ok(true),
-            404 => Ok(false),
+            // Elsewhere may be a page that asks for a sign-in, so there the size must be right.
+            200 if is_elsewhere => Ok(stated == Some(size)),
+            200 => Ok(stated.is_none_or(|length| length == size)),
+            300..=399 | 404 => Ok(false),
+            _ if is_elsewhere => Ok(false),
             _ => Err(self.fail(request.what, response).await),
         }
     }
 
     /// Asks the registry to take a blob over from another of its repositories.
     pub(crate) async fn mount(&self, digest: &Digest, from: &str) -> Result<Mount> {
+        if self.registry.learned.no_mounts.load(Ordering::Relaxed) {
+            return Ok(Mount::Refused);
+        }
         let mut url = self.registry.url(&format!("{}/blobs/uploads/", self.name));
         url.query_pairs_mut().append_pair("mount", digest.as_str()).append_pair("from", from);
         let request = Request::new(self.what("mount", digest.short()), Method::POST, url);
         let scope = self.scope().and_pull(from);
-        // Somebody who may push here need not be allowed to read there: then the bytes are sent.
         let response = match self.registry.send(&scope, &request).await {
+            // Somebody who may push here need not be allowed to read there: then the bytes are sent.
             Err(error) if error.is_sign_in() => return Ok(Mount::Refused),
+            // A mount saves bytes, and nothing is lost without.
+            Err(error) if error.registry().is_some() => {
+                self.registry.learned.no_mounts.store(true, Ordering::Relaxed);
+                return Ok(Mount::Refused);
+            }
             answer => answer?,
         };
         Ok(match response.status().as_u16() {
@@ -117,7 +130,10 @@ impl Repository<'_> {
     pub(crate) fn upload(&self, session: &UploadSession, digest: &Digest, is_last: bool) -> Request {
         let mut url = session.url.clone();
         let method = if is_last {
-            url.query_pairs_mut().append_pair("digest", digest.as_str());
+            // An address that the registry redirected to has it.
+            if !url.query_pairs().any(|(name, _)| name == "digest") {
+                url.query_pairs_mut().append_pair("digest", digest.as_str());
+            }
             Method::PUT
         } else {
             Method::PATCH
@@ -128,7 +144,7 @@ impl Repository<'_> {
     /// Ends an upload whose bytes are all there.
     pub(crate) async fn close(&self, session: &UploadSession, digest: &Digest) -> Result<()> {
         let request = self.upload(session, digest, true).header(CONTENT_LENGTH, "0");
-        let response = self.registry.send_once(&self.scope(), &request, None).await?;
+        let response = self.registry.followed(&self.scope(), &request).await?;
         self.closed(request.what, response, digest).await
     }
 
@@ -186,24 +202,29 @@ impl Repository<'_> {
         let request =
             Request::new(self.what("read the manifest", target), Method::GET, self.manifest_url(target))
                 .header(ACCEPT, &manifest.media_type);
-        let response = self.registry.send(&self.scope(), &request).await?;
-        match response.status().as_u16() {
-            200 => {
-                let patience = &self.registry.patience;
-                match read_capped(patience, request.what, response, manifest.bytes.len()).await {
-                    Ok(bytes) => Ok(manifest.bytes == bytes),
-                    // Another manifest is longer.
-                    Err(Error::Protocol { .. }) => Ok(false),
-                    Err(error) => Err(error),
-                }
-            }
-            404 => Ok(false),
-            _ => Err(self.fail(request.what, response).await),
+        match self.registry.fetch(&self.scope(), &request, manifest.bytes.len()).await {
+            Ok(answer) => Ok(manifest.bytes == answer.body),
+            // Another manifest is longer.
+            Err(Error::Protocol { .. }) => Ok(false),
+            Err(error) if error.is_not_found() => Ok(false),
+            Err(error) => Err(error),
         }
     }
 
     fn manifest_url(&self, target: &str) -> Url {
         self.registry.url(&format!("{}/manifests/{target}", self.name))
+    }
+}
+
+/// The upload after a chunk; it stays where it was unless the registry says otherwise.
+pub(crate) fn moved(
+    session: &UploadSession,
+    request: &Request,
+    headers: &HeaderMap,
+) -> Result<UploadSession> {
+    match headers.contains_key(LOCATION) {
+        true => Ok(UploadSession { url: location(request, headers)?, ..session.clone() }),
+        false => Ok(session.clone()),
     }
 }
 

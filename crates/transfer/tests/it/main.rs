@@ -7,6 +7,7 @@ mod auth;
 mod fixture;
 mod hostile;
 mod makers;
+mod odd;
 mod parsers;
 mod pull;
 mod push;
