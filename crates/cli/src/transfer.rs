@@ -91,6 +91,10 @@ fn kind(error: &Error) -> (Exit, &'static str, Option<&'static str>) {
     if error.is_outcome_unknown() {
         return (Exit::Unknown, "outcome_unknown", Some(AGAIN));
     }
+    if let Error::TokenEndpoint { .. } = error {
+        let hint = "it is a fault of the registry or of what stands before it: tell whoever runs it";
+        return (Exit::SignIn, "sign_in_refused", Some(hint));
+    }
     if error.is_sign_in() {
         let hint = "`mlcr password rotate` makes a new registry password and keeps it, `mlcr docker login` says whose \
                     it is; or sign in with `docker login`";

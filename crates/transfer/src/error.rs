@@ -53,6 +53,16 @@ pub enum Error {
         detail: String,
     },
 
+    /// The registry asks for a token, and where it is to be had is not usable. Another password would not help.
+    #[error("{registry} cannot be signed in to, because of its token endpoint: {detail}")]
+    #[non_exhaustive]
+    TokenEndpoint {
+        /// The registry's host.
+        registry: String,
+        /// The fault of the endpoint.
+        detail: String,
+    },
+
     /// A request or its answer got lost on the way.
     #[error("{what}: {kind}")]
     #[non_exhaustive]
@@ -216,7 +226,7 @@ impl Error {
     /// The credentials are missing, wrong, or do not suffice.
     pub fn is_sign_in(&self) -> bool {
         match self {
-            Self::SignIn { .. } => true,
+            Self::SignIn { .. } | Self::TokenEndpoint { .. } => true,
             Self::Exhausted { source, .. } => source.is_sign_in(),
             _ => matches!(self.status(), Some(401 | 403)),
         }

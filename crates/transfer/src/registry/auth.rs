@@ -5,8 +5,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use mlspace_registry_net::is_loopback;
-use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderValue};
+use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue};
+use reqwest::{Method, Response};
 use serde::Deserialize;
+use serde_json::value::RawValue;
 use tokio::sync::Mutex as AsyncMutex;
 use url::Url;
 use zeroize::Zeroizing;
@@ -15,14 +17,19 @@ use crate::credentials::{CredentialKind, Credentials};
 use crate::error::{Error, Result};
 use crate::registry::answer::{failure, read_capped};
 use crate::registry::challenge::Challenge;
+use crate::registry::http::{Request, location, same_origin};
 use crate::retry::Patience;
 
 /// A token without a stated lifetime lives this long, says the token specification.
 const DEFAULT_LIFETIME: Duration = Duration::from_secs(60);
+/// No token is taken to live longer, whatever is said of it: a new one costs one request.
+const LONGEST_LIFETIME: Duration = Duration::from_secs(24 * 3600);
 /// A token this close to its end is not sent any more.
 const MARGIN: Duration = Duration::from_secs(10);
 /// Longest answer of a token endpoint.
 const TOKEN_CAP: usize = 1024 * 1024;
+/// Redirects that a token endpoint may answer with.
+const REDIRECTS: usize = 5;
 
 /// The access that a request needs.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -86,7 +93,8 @@ pub(crate) struct Auth {
 struct TokenAnswer {
     token: Option<Zeroizing<String>>,
     access_token: Option<Zeroizing<String>>,
-    expires_in: Option<u64>,
+    /// Seconds, written in many ways.
+    expires_in: Option<Box<RawValue>>,
 }
 
 impl Auth {
@@ -193,10 +201,13 @@ impl Auth {
         self.refusal(self.advice())
     }
 
-    /// The token endpoint gets the password: only over TLS, or from this machine to itself.
+    /// The token endpoint gets the password: only over TLS, or from this machine to itself. Some write only its
+    /// path.
     fn realm(&self, realm: &str) -> Result<Url> {
-        let url = Url::parse(realm)
-            .map_err(|_| self.refusal("the address of its token endpoint cannot be understood"))?;
+        let url = if realm.starts_with('/') { self.registry.join(realm) } else { Url::parse(realm) };
+        let unusable =
+            |detail: &str| Error::TokenEndpoint { registry: self.name.clone(), detail: detail.into() };
+        let url = url.map_err(|_| unusable("its address cannot be understood"))?;
         let safe = match url.scheme() {
             "https" => true,
             "http" => {
@@ -206,7 +217,7 @@ impl Auth {
             _ => false,
         };
         if !safe || !url.username().is_empty() || url.password().is_some() {
-            return Err(self.refusal("its token endpoint is not https; the password was not sent"));
+            return Err(unusable("it is not https; the password was not sent"));
         }
         Ok(url)
     }
@@ -217,20 +228,11 @@ impl Auth {
         service: Option<&str>,
         scopes: &[String],
     ) -> Result<(HeaderValue, Duration)> {
-        let mut attempt = 1;
-        loop {
-            let error = match self.fetch_once(realm, service, scopes).await {
-                Ok(found) => return Ok(found),
-                Err(error) => error,
-            };
-            if !self.patience.again(attempt, &error).await {
-                return Err(match error.status() {
-                    Some(400 | 401 | 403) => self.refuse(),
-                    _ => Patience::exhausted(attempt, error),
-                });
-            }
-            attempt += 1;
-        }
+        let fetched = self.patience.repeat(|| self.fetch_once(realm, service, scopes)).await;
+        fetched.map_err(|error| match error.status() {
+            Some(400 | 401 | 403) => self.refuse(),
+            _ => error,
+        })
     }
 
     async fn fetch_once(
@@ -240,53 +242,84 @@ impl Auth {
         scopes: &[String],
     ) -> Result<(HeaderValue, Duration)> {
         let what = || format!("get a token for {}", self.name);
-        let request = if let CredentialKind::IdentityToken(token) = &self.credentials.0 {
-            let mut form = url::form_urlencoded::Serializer::new(String::new());
-            form.append_pair("grant_type", "refresh_token")
+        let mut url = realm.clone();
+        let mut form = None;
+        if let CredentialKind::IdentityToken(token) = &self.credentials.0 {
+            let mut pairs = url::form_urlencoded::Serializer::new(String::new());
+            pairs
+                .append_pair("grant_type", "refresh_token")
                 .append_pair("client_id", env!("CARGO_PKG_NAME"))
                 .append_pair("scope", &scopes.join(" "))
                 .append_pair("refresh_token", token);
             if let Some(service) = service {
-                form.append_pair("service", service);
+                pairs.append_pair("service", service);
             }
-            self.http
-                .post(realm.clone())
-                .header("content-type", "application/x-www-form-urlencoded")
-                .body(form.finish())
+            form = Some(Zeroizing::new(pairs.finish()));
         } else {
-            let mut url = realm.clone();
-            {
-                let mut query = url.query_pairs_mut();
-                if let Some(service) = service {
-                    query.append_pair("service", service);
-                }
-                for scope in scopes {
-                    query.append_pair("scope", scope);
-                }
+            let mut query = url.query_pairs_mut();
+            if let Some(service) = service {
+                query.append_pair("service", service);
             }
-            let request = self.http.get(url);
-            match self.basic() {
-                Some(basic) => request.header(AUTHORIZATION, basic),
-                None => request,
+            for scope in scopes {
+                query.append_pair("scope", scope);
             }
-        };
-        let sent = tokio::time::timeout(self.patience.idle, request.send()).await;
-        let response =
-            sent.map_err(|_| Patience::stalled(what()))?.map_err(|error| Error::transport(what(), error))?;
+        }
+        let response = self.ask(url, form.as_ref(), &what()).await?;
         if !response.status().is_success() {
             return Err(failure(&self.patience, what(), response).await);
         }
         let body = Zeroizing::new(read_capped(&self.patience, what(), response, TOKEN_CAP).await?);
         let answer: TokenAnswer = serde_json::from_slice(&body)
             .map_err(|_| Error::protocol(what(), "it is not the JSON of a token"))?;
-        let token = answer
-            .token
-            .or(answer.access_token)
-            .filter(|token| !token.is_empty())
+        let given = |token: Option<Zeroizing<String>>| token.filter(|token| !token.is_empty());
+        let token = given(answer.token)
+            .or(given(answer.access_token))
             .ok_or_else(|| Error::protocol(what(), "there is no token in it"))?;
         let header = secret(&Zeroizing::new(format!("Bearer {}", token.as_str())))
             .ok_or_else(|| Error::protocol(what(), "its token holds characters that cannot be sent"))?;
-        Ok((header, answer.expires_in.map_or(DEFAULT_LIFETIME, Duration::from_secs)))
+        Ok((header, lifetime(answer.expires_in.as_deref())))
+    }
+
+    /// Asks the token endpoint, and follows it within its host: nobody else gets the password.
+    async fn ask(&self, mut url: Url, form: Option<&Zeroizing<String>>, what: &str) -> Result<Response> {
+        for _ in 0..=REDIRECTS {
+            let mut request = match form {
+                Some(form) => self
+                    .http
+                    .post(url.clone())
+                    .header(CONTENT_TYPE, "application/x-www-form-urlencoded")
+                    .body(form.as_str().to_owned()),
+                None => self.http.get(url.clone()),
+            };
+            if let Some(basic) = self.basic() {
+                request = request.header(AUTHORIZATION, basic);
+            }
+            let sent = tokio::time::timeout(self.patience.idle, request.send()).await;
+            let response =
+                sent.map_err(|_| Patience::stalled(what))?.map_err(|error| Error::transport(what, error))?;
+            if !response.status().is_redirection() {
+                return Ok(response);
+            }
+            let asked = Request::new(what, Method::GET, url);
+            url = location(&asked, response.headers())?;
+            if !same_origin(&url, &asked.url) {
+                return Err(Error::protocol(
+                    what,
+                    "it leads to another host, which does not get the password",
+                ));
+            }
+        }
+        Err(Error::protocol(what, "too many redirects"))
+    }
+}
+
+/// The lifetime that an answer states, if it can be understood.
+fn lifetime(stated: Option<&RawValue>) -> Duration {
+    let seconds = stated.and_then(|text| text.get().trim_matches('"').trim().parse::<f64>().ok());
+    match seconds {
+        Some(seconds) if seconds >= LONGEST_LIFETIME.as_secs_f64() => LONGEST_LIFETIME,
+        Some(seconds) if seconds >= 0.0 => Duration::from_secs_f64(seconds),
+        _ => DEFAULT_LIFETIME,
     }
 }
 
@@ -295,4 +328,31 @@ fn secret(value: &str) -> Option<HeaderValue> {
     let mut header = HeaderValue::from_str(value).ok()?;
     header.set_sensitive(true);
     Some(header)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_lifetime_is_understood_however_it_is_written() {
+        let seconds = |text: &str| {
+            let raw: Option<Box<RawValue>> = serde_json::from_str(text).unwrap();
+            lifetime(raw.as_deref()).as_secs()
+        };
+        for text in ["300", "300.0", "3e2", "\"300\"", "\" 300 \""] {
+            assert_eq!(seconds(text), 300, "{text}");
+        }
+        assert_eq!(seconds("0"), 0);
+        for text in
+            ["null", "-1", "-0.5", "-9223372036854775808", "\"soon\"", "\"\"", "\"NaN\"", "{}", "[]", "true"]
+        {
+            assert_eq!(seconds(text), DEFAULT_LIFETIME.as_secs(), "{text}");
+        }
+        for text in
+            ["9223372036854775807", "18446744073709551615", "18446744073709551616", "1e400", "\"inf\""]
+        {
+            assert_eq!(seconds(text), LONGEST_LIFETIME.as_secs(), "{text}");
+        }
+    }
 }

@@ -83,18 +83,71 @@ async fn wrong_or_missing_credentials_are_an_error_that_says_what_to_do() {
     }
 }
 
-#[tokio::test]
-async fn a_password_does_not_go_to_a_token_endpoint_without_tls_elsewhere() {
+/// What comes of a push with a password where the first answer is this challenge.
+async fn challenged(registry: &Registry, challenge: String) -> Result<(), std::sync::Arc<Error>> {
     let folder = tempfile::tempdir().unwrap();
     let source = image(&[bytes(1, 100)]).write(folder.path());
-    for realm in ["http://token.example/", "ftp://127.0.0.1/", "http://user:x@127.0.0.1/", "nonsense"] {
+    registry.fault("oci_blob_head", Fault::status(401).header("www-authenticate", challenge).times(1));
+    let client = client().0.concurrency(1).credentials(registry.address(), registry.credentials());
+    try_push(&client.build().unwrap(), &source, &registry.name("app:v1")).await.map(|_| ())
+}
+
+#[tokio::test]
+async fn a_password_does_not_go_to_a_token_endpoint_without_tls_elsewhere() {
+    for realm in [
+        "http://token.example/",
+        "ftp://127.0.0.1/",
+        "http://user:x@127.0.0.1/",
+        "nonsense",
+        "//token.example/",
+    ] {
         let registry = Registry::start().await;
-        let challenge = format!("Bearer realm=\"{realm}\"");
-        registry.fault("oci_blob_head", Fault::status(401).header("www-authenticate", challenge));
-        let client = client().0.concurrency(1);
-        let client = client.credentials(registry.address(), registry.credentials()).build().unwrap();
-        let error = try_push(&client, &source, &registry.name("app:v1")).await.unwrap_err();
-        assert!(matches!(*error, Error::SignIn { .. }), "{realm}: {error:?}");
+        let error = challenged(&registry, format!("Bearer realm=\"{realm}\"")).await.unwrap_err();
+        assert!(matches!(*error, Error::TokenEndpoint { .. }) && error.is_sign_in(), "{realm}: {error:?}");
         assert!(!signed(&registry).contains(&true));
+    }
+}
+
+#[tokio::test]
+async fn a_token_endpoint_that_is_only_a_path_is_on_the_registry_itself() {
+    let registry = bearer().await;
+    challenged(&registry, "Bearer realm=\"/service/token\"".to_owned()).await.unwrap();
+    assert_eq!(registry.tags(), ["v1"]);
+}
+
+#[tokio::test]
+async fn a_token_endpoint_is_followed_within_its_host_and_no_further() {
+    let registry = bearer().await;
+    registry.fault(
+        "oci_token",
+        Fault::status(307).header("location", "/service/token?scope=repository:app:pull,push").times(1),
+    );
+    challenged(&registry, "Bearer realm=\"/service/token\"".to_owned()).await.unwrap();
+
+    let other = Registry::start().await;
+    let registry = bearer().await;
+    let place = format!("http://{}/service/token", other.address());
+    registry.fault("oci_token", Fault::status(307).header("location", place));
+    let error = challenged(&registry, "Bearer realm=\"/service/token\"".to_owned()).await.unwrap_err();
+    assert!(error.to_string().contains("another host"), "{error}");
+    assert!(other.requests().is_empty());
+}
+
+#[tokio::test]
+async fn a_token_is_taken_from_whichever_field_has_it_and_however_long_it_is_said_to_live() {
+    for answer in [
+        serde_json::json!({ "token": "", "access_token": "T" }),
+        serde_json::json!({ "token": "T", "access_token": "" }),
+        serde_json::json!({ "token": null, "access_token": "T", "expires_in": i64::MAX }),
+        serde_json::json!({ "token": "T", "expires_in": u64::MAX }),
+        serde_json::json!({ "token": "T", "expires_in": "3600" }),
+        serde_json::json!({ "token": "T", "expires_in": -1.5 }),
+    ] {
+        let registry = Registry::start().await;
+        registry.fault("oci_token", Fault::json(200, &answer));
+        challenged(&registry, "Bearer realm=\"/service/token\"".to_owned()).await.unwrap();
+        let journal = registry.simulator.journal();
+        let last = journal.last().unwrap().headers.get("authorization");
+        assert!(last.is_some(), "{answer}");
     }
 }

@@ -27,8 +27,7 @@ async fn a_connection_that_breaks_within_a_manifest_is_no_end() {
         registry.fault("oci_manifest_get", Fault::truncated().after(before).times(1));
         let (builder, clock) = client();
         let target = tempfile::tempdir().unwrap();
-        let pull =
-            builder.build().unwrap().pull([registry.name("app:v1")], Target::layout(target.path()));
+        let pull = builder.build().unwrap().pull([registry.name("app:v1")], Target::layout(target.path()));
         assert_eq!(pull.send().await.unwrap().images[0].digest, digest);
         assert_eq!(clock.sleeps().len(), 1, "{before}");
     }
