@@ -4,10 +4,9 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use mlspace_registry::{Client, Secret};
-use mlspace_registry_transfer::Credentials;
+use mlspace_registry_transfer::{Credentials, DockerLogins};
 use serde::{Deserialize, Serialize};
 
-use crate::docker_config::DockerConfig;
 use crate::failure::Failure;
 use crate::io::Io;
 use crate::password_store::PasswordStore;
@@ -110,21 +109,18 @@ pub(crate) fn has_user(io: &Io) -> bool {
     io.variable("MLCR_PERSONAL_EMAIL").is_some()
 }
 
-/// Credentials for a registry: what docker's configuration has for it, else a password that is stored
-/// here. Anonymous if there is nothing. Runs the credential helper that the configuration names.
+/// The credentials for a registry that are stored here; anonymous if there are none.
 pub(crate) fn credentials(io: &Io, account: Option<Account>, host: &str) -> Result<Credentials, Failure> {
-    if let Some(docker) = DockerConfig::read(io)?
-        && docker.helper(host).as_deref() != Some(HELPER)
-    {
-        let credentials = Credentials::from_docker_config_file(docker.path(), host)?;
-        if !credentials.is_anonymous() {
-            return Ok(credentials);
-        }
-    }
     Ok(match stored(io, account, host)? {
         Some((user, password)) => Credentials::password(user, password.expose().to_owned()),
         None => Credentials::anonymous(),
     })
+}
+
+/// Where docker, podman and CI systems keep more, for a registry that does not take the stored ones. What this
+/// program would answer as docker's helper is known.
+pub(crate) fn elsewhere(io: &Io) -> DockerLogins {
+    DockerLogins::from_variables(|name| io.variable(name).map(str::to_owned)).without_helper(HELPER)
 }
 
 /// The user and the password that are stored for a registry.

@@ -7,6 +7,7 @@ use mlspace_registry_transfer::{Client, Credentials, Error, Observer};
 use crate::address;
 use crate::context::Context;
 use crate::failure::{Exit, Failure, REPORT, causes};
+use crate::logins;
 use crate::proxy;
 use crate::settings::files;
 
@@ -23,6 +24,7 @@ impl Context<'_> {
             proxy::used(self.io, &format!("https://{host}"))?;
         }
         let mut builder = Client::builder().clock(self.io.clock.clone()).observer(observer);
+        builder = builder.docker_logins(logins::elsewhere(self.io));
         for (host, credentials) in credentials {
             builder = builder.credentials(host, credentials);
         }

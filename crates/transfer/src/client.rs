@@ -11,11 +11,13 @@ use tokio::sync::Semaphore;
 use url::Url;
 
 use crate::credentials::Credentials;
+use crate::credentials::docker::DockerLogins;
 use crate::error::{Error, Result};
 use crate::progress::Observer;
 use crate::push::cache::Cache;
 use crate::push::turns::Turns;
 use crate::registry::auth::Auth;
+use crate::registry::candidates::Candidates;
 use crate::registry::http::{Learned, Registry};
 use crate::retry::{Patience, default_policy};
 
@@ -35,7 +37,8 @@ pub struct Client {
 
 pub(crate) struct Inner {
     http: reqwest::Client,
-    credentials: HashMap<String, Credentials>,
+    credentials: HashMap<String, Vec<Credentials>>,
+    docker_logins: DockerLogins,
     plain_http: HashSet<String>,
     pub(crate) patience: Patience,
     pub(crate) concurrency: usize,
@@ -49,7 +52,8 @@ pub(crate) struct Inner {
 /// Settings of a [`Client`].
 #[must_use]
 pub struct ClientBuilder {
-    credentials: HashMap<String, Credentials>,
+    credentials: HashMap<String, Vec<Credentials>>,
+    docker_logins: DockerLogins,
     plain_http: HashSet<String>,
     certificates: Vec<Vec<u8>>,
     cache: Option<PathBuf>,
@@ -65,6 +69,7 @@ impl Client {
     pub fn builder() -> ClientBuilder {
         ClientBuilder {
             credentials: HashMap::new(),
+            docker_logins: DockerLogins::new(),
             plain_http: HashSet::new(),
             certificates: Vec::new(),
             cache: None,
@@ -94,7 +99,9 @@ impl Client {
         check_scheme(&base).map_err(|error| Error::Invalid(error.to_string()))?;
         let credentials = inner.credentials.get(name).cloned().unwrap_or_default();
         let (http, patience) = (inner.http.clone(), inner.patience.clone());
-        let auth = Auth::new(base.clone(), name.to_owned(), credentials, http.clone(), patience.clone());
+        let candidates =
+            Candidates::new(name.to_owned(), credentials, inner.docker_logins.clone(), patience.idle);
+        let auth = Auth::new(base.clone(), name.to_owned(), candidates, http.clone(), patience.clone());
         let learned = Learned::default();
         let registry = Arc::new(Registry { base, name: name.to_owned(), auth, http, patience, learned });
         registries.insert(name.to_owned(), registry.clone());
@@ -103,9 +110,16 @@ impl Client {
 }
 
 impl ClientBuilder {
-    /// Who to be at a registry, named as in references (`host` or `host:port`).
+    /// Who to be at a registry, named as in references (`host` or `host:port`). What is given later for the same
+    /// one is tried where the registry refuses what was given before.
     pub fn credentials(mut self, registry: impl Into<String>, credentials: Credentials) -> Self {
-        self.credentials.insert(registry.into(), credentials);
+        self.credentials.entry(registry.into()).or_default().push(credentials);
+        self
+    }
+
+    /// Where to look for the credentials of a registry that asks for some and refuses those that were given.
+    pub fn docker_logins(mut self, logins: DockerLogins) -> Self {
+        self.docker_logins = logins;
         self
     }
 
@@ -184,6 +198,7 @@ impl ClientBuilder {
             inner: Arc::new(Inner {
                 http,
                 credentials: self.credentials,
+                docker_logins: self.docker_logins,
                 plain_http: self.plain_http,
                 patience,
                 concurrency: self.concurrency,

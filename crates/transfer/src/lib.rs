@@ -23,6 +23,7 @@ pub use mlspace_registry_net::{Clock, ManualClock, RetryPolicy, SystemClock};
 pub use client::{Client, ClientBuilder, DEFAULT_CONCURRENCY, DEFAULT_IDLE};
 pub use compression::Compression;
 pub use credentials::Credentials;
+pub use credentials::docker::DockerLogins;
 pub use digest::Digest;
 pub use error::{Error, RegistryError, Result, TransportKind};
 pub use look::ManifestHead;

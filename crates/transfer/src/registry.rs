@@ -2,6 +2,7 @@
 
 pub(crate) mod answer;
 pub(crate) mod auth;
+pub(crate) mod candidates;
 mod challenge;
 pub(crate) mod http;
 pub(crate) mod repository;

@@ -1,6 +1,7 @@
 //! Signing in to one registry, and staying signed in.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -16,6 +17,7 @@ use zeroize::Zeroizing;
 use crate::credentials::{CredentialKind, Credentials};
 use crate::error::{Error, Result};
 use crate::registry::answer::{failure, read_capped};
+use crate::registry::candidates::Candidates;
 use crate::registry::challenge::Challenge;
 use crate::registry::http::{Request, location, same_origin};
 use crate::retry::Patience;
@@ -54,6 +56,7 @@ impl Scope {
 /// A request's signature; tells which token it was that got refused.
 pub(crate) struct Signature {
     pub(crate) header: HeaderValue,
+    candidate: usize,
     generation: u64,
 }
 
@@ -75,12 +78,16 @@ struct TokenSlot {
     generation: u64,
     /// A scope that the registry named itself, where it differs from ours.
     named: Option<String>,
+    /// The candidates before it do not get through.
+    candidate: usize,
 }
 
 pub(crate) struct Auth {
     registry: Url,
     name: String,
-    credentials: Credentials,
+    candidates: Candidates,
+    /// The candidates before it are nobody to this registry.
+    first: AtomicUsize,
     http: reqwest::Client,
     patience: Patience,
     scheme: Mutex<Scheme>,
@@ -101,55 +108,81 @@ impl Auth {
     pub(crate) fn new(
         registry: Url,
         name: String,
-        credentials: Credentials,
+        candidates: Candidates,
         http: reqwest::Client,
         patience: Patience,
     ) -> Self {
         let (scheme, slots) = (Mutex::new(Scheme::Unknown), Mutex::default());
-        Self { registry, name, credentials, http, patience, scheme, slots }
+        Self { registry, name, candidates, first: AtomicUsize::new(0), http, patience, scheme, slots }
     }
 
     fn scheme(&self) -> Scheme {
         self.scheme.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
+    /// The slot of a scope. A new one is the occasion to drop those whose tokens have ended.
     fn slot(&self, scope: &Scope) -> Arc<AsyncMutex<TokenSlot>> {
+        let key = scope.0.join(" ");
         let mut slots = self.slots.lock().unwrap_or_else(PoisonError::into_inner);
-        slots.entry(scope.0.join(" ")).or_default().clone()
+        if !slots.contains_key(&key) {
+            let now = self.patience.clock.now();
+            slots.retain(|_, slot| {
+                let has_ended = |slot: &TokenSlot| slot.token.as_ref().is_some_and(|(_, end)| *end <= now);
+                Arc::strong_count(slot) > 1 || !slot.try_lock().is_ok_and(|slot| has_ended(&slot))
+            });
+        }
+        slots.entry(key).or_default().clone()
     }
 
-    fn basic(&self) -> Option<HeaderValue> {
-        self.credentials.basic().and_then(|basic| secret(&basic))
-    }
-
-    fn refusal(&self, detail: impl Into<String>) -> Error {
-        Error::SignIn { registry: self.name.clone(), detail: detail.into() }
+    /// The final word on a request that was refused whoever it came from.
+    async fn refusal(&self) -> Error {
+        Error::SignIn { registry: self.name.clone(), detail: self.candidates.advice().await }
     }
 
     /// The signature for a request; `None` as long as the registry has not asked for a sign-in.
     pub(crate) async fn sign(&self, scope: &Scope) -> Result<Option<Signature>> {
-        match self.scheme() {
-            Scheme::Unknown => Ok(None),
-            Scheme::Basic => match self.basic() {
-                Some(header) => Ok(Some(Signature { header, generation: 0 })),
-                None => Err(self.refusal("it asks for a user and a password, and there are none for it")),
-            },
-            Scheme::Bearer { realm, service } => {
-                let slot = self.slot(scope);
-                let mut slot = slot.lock().await;
-                let now = self.patience.clock.now();
-                if let Some((header, end)) = &slot.token
-                    && *end > now + MARGIN
-                {
-                    return Ok(Some(Signature { header: header.clone(), generation: slot.generation }));
+        let scheme = self.scheme();
+        if matches!(scheme, Scheme::Unknown) {
+            return Ok(None);
+        }
+        let slot = self.slot(scope);
+        let mut slot = slot.lock().await;
+        loop {
+            let candidate = slot.candidate.max(self.first.load(Ordering::Relaxed));
+            slot.candidate = candidate;
+            if let (Scheme::Bearer { .. }, Some((header, end))) = (&scheme, &slot.token)
+                && *end > self.patience.clock.now() + MARGIN
+            {
+                let (header, generation) = (header.clone(), slot.generation);
+                return Ok(Some(Signature { header, candidate, generation }));
+            }
+            let Some(credentials) = self.candidates.get(candidate).await else {
+                return Err(self.refusal().await);
+            };
+            let Scheme::Bearer { realm, service } = &scheme else {
+                let basic = credentials.basic().and_then(|basic| secret(&basic));
+                if let Some(header) = basic {
+                    return Ok(Some(Signature { header, candidate, generation: 0 }));
                 }
-                let mut scopes = scope.0.clone();
-                scopes.extend(slot.named.clone());
-                let (header, lifetime) = self.fetch(&realm, service.as_deref(), &scopes).await?;
-                // A lifetime within the margin still buys the one request that it is fetched for.
-                slot.token = Some((header.clone(), self.patience.clock.now() + lifetime));
-                slot.generation += 1;
-                Ok(Some(Signature { header, generation: slot.generation }))
+                slot.candidate += 1;
+                continue;
+            };
+            let mut scopes = scope.0.clone();
+            scopes.extend(slot.named.clone());
+            match self.fetch(realm, service.as_deref(), &scopes, &credentials).await {
+                Ok((header, lifetime)) => {
+                    // A lifetime within the margin still buys the one request that it is fetched for.
+                    slot.token = Some((header.clone(), self.patience.clock.now() + lifetime));
+                    slot.generation += 1;
+                    return Ok(Some(Signature { header, candidate, generation: slot.generation }));
+                }
+                Err(error) if matches!(error.status(), Some(400 | 401 | 403)) => {
+                    if error.status() == Some(401) && !credentials.is_anonymous() {
+                        self.first.fetch_max(candidate + 1, Ordering::Relaxed);
+                    }
+                    slot.candidate += 1;
+                }
+                Err(error) => return Err(error),
             }
         }
     }
@@ -161,14 +194,12 @@ impl Auth {
         headers: &HeaderMap,
         used: Option<&Signature>,
     ) -> Result<()> {
-        let learned = match Challenge::best(headers) {
-            Some(Challenge::Basic) => {
-                if used.is_some_and(|used| used.generation == 0) || self.basic().is_none() {
-                    return Err(self.refusal(self.advice()));
-                }
-                Scheme::Basic
+        let learned = match (Challenge::best(headers), used) {
+            (Some(Challenge::Basic), Some(used)) if used.generation == 0 => {
+                return self.give_up(scope, Some(used)).await;
             }
-            Some(Challenge::Bearer { realm, service, scope: named }) => {
+            (Some(Challenge::Basic), _) => Scheme::Basic,
+            (Some(Challenge::Bearer { realm, service, scope: named }), _) => {
                 let realm = self.realm(&realm)?;
                 let slot = self.slot(scope);
                 let mut slot = slot.lock().await;
@@ -178,27 +209,29 @@ impl Auth {
                 slot.named = named.filter(|named| !scope.0.contains(named));
                 Scheme::Bearer { realm, service }
             }
-            None => return Err(self.refusal("it answered 401 without saying how to sign in")),
+            (None, _) => {
+                let detail = "it answered 401 without saying how to sign in".into();
+                return Err(Error::SignIn { registry: self.name.clone(), detail });
+            }
         };
         *self.scheme.lock().unwrap_or_else(PoisonError::into_inner) = learned;
         Ok(())
     }
 
-    /// The final word on a request that was refused however it was signed.
-    pub(crate) fn advice(&self) -> &'static str {
-        match self.credentials.0 {
-            CredentialKind::Anonymous => "it asks for a sign-in, and there are no credentials for it",
-            CredentialKind::Password { .. } => {
-                "the user or the password is wrong, or has no right to this repository"
-            }
-            CredentialKind::IdentityToken(_) => {
-                "the stored sign-in is not valid any more; run `docker login` again"
-            }
+    /// Passes on to the next candidate, if there is one.
+    pub(crate) async fn give_up(&self, scope: &Scope, used: Option<&Signature>) -> Result<()> {
+        let slot = self.slot(scope);
+        let mut slot = slot.lock().await;
+        let Some(used) = used else { return Err(self.refusal().await) };
+        // Another request may have been first.
+        if slot.candidate <= used.candidate {
+            slot.candidate = used.candidate + 1;
+            slot.token = None;
         }
-    }
-
-    pub(crate) fn refuse(&self) -> Error {
-        self.refusal(self.advice())
+        match self.candidates.get(slot.candidate).await {
+            Some(_) => Ok(()),
+            None => Err(self.refusal().await),
+        }
     }
 
     /// The token endpoint gets the password: only over TLS, or from this machine to itself. Some write only its
@@ -227,12 +260,9 @@ impl Auth {
         realm: &Url,
         service: Option<&str>,
         scopes: &[String],
+        credentials: &Credentials,
     ) -> Result<(HeaderValue, Duration)> {
-        let fetched = self.patience.repeat(|| self.fetch_once(realm, service, scopes)).await;
-        fetched.map_err(|error| match error.status() {
-            Some(400 | 401 | 403) => self.refuse(),
-            _ => error,
-        })
+        self.patience.repeat(|| self.fetch_once(realm, service, scopes, credentials)).await
     }
 
     async fn fetch_once(
@@ -240,11 +270,12 @@ impl Auth {
         realm: &Url,
         service: Option<&str>,
         scopes: &[String],
+        credentials: &Credentials,
     ) -> Result<(HeaderValue, Duration)> {
         let what = || format!("get a token for {}", self.name);
         let mut url = realm.clone();
         let mut form = None;
-        if let CredentialKind::IdentityToken(token) = &self.credentials.0 {
+        if let CredentialKind::IdentityToken(token) = &credentials.0 {
             let mut pairs = url::form_urlencoded::Serializer::new(String::new());
             pairs
                 .append_pair("grant_type", "refresh_token")
@@ -264,7 +295,7 @@ impl Auth {
                 query.append_pair("scope", scope);
             }
         }
-        let response = self.ask(url, form.as_ref(), &what()).await?;
+        let response = self.ask(url, form.as_ref(), credentials, &what()).await?;
         if !response.status().is_success() {
             return Err(failure(&self.patience, what(), response).await);
         }
@@ -281,7 +312,14 @@ impl Auth {
     }
 
     /// Asks the token endpoint, and follows it within its host: nobody else gets the password.
-    async fn ask(&self, mut url: Url, form: Option<&Zeroizing<String>>, what: &str) -> Result<Response> {
+    async fn ask(
+        &self,
+        mut url: Url,
+        form: Option<&Zeroizing<String>>,
+        credentials: &Credentials,
+        what: &str,
+    ) -> Result<Response> {
+        let basic = credentials.basic().and_then(|basic| secret(&basic));
         for _ in 0..=REDIRECTS {
             let mut request = match form {
                 Some(form) => self
@@ -291,8 +329,8 @@ impl Auth {
                     .body(form.as_str().to_owned()),
                 None => self.http.get(url.clone()),
             };
-            if let Some(basic) = self.basic() {
-                request = request.header(AUTHORIZATION, basic);
+            if let Some(basic) = &basic {
+                request = request.header(AUTHORIZATION, basic.clone());
             }
             let sent = tokio::time::timeout(self.patience.idle, request.send()).await;
             let response =
@@ -333,6 +371,34 @@ fn secret(value: &str) -> Option<HeaderValue> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[tokio::test]
+    async fn the_slots_of_tokens_that_have_ended_are_dropped_unless_somebody_waits_at_them() {
+        use mlspace_registry_net::{Clock as _, ManualClock};
+        let clock = Arc::new(ManualClock::new());
+        let (policy, observer) = (crate::retry::default_policy(), Arc::new(|_: &crate::Event| {}));
+        let patience = Patience { policy, clock: clock.clone(), observer, idle: Duration::from_secs(1) };
+        let logins = crate::DockerLogins::new();
+        let candidates = Candidates::new("h.io".into(), Vec::new(), logins, patience.idle);
+        let registry = Url::parse("https://h.io").unwrap();
+        let auth = Auth::new(registry, "h.io".into(), candidates, reqwest::Client::new(), patience);
+        let end = clock.now() + Duration::from_secs(60);
+        let mut waiting = None;
+        for n in 0..4 {
+            let slot = auth.slot(&Scope::pull(&format!("a{n}")));
+            if n > 0 {
+                slot.lock().await.token = Some((HeaderValue::from_static("t"), end));
+            }
+            waiting = Some(slot);
+        }
+        clock.advance(Duration::from_secs(60));
+        auth.slot(&Scope::pull("b"));
+        // The one that never had a token, the one that is waited at, and the new one.
+        assert_eq!(auth.slots.lock().unwrap().len(), 3);
+        drop(waiting);
+        auth.slot(&Scope::pull("c"));
+        assert_eq!(auth.slots.lock().unwrap().len(), 3);
+    }
 
     #[test]
     fn a_lifetime_is_understood_however_it_is_written() {

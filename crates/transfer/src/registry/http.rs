@@ -195,9 +195,12 @@ impl Registry {
             signs = true;
             goes += 1;
             if goes == 3 {
-                return Err(self.auth.refuse());
+                // These credentials are no good for this; others may be.
+                self.auth.give_up(scope, signature.as_ref()).await?;
+                goes = 1;
+            } else {
+                self.auth.refused(scope, response.headers(), signature.as_ref()).await?;
             }
-            self.auth.refused(scope, response.headers(), signature.as_ref()).await?;
             if is_stream {
                 return Ok(response);
             }

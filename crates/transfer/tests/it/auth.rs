@@ -1,7 +1,7 @@
 //! Signing in, and staying signed in.
 
 use mlspace_registry_simulator::Fault;
-use mlspace_registry_transfer::Error;
+use mlspace_registry_transfer::{Credentials, DockerLogins, Error};
 
 use crate::fixture::{bytes, client, image, push, try_push};
 use crate::registry::Registry;
@@ -149,5 +149,59 @@ async fn a_token_is_taken_from_whichever_field_has_it_and_however_long_it_is_sai
         let journal = registry.simulator.journal();
         let last = journal.last().unwrap().headers.get("authorization");
         assert!(last.is_some(), "{answer}");
+    }
+}
+
+#[tokio::test]
+async fn credentials_that_are_refused_hide_none_that_are_right() {
+    let folder = tempfile::tempdir().unwrap();
+    let source = image(&[bytes(1, 100), bytes(2, 100)]).write(folder.path());
+    let old = || Credentials::password("user", "hunter2".to_owned());
+    for auth in ["registry-auth=basic", "registry-auth=bearer"] {
+        let registry = Registry::with(&[auth]).await;
+        // Given one after the other, and given before what docker has.
+        let given = client().0.credentials(registry.address(), old());
+        let given = given.credentials(registry.address(), registry.credentials());
+        push(&given.build().unwrap(), &source, &registry.name("app:v1")).await;
+
+        let password = registry.simulator.rotate_registry_password();
+        let (user, password) = (registry.simulator.personal_email(), password.expose());
+        let entry = serde_json::json!({ "username": user, "password": password });
+        let broken = "{\"auths\": [";
+        let logins = DockerLogins::new()
+            .json(broken.to_owned())
+            .json(serde_json::json!({ "auths": { registry.address(): entry } }).to_string());
+        let client = client().0.credentials(registry.address(), old()).docker_logins(logins);
+        push(&client.build().unwrap(), &source, &registry.name("app:v2")).await;
+    }
+}
+
+#[tokio::test]
+async fn what_is_open_to_everyone_needs_no_right_password() {
+    let folder = tempfile::tempdir().unwrap();
+    let source = image(&[bytes(1, 100)]).write(folder.path());
+    let registry = Registry::with(&["registry-auth=open"]).await;
+    let broken = DockerLogins::new().json("{".to_owned());
+    let client = client().0.docker_logins(broken).build().unwrap();
+    push(&client, &source, &registry.name("app:v1")).await;
+}
+
+#[tokio::test]
+async fn what_is_wrong_with_docker_s_configuration_is_told_where_nothing_else_helps() {
+    let folder = tempfile::tempdir().unwrap();
+    let source = image(&[bytes(1, 100)]).write(folder.path());
+    let registry = bearer().await;
+    let logins = DockerLogins::new()
+        .json("{".to_owned())
+        .json(serde_json::json!({ "credsStore": "there-is-no-such-helper" }).to_string())
+        .json(serde_json::json!({ "credsStore": "../there" }).to_string());
+    let client = client().0.docker_logins(logins).build().unwrap();
+    let error = try_push(&client, &source, &registry.name("app:v1")).await.unwrap_err();
+    let text = error.to_string();
+    assert!(error.is_sign_in() && text.contains("there are no credentials for it"), "{text}");
+    for problem in
+        ["line 1, column 1", "`docker-credential-there-is-no-such-helper` cannot be run", "no program's name"]
+    {
+        assert!(text.contains(problem), "{text}");
     }
 }

@@ -1,0 +1,65 @@
+//! Docker's credential helpers: programs that are asked for a registry's sign-in.
+
+use std::process::Stdio;
+
+use serde::Deserialize;
+use tokio::io::AsyncWriteExt;
+use tokio::process::Command;
+use zeroize::Zeroizing;
+
+use crate::credentials::{CredentialKind, Credentials};
+
+/// The text that helpers print for "there is none", as docker knows it.
+const NOT_FOUND: &str = "credentials not found";
+/// Variables with secrets of ML Space's own tools: none of a helper's business.
+const SECRETS: [&str; 5] = [
+    "MLSPACE_CLIENT_SECRET",
+    "MLSPACE_API_KEY",
+    "MLSPACE_WORKSPACES",
+    "MLCR_PERSONAL_CLIENT_SECRET",
+    "MLS_PASSWORD",
+];
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct HelperAnswer {
+    username: String,
+    secret: Zeroizing<String>,
+}
+
+/// Asks a helper, named without `docker-credential-`. The error says what is wrong with it, and nothing that it
+/// printed, which may be a secret. The helper ends when nobody waits for it any more.
+pub(crate) async fn ask(name: &str, server: &str) -> Result<Option<Credentials>, String> {
+    let program = format!("docker-credential-{name}");
+    if name.contains(['/', '\\']) {
+        return Err(format!("the credential helper `{program}` is no program's name"));
+    }
+    let mut command = Command::new(&program);
+    command.arg("get").stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null()).kill_on_drop(true);
+    for secret in SECRETS {
+        command.env_remove(secret);
+    }
+    let cannot = |error| format!("the credential helper `{program}` cannot be run: {error}");
+    let mut child = command.spawn().map_err(cannot)?;
+    if let Some(mut stdin) = child.stdin.take() {
+        // Whoever does not read it will not answer either.
+        let _ = stdin.write_all(server.as_bytes()).await;
+    }
+    let output = child.wait_with_output().await.map_err(cannot)?;
+    let printed = Zeroizing::new(output.stdout);
+    if !output.status.success() {
+        if String::from_utf8_lossy(&printed).contains(NOT_FOUND) {
+            return Ok(None);
+        }
+        return Err(format!("the credential helper `{program}` failed; run it by hand to see why"));
+    }
+    let answer: HelperAnswer = serde_json::from_slice(&printed)
+        .map_err(|_| format!("the credential helper `{program}` printed something else than credentials"))?;
+    if answer.secret.is_empty() {
+        return Ok(None);
+    }
+    Ok(Some(match answer.username.as_str() {
+        "<token>" => Credentials(CredentialKind::IdentityToken(answer.secret)),
+        _ => Credentials::password(answer.username, answer.secret),
+    }))
+}
