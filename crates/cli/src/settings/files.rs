@@ -95,8 +95,7 @@ impl Lock {
     fn open(io: &Io, name: &str) -> Result<(File, impl Fn(std::io::Error) -> Failure), Failure> {
         let path = config_folder(io)?.join(name);
         let shown = path.display().to_string();
-        let cannot =
-            move |error| Failure::other(format!("cannot lock {shown}: {error}; nothing was changed"));
+        let cannot = move |error| Failure::other(format!("cannot lock {shown}: {error}"));
         let made = config_folder(io).map(|folder| make_private(&folder))?;
         let file = made.and_then(|()| File::options().create(true).truncate(false).write(true).open(&path));
         Ok((file.map_err(&cannot)?, cannot))

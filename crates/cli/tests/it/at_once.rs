@@ -1,4 +1,4 @@
-//! Processes that change the same files at the same time.
+//! Processes that change the same files at the same time, and those that are told to end.
 
 use std::io::Write;
 use std::path::Path;
@@ -102,5 +102,38 @@ async fn no_profile_is_lost_to_another_one() {
     let text = std::fs::read_to_string(home.path().join(".config/mlcr/profiles.toml")).unwrap();
     for number in 0..MANY {
         assert!(text.contains(&format!("[profiles.p{number}]\n")), "{text}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_signal_to_end_ends_with_the_report_of_what_was_done() {
+    for (signal, ignored) in [("INT", ""), ("TERM", ""), ("HUP", ""), ("HUP", "trap '' HUP; ")] {
+        let simulator = Simulator::start().await.unwrap();
+        simulator.fail("image_delete", mlspace_registry_simulator::Fault::hang()).unwrap();
+        let image = simulator.repositories()[0].recent_image.clone().unwrap().id;
+        let Mlcr { variables, .. } = Mlcr::at(&simulator);
+        let mut shell = Command::new("sh");
+        let program = env!("CARGO_BIN_EXE_mlcr");
+        // As under nohup, whoever ignored a hangup before the program began is not ended by one.
+        let line =
+            format!("{ignored}exec {program} image rm {image} --yes -o json --timeout 2s --deadline 2s");
+        shell.arg("-c").arg(line).env_clear().envs(variables);
+        let child = shell.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        while simulator.requests("image_delete") == 0 {
+            tokio::task::yield_now().await;
+        }
+        let asked = Command::new("/bin/sh").arg("-c").arg(format!("kill -{signal} {}", child.id())).status();
+        assert!(asked.unwrap().success());
+        let done = tokio::task::spawn_blocking(|| child.wait_with_output()).await.unwrap().unwrap();
+        let said = String::from_utf8_lossy(&done.stderr).into_owned();
+        if ignored.is_empty() {
+            assert_eq!(done.status.code(), Some(130), "{signal}: {said}");
+            let report: Value = serde_json::from_slice(&done.stdout).unwrap();
+            assert_eq!(report["items"][0]["outcome"], "unknown", "{signal}: {report}");
+            assert!(said.contains("0 of 1 image deleted, 1 unknown"), "{signal}: {said}");
+        } else {
+            assert_ne!(done.status.code(), Some(130), "{said}");
+            assert!(done.status.code().is_some() && !said.contains("interrupted"), "{said}");
+        }
     }
 }
