@@ -150,10 +150,15 @@ impl Core {
                 return Err(if repeated { exhausted(attempts, error) } else { error });
             };
             let asked = error.api().is_some_and(|error| error.retry_after().is_some());
-            if asked && error.is_rate_limited() {
+            let limited = error.is_rate_limited();
+            if limited {
                 self.limiter.pause(clock.now(), wait);
             }
-            let reason = if asked { WaitReason::RetryAfter } else { WaitReason::Backoff };
+            let reason = match (asked, limited) {
+                (true, _) => WaitReason::RetryAfter,
+                (false, true) => WaitReason::RateLimit,
+                (false, false) => WaitReason::Backoff,
+            };
             last = Some(error);
             self.wait(&timer, reason, wait, &mut last).await?;
         }

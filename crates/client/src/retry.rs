@@ -7,9 +7,15 @@ use mlspace_registry_net::RetryPolicy;
 use crate::error::{Error, TransportKind};
 use crate::operation::Repeat;
 
+/// How long a 429 keeps everybody back that says nothing about it: the service counts by the minute.
+const MINUTE: Duration = Duration::from_secs(60);
+
 /// The wait before the next attempt, or `None` to stop. `attempt` counts from 1.
 pub(crate) fn decide(policy: &RetryPolicy, repeat: Repeat, attempt: u32, error: &Error) -> Option<Duration> {
-    let asked = error.api().and_then(|error| error.retry_after());
+    let asked = error.api().and_then(|answered| {
+        let of_limit = || error.is_rate_limited().then(|| answered.limit_window().unwrap_or(MINUTE));
+        answered.retry_after().or_else(of_limit)
+    });
     if may_repeat(repeat, error) { policy.wait(attempt, asked) } else { None }
 }
 
@@ -70,5 +76,24 @@ mod tests {
         let wait = decide(&policy, Repeat::IfUnsent, 1, &answered(429, Some(7))).unwrap();
         assert!((7..8).contains(&wait.as_secs()), "{wait:?}");
         assert_eq!(decide(&policy, Repeat::Always, policy.attempts, &answered(429, Some(7))), None);
+    }
+
+    #[test]
+    fn a_429_that_asks_for_nothing_waits_as_long_as_its_words_say_or_a_minute() {
+        for (message, seconds) in [
+            (None, 60),
+            (Some("Rate limit exceeded: 1000 per 1 minute"), 60),
+            (Some("too many: 10 per second."), 1),
+            (Some("at most 5 per 10 seconds"), 10),
+            (Some("100 per hour"), 60),
+            (Some("per 99999999999999999999 minutes per year"), 60),
+            (Some("once per 18446744073709551615 hours"), 60),
+        ] {
+            let mut error = ApiError::new("image_get", 429);
+            error.message = message.map(str::to_owned);
+            let error = Error::Api(Box::new(error));
+            let wait = decide(&RetryPolicy::default(), Repeat::IfUnsent, 1, &error).unwrap();
+            assert_eq!(wait.as_secs(), seconds, "{message:?}");
+        }
     }
 }

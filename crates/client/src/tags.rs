@@ -97,13 +97,20 @@ impl TagCreation {
         self
     }
 
-    /// Makes the tag. One request, never repeated once it may have arrived; one more to read the image's tags
-    /// if the answer is lost, or with [`Verify::Always`].
+    /// Makes the tag. One request; one more to read the image's tags if the answer is lost, or with
+    /// [`Verify::Always`]. If reading proves that it was not made, it is sent once more.
     ///
     /// # Errors
     /// [`Error::Invalid`] when the name cannot be a tag's; nothing is sent then. [`Error::NotApplied`] when
     /// the answer got lost and the tag is not there; [`Error::Unconfirmed`] when that cannot be seen.
     pub async fn send(self) -> Result<Tag> {
+        match self.send_once().await {
+            Err(Error::NotApplied { .. }) => self.send_once().await,
+            settled => settled,
+        }
+    }
+
+    async fn send_once(&self) -> Result<Tag> {
         check_tag_name(&self.name).map_err(|error| Error::Invalid(error.to_string()))?;
         let color = self.color.as_deref().map(check_color).transpose()?;
         let fields: &[_] =

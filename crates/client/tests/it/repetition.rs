@@ -40,19 +40,33 @@ async fn what_will_not_change_is_not_repeated() {
 }
 
 #[tokio::test]
-async fn a_tag_is_created_once_whatever_becomes_of_the_answer() {
-    for fault in [
-        Fault::lost_after(),
-        Fault::lost_before(),
-        Fault::status(503),
-        Fault::status(504),
-        Fault::truncated(),
+async fn a_tag_is_created_once_and_sent_again_only_where_reading_shows_that_it_was_not() {
+    for (fault, requests) in [
+        (Fault::lost_after(), 1),
+        (Fault::truncated(), 1),
+        (Fault::lost_before(), 2),
+        (Fault::status(503), 2),
+        (Fault::status(504), 2),
     ] {
         let (world, images) = World::with_images(1).await;
         world.fail("tag_create", fault);
-        let _ = world.client.tags().create(images[0], "v9").send().await;
-        assert_eq!(world.simulator.requests("tag_create"), 1);
+        let sent = world.client.tags().create(images[0], "v9").send().await;
+        assert_eq!(sent.is_ok(), requests == 1, "{sent:?}");
+        assert_eq!(world.simulator.requests("tag_create"), requests);
     }
+}
+
+#[tokio::test]
+async fn a_429_that_asks_for_nothing_is_waited_for_as_long_as_the_service_counts() {
+    let seen = std::sync::Arc::new(std::sync::Mutex::new(Vec::new()));
+    let sink = seen.clone();
+    let world = World::with(Seed::Demo, |builder| {
+        builder.on_wait(move |wait| sink.lock().unwrap().push((wait.reason, wait.duration.as_secs())))
+    })
+    .await;
+    world.fail("registry_get", Fault::status(429).times(2));
+    world.client.registry().await.unwrap();
+    assert_eq!(*seen.lock().unwrap(), [(WaitReason::RateLimit, 60); 2]);
 }
 
 #[tokio::test]
