@@ -48,6 +48,9 @@ pub(crate) fn client_through(
     if let Some(deadline) = global.deadline {
         builder = builder.deadline(deadline);
     }
+    if let Some(rate) = global.rate {
+        builder = builder.rate_limit(Some(rate));
+    }
     if !global.quiet {
         let (stderr, verbose) = (io.stderr.clone(), global.verbose > 0);
         builder = builder.on_wait(move |wait| {

@@ -1,5 +1,6 @@
 //! Options that hold everywhere, and how their values are read.
 
+use std::num::NonZeroU32;
 use std::time::Duration;
 
 use clap::{ArgAction, Args, ValueEnum};
@@ -35,6 +36,10 @@ pub(crate) struct Global {
     /// Time for each call with its repetitions, and for reading a whole list, such as 90s or 20m.
     #[arg(long, global = true, value_name = "TIME", value_parser = parse_duration)]
     pub(crate) deadline: Option<Duration>,
+
+    /// Requests a minute at most, where several processes share what the service allows; 900 by default.
+    #[arg(long, global = true, value_name = "N")]
+    pub(crate) rate: Option<NonZeroU32>,
 
     /// Do not ask; needed to delete, rotate, move a tag or replace a file where nobody can answer.
     #[arg(short, long, global = true)]
