@@ -208,7 +208,11 @@ fn kind(error: &Error) -> (Exit, &'static str, Option<&'static str>) {
         return (Exit::Firewall, "blocked_by_firewall", Some(hint));
     }
     if error.is_rate_limited() {
-        return (Exit::Limit, "rate_limited", Some("wait a minute, or share the limit among processes with --rate"));
+        return (
+            Exit::Limit,
+            "rate_limited",
+            Some("wait a minute, or share the limit among processes with --rate"),
+        );
     }
     if error.is_deadline() {
         return (Exit::Limit, "deadline", Some("give it more time with --deadline"));

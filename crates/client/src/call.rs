@@ -13,7 +13,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use mlspace_registry_api as api;
-use mlspace_registry_net::parse_retry_after;
+use mlspace_registry_net::{certificate_problem, parse_retry_after};
 use tracing::Instrument;
 
 use crate::api_error::{ApiError, BODY_CAP, Secrets};
@@ -259,7 +259,14 @@ impl Core {
                 Error::Internal(format!("{operation}: the request cannot be built: {}", error.without_url()))
             }
             api::Error::CommunicationError(error) if error.is_connect() => {
-                transport(TransportKind::Connect, error)
+                match certificate_problem(&error) {
+                    Some(problem) => Error::Transport {
+                        operation,
+                        kind: TransportKind::Certificate,
+                        source: Some(Box::new(problem)),
+                    },
+                    None => transport(TransportKind::Connect, error),
+                }
             }
             api::Error::CommunicationError(error) if error.is_timeout() => {
                 transport(TransportKind::Timeout, error)

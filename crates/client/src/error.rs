@@ -125,8 +125,10 @@ pub enum Error {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum TransportKind {
-    /// No connection: wrong address, no network, refused, or a certificate that is not trusted.
+    /// No connection: wrong address, no network, or refused.
     Connect,
+    /// The service's certificate was not taken, so nothing was sent. The cause says why and what to do.
+    Certificate,
     /// No answer in time.
     Timeout,
     /// The connection broke before the answer began.
@@ -139,6 +141,7 @@ impl std::fmt::Display for TransportKind {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(match self {
             Self::Connect => "cannot connect to the service",
+            Self::Certificate => "no connection to the service is safe",
             Self::Timeout => "no answer in time",
             Self::Interrupted => "the connection broke before the answer came",
             Self::Truncated => "the connection broke within the answer",
@@ -215,7 +218,7 @@ impl Error {
     pub fn was_sent(&self) -> Sent {
         match self {
             Self::Invalid(_) | Self::Internal(_) | Self::SignIn { .. } => Sent::No,
-            Self::Transport { kind: TransportKind::Connect, .. } => Sent::No,
+            Self::Transport { kind: TransportKind::Connect | TransportKind::Certificate, .. } => Sent::No,
             Self::Transport { kind: TransportKind::Truncated, .. } => Sent::Yes,
             Self::Transport { .. } | Self::Unconfirmed { .. } => Sent::Maybe,
             // A gateway's answer does not say what the service behind it did.

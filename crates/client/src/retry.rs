@@ -22,7 +22,9 @@ pub(crate) fn decide(policy: &RetryPolicy, repeat: Repeat, attempt: u32, error: 
 fn may_repeat(repeat: Repeat, error: &Error) -> bool {
     let unsent =
         matches!(error, Error::Transport { kind: TransportKind::Connect, .. }) || error.status() == Some(429);
-    let lost = matches!(error, Error::Transport { .. }) || matches!(error.status(), Some(502..=504));
+    let certificate = matches!(error, Error::Transport { kind: TransportKind::Certificate, .. });
+    let lost =
+        matches!(error, Error::Transport { .. }) && !certificate || matches!(error.status(), Some(502..=504));
     match repeat {
         Repeat::Never => false,
         Repeat::IfUnsent => unsent,
@@ -51,6 +53,7 @@ mod tests {
         let table = [
             (transport(TransportKind::Connect), vec![Always, IfUnsent]),
             (answered(429, None), vec![Always, IfUnsent]),
+            (transport(TransportKind::Certificate), vec![]),
             (transport(TransportKind::Timeout), vec![Always]),
             (transport(TransportKind::Interrupted), vec![Always]),
             (transport(TransportKind::Truncated), vec![Always]),

@@ -3,6 +3,9 @@
 use reqwest::ClientBuilder;
 use url::{Host, Url};
 
+#[cfg(feature = "rustls")]
+mod verify;
+
 /// Why there is no HTTPS as it was asked for. Nothing was sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
@@ -24,13 +27,15 @@ pub fn check_scheme(url: &Url) -> Result<(), TlsError> {
     if refused { Err(TlsError::NoHttps) } else { Ok(()) }
 }
 
-/// Trusts certificate authorities besides those of the operating system. Each item is one or more
-/// certificates in PEM.
+/// Trusts certificates besides those of the operating system. Each item is one or more certificates in PEM, of
+/// authorities, or of a server itself. The one that docker's documentation tells how to make is both, an
+/// authority that signed itself: it is taken of a server that shows the very same bytes, whose name it holds and
+/// whose time has not passed.
 ///
 /// # Errors
 /// [`TlsError`] if an item holds no certificate, or if this build has no HTTPS to use it for.
 pub fn trust(http: ClientBuilder, certificates: &[Vec<u8>]) -> Result<ClientBuilder, TlsError> {
-    certificates.iter().try_fold(http, |http, pem| add(http, pem))
+    if certificates.is_empty() { Ok(http) } else { trust_too(http, certificates) }
 }
 
 /// Leaves the certificate authorities of the operating system unread, which takes longer than all else that
@@ -42,17 +47,43 @@ pub fn trust_nobody(http: ClientBuilder) -> ClientBuilder {
 }
 
 #[cfg(feature = "rustls")]
-fn add(http: ClientBuilder, pem: &[u8]) -> Result<ClientBuilder, TlsError> {
-    let bundle = reqwest::Certificate::from_pem_bundle(pem).map_err(|_| TlsError::NotPem)?;
-    if bundle.is_empty() {
-        return Err(TlsError::NotPem);
-    }
-    Ok(http.tls_certs_merge(bundle))
-}
+use verify::trust_too;
 
 #[cfg(not(feature = "rustls"))]
-fn add(_: ClientBuilder, _: &[u8]) -> Result<ClientBuilder, TlsError> {
+fn trust_too(_: ClientBuilder, _: &[Vec<u8>]) -> Result<ClientBuilder, TlsError> {
     Err(TlsError::NoHttps)
+}
+
+/// Why a server's certificate was not taken, if that is why a request failed: another attempt fares no better.
+#[must_use]
+pub fn certificate_problem(error: &reqwest::Error) -> Option<CertificateProblem> {
+    #[cfg(feature = "rustls")]
+    return verify::problem(error);
+    #[cfg(not(feature = "rustls"))]
+    None.filter(|_| error.is_connect())
+}
+
+/// Why a server's certificate was not taken, and what to do.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum CertificateProblem {
+    /// Its time has passed or has not begun.
+    #[error(
+        "the server's certificate is not valid at this time ({0}): check this machine's clock, else the server needs a new one"
+    )]
+    Time(String),
+    /// It is another server's.
+    #[error("the server's certificate is for another name ({0}): check the address")]
+    Name(String),
+    /// Nobody who is trusted signed it.
+    #[error(
+        "the server's certificate is signed by nobody who is trusted here ({0}): if it is the right server, give the certificate \
+         of its authority as an extra one"
+    )]
+    Issuer(String),
+    /// Something else is wrong with it.
+    #[error("the server's certificate cannot be used ({0}): the server needs another one")]
+    Other(String),
 }
 
 /// Tells an address of this machine's own, so that nobody can listen on the way.
