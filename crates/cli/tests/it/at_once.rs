@@ -8,7 +8,7 @@ use mlspace_registry_simulator::Simulator;
 use serde_json::Value;
 
 use crate::fixture::Person;
-use crate::support::Mlcr;
+use crate::support::{Mlcr, unhindered};
 
 /// How many at once: enough that each of them meets another.
 const MANY: usize = 12;
@@ -112,7 +112,7 @@ async fn every_signal_to_end_ends_with_the_report_of_what_was_done() {
         simulator.fail("image_delete", mlspace_registry_simulator::Fault::hang()).unwrap();
         let image = simulator.repositories()[0].recent_image.clone().unwrap().id;
         let Mlcr { variables, .. } = Mlcr::at(&simulator);
-        let mut shell = Command::new("sh");
+        let mut shell = unhindered("sh");
         let program = env!("CARGO_BIN_EXE_mlcr");
         // As under nohup, whoever ignored a hangup before the program began is not ended by one.
         let line =

@@ -67,7 +67,7 @@ mod process {
 
     /// The program with nothing of this machine's settings.
     fn mlcr(home: &std::path::Path) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_mlcr"));
+        let mut command = crate::support::unhindered(env!("CARGO_BIN_EXE_mlcr"));
         command
             .env_clear()
             .env("PATH", std::env::var_os("PATH").unwrap())

@@ -199,3 +199,15 @@ fn words(line: &str) -> Vec<String> {
     }
     words
 }
+
+/// Starts a program with no signal ignored. Whatever started these tests may ignore some, as `nohup` and the
+/// background of a shell do, and a program inherits that and honours it.
+#[cfg(unix)]
+pub(crate) fn unhindered(program: &str) -> std::process::Command {
+    if !cfg!(target_os = "linux") {
+        return std::process::Command::new(program);
+    }
+    let mut command = std::process::Command::new("env");
+    command.args(["--default-signal", program]);
+    command
+}
