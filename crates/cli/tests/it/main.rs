@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::panic)] // A test that cannot go on has failed.
 
 // Modules under `cfg(unix)` run a shell or link `mlcr` under other names.
+#[cfg(unix)]
 mod at_once;
 mod coverage;
 mod credentials;
