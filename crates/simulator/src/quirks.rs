@@ -180,6 +180,8 @@ quirks! {
         "`/v2/_catalog` lists the repositories (on), for whoever has the scope `registry:catalog:*`, or is not there (off).";
     Accessories(accessories: Accessories = Accessories::Images), "accessories", "images|hidden",
         "A manifest without a tag that has a subject, such as a signature: an image of its own, or as with Harbor none, and gone with its subject.";
+    Referrers(referrers: bool = true), "referrers", "on|off",
+        "The registry lists what refers to a manifest (on), or has no such address and leaves the list to those who push (off).";
     DeletedIndex(deleted_index: DeletedIndex = DeletedIndex::FreesChildren), "deleted-index", "frees-children|removes-children",
         "Deleting an index through the registry: its manifests become images of their own, or go with it as with Harbor.";
     ImmutableTags(immutable_tags: Option<Prefix> = None), "immutable-tags", "off|PREFIX",

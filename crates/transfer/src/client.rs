@@ -18,7 +18,7 @@ use crate::push::cache::Cache;
 use crate::push::turns::Turns;
 use crate::registry::auth::Auth;
 use crate::registry::candidates::Candidates;
-use crate::registry::http::{Learned, Registry};
+use crate::registry::http::Registry;
 use crate::retry::{Patience, default_policy};
 
 /// Blobs that are moved at the same time, unless set otherwise.
@@ -102,8 +102,9 @@ impl Client {
         let candidates =
             Candidates::new(name.to_owned(), credentials, inner.docker_logins.clone(), patience.idle);
         let auth = Auth::new(base.clone(), name.to_owned(), candidates, http.clone(), patience.clone());
-        let learned = Learned::default();
-        let registry = Arc::new(Registry { base, name: name.to_owned(), auth, http, patience, learned });
+        let (learned, referrers) = Default::default();
+        let registry =
+            Arc::new(Registry { base, name: name.to_owned(), auth, http, patience, learned, referrers });
         registries.insert(name.to_owned(), registry.clone());
         Ok(registry)
     }

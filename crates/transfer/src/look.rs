@@ -11,6 +11,7 @@ use crate::reference::Reference;
 use crate::registry::answer::failure;
 use crate::registry::auth::Scope;
 use crate::registry::http::Request;
+use crate::registry::referrers::lists_referrers;
 
 const CONTENT_DIGEST: HeaderName = HeaderName::from_static("docker-content-digest");
 
@@ -60,17 +61,7 @@ impl Client {
             return Err(Error::Invalid(format!("{reference} has no digest")));
         };
         let registry = self.registry(reference.registry())?;
-        let repository = reference.repository();
-        let what = format!("list what refers to {digest} in {}/{repository}", registry.name);
-        let url = registry.url(&format!("{repository}/referrers/{digest}"));
-        let request = Request::new(what.clone(), Method::GET, url).header(ACCEPT, OCI_INDEX);
-        let response = registry.send(&Scope::pull(repository), &request).await?;
-        match response.status().as_u16() {
-            200 => Ok(text(response.headers(), CONTENT_TYPE).as_deref() == Some(OCI_INDEX)),
-            // A registry without it knows no such address.
-            400 | 404 | 405 | 501 => Ok(false),
-            _ => Err(failure(&registry.patience, what, response).await),
-        }
+        lists_referrers(&registry, reference.repository(), digest).await
     }
 }
 

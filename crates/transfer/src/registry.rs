@@ -5,4 +5,5 @@ pub(crate) mod auth;
 pub(crate) mod candidates;
 mod challenge;
 pub(crate) mod http;
+pub(crate) mod referrers;
 pub(crate) mod repository;

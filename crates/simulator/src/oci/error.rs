@@ -40,6 +40,10 @@ impl Refusal {
         Self::new(StatusCode::NOT_FOUND, code, message)
     }
 
+    pub(crate) fn nothing_here() -> Self {
+        Self::missing("UNSUPPORTED", "the registry has nothing at this path")
+    }
+
     pub(crate) fn no_digest(text: &str) -> Self {
         Self::bad("DIGEST_INVALID", "not a digest: sha256 or sha512, a colon, lower-case hexadecimal digits")
             .detail(json!({ "digest": text }))

@@ -76,11 +76,12 @@ impl Registry {
         };
         let manifest = Manifest::parse(&bytes, request.header(CONTENT_TYPE));
         let manifest = manifest.map_err(|why| Refusal::no_manifest(&why))?;
-        let subject = manifest.subject.as_ref().map(ToString::to_string);
+        let mut subject = manifest.subject.as_ref().map(ToString::to_string);
         // One header for each tag: clients do not take a list apart.
         let answered: Vec<_> = tags.iter().map(|tag| (TAG, tag.clone())).collect();
         {
             let mut service = self.shared.lock();
+            subject = subject.filter(|_| service.quirks.referrers);
             let config = service.config_of(&request.repository, &manifest);
             let repository = &request.repository;
             let push = Push { repository, digest: &digest, bytes, manifest, config, tags };

@@ -6,6 +6,7 @@ use hyper::StatusCode;
 use hyper::header::{CONTENT_TYPE, HeaderName};
 use serde_json::json;
 
+use super::error::Refusal;
 use super::{Answer, Registry, RegistryRequest, route};
 use crate::response::{append, response};
 use crate::state::digest::Digest;
@@ -17,6 +18,9 @@ impl Registry {
     /// An index of the manifests that have that subject; an empty one if there are none.
     pub(super) fn list_referrers(&self, request: &RegistryRequest, subject: &Digest) -> Answer {
         let service = self.shared.lock();
+        if !service.quirks.referrers {
+            return Err(Refusal::nothing_here().into());
+        }
         let wanted = request.query("artifactType").filter(|wanted| !wanted.is_empty());
         let found = service.content.manifests(&request.repository);
         let found = found.filter(|(_, stored)| stored.manifest.subject.as_ref() == Some(subject));

@@ -96,10 +96,9 @@ fn parse(method: &Method, path: &str) -> Result<(String, Endpoint), Refusal> {
         "/v2/_catalog" => return Ok((String::new(), Endpoint::Catalog)),
         _ => {}
     }
-    let unknown = || Refusal::missing("UNSUPPORTED", "the registry has nothing at this path");
     let (is_stored, path) = match path.strip_prefix(STORAGE) {
         Some(path) => (true, path),
-        None => (false, path.strip_prefix("/v2/").ok_or_else(unknown)?),
+        None => (false, path.strip_prefix("/v2/").ok_or_else(Refusal::nothing_here)?),
     };
     // What is encoded stays inside its part: `%2F` does not become a separator, and no part may contain one.
     let parts: Vec<_> = path.split('/').map(|part| percent_decode_str(part).decode_utf8_lossy()).collect();
@@ -114,7 +113,7 @@ fn parse(method: &Method, path: &str) -> Result<(String, Endpoint), Refusal> {
         [name @ .., "manifests", text] => (name, reference(method, text).map(Endpoint::Manifest)),
         [name @ .., "tags", "list"] => (name, Ok(Endpoint::Tags)),
         [name @ .., "referrers", text] => (name, digest(text).map(Endpoint::Referrers)),
-        _ => return Err(unknown()),
+        _ => return Err(Refusal::nothing_here()),
     };
     let name = name.join("/");
     if !is_repository_name(&name) {

@@ -46,6 +46,8 @@ pub(crate) struct Registry {
     pub(crate) http: reqwest::Client,
     pub(crate) patience: Patience,
     pub(crate) learned: Learned,
+    /// Held by the one of this client that changes a list of referrers.
+    pub(crate) referrers: tokio::sync::Mutex<()>,
 }
 
 /// A request that can be sent more than once.

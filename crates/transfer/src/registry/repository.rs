@@ -13,9 +13,11 @@ use crate::manifest::Manifest;
 use crate::registry::answer::failure;
 use crate::registry::auth::Scope;
 use crate::registry::http::{Registry, Request, location};
+use crate::registry::referrers::{Referrer, lists_referrers};
 
 pub(crate) const OCTETS: &str = "application/octet-stream";
 const CONTENT_DIGEST: HeaderName = HeaderName::from_static("docker-content-digest");
+const SUBJECT: HeaderName = HeaderName::from_static("oci-subject");
 const MIN_CHUNK: HeaderName = HeaderName::from_static("oci-chunk-min-length");
 
 /// A repository that is pushed to.
@@ -46,7 +48,7 @@ impl Repository<'_> {
         Scope::push(self.name)
     }
 
-    fn what(&self, verb: &str, thing: &str) -> String {
+    pub(crate) fn what(&self, verb: &str, thing: &str) -> String {
         format!("{verb} {thing} in {}/{}", self.registry.name, self.name)
     }
 
@@ -171,15 +173,31 @@ impl Repository<'_> {
         Ok(received(response.headers()).map(|offset| (UploadSession { url, ..session.clone() }, offset)))
     }
 
-    /// Puts a manifest, its bytes as they are. Where the answer got lost, or is no clear yes, the registry is read.
+    /// Puts a manifest, its bytes as they are. If it refers to another one, it is listed as that one's referrer by
+    /// the registry, or else by us.
     pub(crate) async fn put_manifest(&self, target: &str, manifest: &Manifest) -> Result<()> {
+        let is_listed = self.put(target, manifest).await?;
+        let Some(referrer) = Referrer::of(manifest) else { return Ok(()) };
+        let is_listed = match is_listed {
+            Some(is_listed) => is_listed,
+            None => lists_referrers(self.registry, self.name, &referrer.subject).await?,
+        };
+        if is_listed { Ok(()) } else { self.refer(&referrer).await }
+    }
+
+    /// Where the answer got lost, or is no clear yes, the registry is read. Answers whether the registry says that
+    /// it keeps the manifest's subject in mind, as far as there is an answer.
+    async fn put(&self, target: &str, manifest: &Manifest) -> Result<Option<bool>> {
         let request =
             Request::new(self.what("put the manifest", target), Method::PUT, self.manifest_url(target))
                 .header(CONTENT_TYPE, &manifest.media_type)
                 .body(manifest.bytes.clone());
         let doubt = match self.registry.send(&self.scope(), &request).await {
             Ok(response) => match response.status().as_u16() {
-                201 => return check_digest(&request.what, &response, &manifest.digest),
+                201 => {
+                    check_digest(&request.what, &response, &manifest.digest)?;
+                    return Ok(Some(response.headers().contains_key(SUBJECT)));
+                }
                 // Whatever stands before a registry may answer with a page of its own.
                 status @ 200..=299 => {
                     let detail = format!("{status} instead of 201, and the manifest is not there");
@@ -191,7 +209,7 @@ impl Repository<'_> {
             Err(error) => return Err(error),
         };
         match self.holds(target, manifest).await {
-            Ok(true) => Ok(()),
+            Ok(true) => Ok(None),
             Ok(false) => Err(doubt),
             Err(_) => Err(Error::Unknown { what: request.what, source: Box::new(doubt) }),
         }
@@ -211,7 +229,7 @@ impl Repository<'_> {
         }
     }
 
-    fn manifest_url(&self, target: &str) -> Url {
+    pub(crate) fn manifest_url(&self, target: &str) -> Url {
         self.registry.url(&format!("{}/manifests/{target}", self.name))
     }
 }

@@ -11,6 +11,7 @@ mod odd;
 mod parsers;
 mod pull;
 mod push;
+mod referrers;
 mod registry;
 mod target;
 mod tools;

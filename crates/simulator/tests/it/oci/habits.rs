@@ -163,6 +163,19 @@ async fn what_is_attached_to_an_image_may_be_no_image_and_go_with_it() {
 }
 
 #[tokio::test]
+async fn a_registry_without_lists_of_referrers_says_nothing_of_a_subject() {
+    for (quirk, status) in [("referrers=on", 200), ("referrers=off", 404)] {
+        let (_simulator, client) = open(&[quirk]).await;
+        let subject = client.push_image("a", "v1", 1).await;
+        let mut signature = client.image("a", 2).await;
+        signature["subject"] = serde_json::json!({ "mediaType": MANIFEST, "digest": subject, "size": 1 });
+        let put = client.put_manifest("a", "signature", MANIFEST, &signature).await.is(201);
+        assert_eq!(put.headers.contains_key("oci-subject"), status == 200, "{quirk}");
+        assert_eq!(client.status("GET", &format!("/v2/a/referrers/{subject}")).await, status);
+    }
+}
+
+#[tokio::test]
 async fn the_manifests_of_an_index_may_go_with_it() {
     let (simulator, client) = open(&["deleted-index=removes-children"]).await;
     let child = client.image("a", 1).await;
