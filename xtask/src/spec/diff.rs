@@ -92,7 +92,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
 }
 
 fn read(path: &Path) -> Result<Document> {
-    let document = file::parse(&file::read(path)?, path)?;
+    let (document, _) = file::read_document(path)?;
     Document::new(document).with_context(|| format!("{} cannot be compared", path.display()))
 }
 

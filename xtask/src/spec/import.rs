@@ -18,8 +18,7 @@ pub(crate) const REGISTRY: &str = "openapi/registry.json";
 /// Imports `source` into the repository at `root`. Nothing is written unless all of it is good.
 pub(crate) fn run(root: &Path, source: &Path, date: Option<&str>) -> Result<()> {
     let slice = Slice::read(&root.join("openapi/slice.toml"))?;
-    let text = file::read(source)?;
-    let document = file::parse(&text, source)?;
+    let (document, text) = file::read_document(source)?;
     let imported = import(&document, &slice, text.as_bytes(), date)
         .with_context(|| format!("{} cannot be imported", source.display()))?;
     file::replace(&root.join(REGISTRY), &file::to_stable_json(&imported)?)?;
@@ -51,9 +50,10 @@ pub(crate) fn import(document: &Value, slice: &Slice, bytes: &[u8], date: Option
         "paths": paths,
         "components": components,
     });
-    if let Some(first) = spelling::normalise_document(&mut result).first() {
-        bail!("{}: {}", first.place, first.problem);
-    }
+    let unspeakable = spelling::normalise_document(&mut result);
+    let lines: Vec<String> =
+        unspeakable.iter().map(|one| format!("{}: {}", one.place, one.problem)).collect();
+    ensure!(lines.is_empty(), "{}", lines.join("\n  "));
     sort_required(&mut result);
     // The standard asks for a title, and provenance names the source.
     let info = |key: &str| match document.pointer(&format!("/info/{key}")) {
