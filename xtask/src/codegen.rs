@@ -36,9 +36,9 @@ pub(crate) fn run(root: &Path, check: bool) -> Result<ExitCode> {
     let registry = root.join("openapi/registry.json");
     let slice = Slice::read(&root.join("openapi/slice.toml"))?;
     let document = file::parse(&file::read(&registry)?, &registry)?;
+    // It helps to find new names; a damaged one, as after a merge, is written anew.
     let resolved = root.join("openapi/resolved.json");
-    let before =
-        if resolved.exists() { Some(file::parse(&file::read(&resolved)?, &resolved)?) } else { None };
+    let before = file::read(&resolved).ok().and_then(|text| file::parse(&text, &resolved).ok());
     let document = resolve(document, &Overlay::read(root)?, before.as_ref())?;
     let mut outputs = outputs(document, &slice)?;
     outputs.push(("docs/spec-diff-rules.md", render::rules()));

@@ -150,7 +150,8 @@ pub(crate) fn settle(
     for (name, new) in outputs {
         let name = name.as_ref();
         let path = root.join(name);
-        let old = if path.exists() { read(&path)? } else { String::new() };
+        let old =
+            fs::read(&path).map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).unwrap_or_default();
         if old == new {
             continue;
         }

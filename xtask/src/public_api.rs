@@ -45,6 +45,15 @@ pub(crate) fn run(root: &Path, check: bool) -> Result<ExitCode> {
     file::settle(root, outputs, check, "cargo xtask public-api")
 }
 
+/// The listing of the crate in `source` as it would be with `generated` for what is generated.
+pub(crate) fn listing_with(source: &Path, generated: &str) -> Result<String> {
+    let mut sources = Sources::read(source)?;
+    let items = syn::parse_file(generated).context("the generated file is not Rust")?.items;
+    sources.0.retain(|place, _| place.first().is_none_or(|module| module != "generated"));
+    sources.add(items, source, vec!["generated".into()])?;
+    Ok(sources.listing())
+}
+
 /// The modules of one crate.
 #[derive(Default)]
 struct Sources(BTreeMap<Place, Vec<Item>>);

@@ -5,6 +5,7 @@
 //! 2. [`spelling`] brings 3.0 and 3.1 spellings of the same thing to one, that of 3.0.3.
 //! 3. [`overlay`] applies `openapi/overlay.yaml`, our own part, and gives `openapi/resolved.json`.
 //!
+//! [`words`] keeps a mark of each of the vendor's sentences.
 //! [`diff`] says what the difference of two such documents means for a client, and [`update`] does all
 //! of it for a new document of the vendor's.
 
@@ -19,6 +20,7 @@ pub(crate) mod spelling;
 #[cfg(test)]
 mod tests;
 pub(crate) mod update;
+pub(crate) mod words;
 
 use std::borrow::Cow;
 

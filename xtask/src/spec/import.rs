@@ -9,6 +9,7 @@ use sha2::{Digest, Sha256};
 
 use super::nearest::closest;
 use super::slice::Slice;
+use super::words::{self, WORDS};
 use super::{METHODS, escape, openapi_version, prose, references, spelling};
 use crate::file;
 
@@ -21,7 +22,9 @@ pub(crate) fn run(root: &Path, source: &Path, date: Option<&str>) -> Result<()> 
     let (document, text) = file::read_document(source)?;
     let imported = import(&document, &slice, text.as_bytes(), date)
         .with_context(|| format!("{} cannot be imported", source.display()))?;
-    file::replace(&root.join(REGISTRY), &file::to_stable_json(&imported)?)?;
+    let marks = words::marks(&words::sentences(&document, &slice))?;
+    let outputs = [(REGISTRY.to_owned(), file::to_stable_json(&imported)?), (WORDS.to_owned(), marks)];
+    file::replace_all(root, &outputs)?;
     eprintln!("{REGISTRY}: {} operations", slice.operations.len());
     Ok(())
 }

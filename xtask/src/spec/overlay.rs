@@ -91,7 +91,21 @@ impl Overlay {
         let mut misfits = Vec::new();
         for (number, action) in self.actions.iter().enumerate() {
             let line = usize::try_from(action.target.referenced.line()).unwrap_or_default();
-            let found = action.settle(document, before, earlier.as_mut());
+            // A place that moved is another action's now, if that one has the same effect.
+            let alike = self
+                .actions
+                .iter()
+                .filter(|other| other.update == action.update && other.remove == action.remove);
+            let matched: Vec<String> = if earlier.is_some() {
+                alike.flat_map(|other| other.places(document).unwrap_or_default()).collect()
+            } else {
+                Vec::new()
+            };
+            let found = action.settle(
+                document,
+                before,
+                earlier.as_mut().map(|earlier| (earlier, matched.as_slice())),
+            );
             misfits.extend(found.into_iter().map(|(problem, mend)| Misfit {
                 line,
                 action: action.name(number),
@@ -144,16 +158,16 @@ impl Action {
         &self,
         document: &mut Value,
         before: Option<&Value>,
-        earlier: Option<&mut Value>,
+        earlier: Option<(&mut Value, &[String])>,
     ) -> Vec<(String, String)> {
         let mut places = match self.places(document) {
             Ok(places) => places,
             Err(error) => return vec![(format!("{error:#}"), "mend the target".into())],
         };
         let mut misfits = Vec::new();
-        if let Some(earlier) = earlier {
+        if let Some((earlier, matched)) = earlier {
             let had = self.places(earlier).unwrap_or_default();
-            misfits.extend(had.iter().filter_map(|place| places::lost(place, earlier, document, &places)));
+            misfits.extend(had.iter().filter_map(|place| places::lost(place, earlier, document, matched)));
             self.update_all(earlier, had);
         }
         if places.is_empty() && misfits.is_empty() {
@@ -246,13 +260,13 @@ fn take_doubled(document: &Value, place: &str, update: &mut Value) -> Vec<(Strin
             is_new
         });
     }
-    let misfit = |name| {
-        (
-            format!("the document has the parameter `{name}` at {place} itself"),
-            format!("take `{name}` out here"),
-        )
-    };
-    doubled.into_iter().map(misfit).collect()
+    if doubled.is_empty() {
+        return Vec::new();
+    }
+    let names = format!("`{}`", doubled.join("`, `"));
+    let is_all = update.as_array().is_some_and(Vec::is_empty);
+    let mend = if is_all { "take the action out".into() } else { format!("take {names} out here") };
+    vec![(format!("the document has the parameter {names} at {place} itself"), mend)]
 }
 
 /// Takes properties out of an update that only describes them where the document does not have them:

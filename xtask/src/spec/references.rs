@@ -74,6 +74,43 @@ pub(super) fn reached(document: &Value, paths: &Map<String, Value>) -> Result<Ma
     Ok(components)
 }
 
+/// The names of the schemas that operations reach; a reference that leads nowhere is left out.
+pub(super) fn reached_schemas(document: &Value, operations: &[(String, &str)]) -> BTreeSet<String> {
+    let mut open = Vec::new();
+    for (method, path) in operations {
+        let item = document.get("paths").and_then(|paths| paths.get(path));
+        for part in [item.and_then(|item| item.get(method)), item.and_then(|item| item.get("parameters"))] {
+            part.into_iter().for_each(|part| collect_references(part, "", &mut open));
+        }
+    }
+    let mut seen = BTreeSet::new();
+    let mut names = BTreeSet::new();
+    while let Some((reference, _)) = open.pop() {
+        let target = reference.strip_prefix('#').and_then(|pointer| document.pointer(pointer));
+        if let Some(target) = target.filter(|_| seen.insert(reference.clone())) {
+            names.extend(
+                split_reference(&reference)
+                    .filter(|(section, _)| *section == "schemas")
+                    .map(|(_, name)| name),
+            );
+            collect_references(target, "", &mut open);
+        }
+    }
+    names
+}
+
+/// The schemas that an operation itself names in its request and its success.
+pub(super) fn direct_schemas(operation: &Value) -> Vec<String> {
+    let successes = operation.get("responses").and_then(Value::as_object).into_iter().flatten();
+    let successes = successes.filter(|(status, _)| status.starts_with('2')).map(|(_, response)| response);
+    let mut found = Vec::new();
+    for part in operation.get("requestBody").into_iter().chain(successes) {
+        collect_references(part, "", &mut found);
+    }
+    let names = found.iter().filter_map(|(reference, _)| split_reference(reference));
+    names.filter(|(section, _)| *section == "schemas").map(|(_, name)| name).collect()
+}
+
 fn split_reference(reference: &str) -> Option<(&str, String)> {
     let (section, name) = reference.strip_prefix("#/components/")?.split_once('/')?;
     (!name.contains('/')).then(|| (section, unescape(name)))

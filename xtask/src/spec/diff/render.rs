@@ -8,6 +8,14 @@ use super::rules::{Class, Direction, Rule, SemverStep};
 /// Operations that are named before the rest is counted; JSON has all of them.
 const NAMED_OPERATIONS: usize = 5;
 
+/// Classes in the order in which they are shown, each with its heading.
+pub(crate) const CLASSES: [(Class, &str); 4] = [
+    (Class::Breaking, "Breaking"),
+    (Class::Judge, "A person must judge"),
+    (Class::Compatible, "Compatible"),
+    (Class::Documentation, "Documentation"),
+];
+
 /// The report for a terminal.
 pub(crate) fn text(report: &DiffReport) -> String {
     let mut text = String::new();
@@ -30,12 +38,7 @@ pub(crate) fn text(report: &DiffReport) -> String {
 /// The report for a pull request.
 pub(crate) fn markdown(report: &DiffReport) -> String {
     let mut text = format!("{}\n", summary(report));
-    for (class, title) in [
-        (Class::Breaking, "Breaking"),
-        (Class::Judge, "A person must judge"),
-        (Class::Compatible, "Compatible"),
-        (Class::Documentation, "Documentation"),
-    ] {
+    for (class, title) in CLASSES {
         let mut findings = report.of(class).peekable();
         if findings.peek().is_none() {
             continue;

@@ -27,6 +27,9 @@ pub(super) fn lost(
     let name = unescape(rest.split('/').next().unwrap_or(rest));
     let home = in_parts(document, schema, &name)?;
     let now = format!("{home}/properties/{rest}");
+    if matched.contains(&now) {
+        return None;
+    }
     document.pointer(&now)?;
     let target = json_path(&now);
     Some((

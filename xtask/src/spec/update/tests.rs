@@ -5,6 +5,8 @@ use crate::codegen;
 use crate::spec::import::{self, REGISTRY};
 use crate::spec::tests::{BUILD_IMAGES_OVERLAY, BUILD_IMAGES_SLICE, Checkout, build_images};
 
+const REPORT: &str = "target/report.md";
+
 /// A repository that has the build jobs vendored.
 fn checkout() -> Checkout {
     let checkout = Checkout::new();
@@ -18,8 +20,17 @@ fn checkout() -> Checkout {
 
 fn update(checkout: &Checkout, document: &Value, accept_breaking: bool, no_test: bool) -> (String, bool) {
     let file = checkout.write("new.json", &document.to_string());
-    report(checkout.root(), &Arguments { file, date: Some("2026-01-31".into()), accept_breaking, no_test })
-        .unwrap()
+    let arguments = Arguments {
+        file,
+        date: Some("2026-01-31".into()),
+        accept_breaking,
+        no_test,
+        since: "HEAD".into(),
+        report: REPORT.into(),
+    };
+    let (report, finished) = report(checkout.root(), &arguments).unwrap();
+    assert_eq!(checkout.read(REPORT), report, "what is printed is kept");
+    (report, finished)
 }
 
 fn files(checkout: &Checkout) -> [String; 3] {
@@ -53,14 +64,14 @@ fn what_callers_can_live_with_is_written_and_reported() {
     for part in [
         "0 breaking, 1 compatible, 1 documentation. Version step: minor.",
         "- `RunResponse.queue` is new. Clients ignore what they do not know.",
-        "- `build_list`: calls go on working",
-        "  - Code: `crates/client/src/builds.rs: list`",
-        "  - Snapshots: `crates/client/tests/snapshots/it__requests__build_list.snap`",
+        "| public Rust API | | 0 breaking, 2 compatible. |",
+        "The document changed, and its version did not: it is still 1.",
+        "- Calls go on working: `build_list` (code `crates/client/src/builds.rs: list`, snapshot `crates/client/tests/snapshots/it__requests__build_list.snap`)",
         "## New operations without a method",
         "- PATCH /public/v2/build-image/jobs",
         "- overlay action 2 (target $.paths[\"/public/v2/build-image/jobs\"].get): A short id.",
         "Step minor: 0.1.0 → 0.1.1.",
-        "### Added\n\n- `RunResponse.queue` is new (build_list, ",
+        "### Added\n- `RunResponse.queue` is new (build_list, ",
         "Written: `openapi/registry.json`, `openapi/resolved.json`, `crates/api/src/generated.rs`.",
     ] {
         assert!(report.contains(part), "{part}\nis not in\n{report}");
@@ -87,28 +98,49 @@ fn what_breaks_callers_waits_for_a_person() {
 }
 
 #[test]
-fn a_document_that_does_not_fit_stops_before_anything_is_written() {
+fn a_schema_with_another_name_and_an_operation_that_moved_are_followed_in_one_run() {
+    let checkout = checkout();
+    let text = build_images().to_string().replace("Job-Output", "JobListEntry");
+    let (report, finished) =
+        update(&checkout, &serde_json::from_str(&text.replace("/logs", "/log")).unwrap(), true, true);
+    assert!(finished, "{report}");
+    for part in [
+        "`openapi/slice.toml:13`: the schema `Job-Output` is called `JobListEntry` now, and has the same shape; \
+         write `\"JobListEntry\" = \"Job\"`",
+        "`openapi/slice.toml:7`: `GET /public/v2/build-image/jobs/{job_name}/logs` is \
+         `GET /public/v2/build-image/jobs/{job_name}/log` now (the same operation id); write ",
+    ] {
+        assert!(report.contains(part), "{part}\nis not in\n{report}");
+    }
+    let slice = checkout.read("openapi/slice.toml");
+    assert!(slice.contains("\"JobListEntry\" = \"Job\"") && !slice.contains("Job-Output"), "{slice}");
+    assert!(slice.contains("{job_name}/log\"") && !slice.contains("{job_name}/logs\""), "{slice}");
+
+    let (report, finished) =
+        update(&checkout, &serde_json::from_str(&text.replace("/logs", "/log")).unwrap(), true, true);
+    assert!(finished && report.contains("Nothing was written."), "{report}");
+}
+
+#[test]
+fn all_that_does_not_fit_is_told_at_once_before_anything_is_written() {
     let checkout = checkout();
     let before = files(&checkout);
-    let renamed: Value =
-        serde_json::from_str(&build_images().to_string().replace("Job-Output", "JobListEntry")).unwrap();
-    let (report, finished) = update(&checkout, &renamed, false, true);
-    assert!(!finished && report.contains("## Stopped: The document cannot be imported"), "{report}");
-    assert!(report.contains("renames the schema `Job-Output`"), "{report}");
-
-    // The slice follows the new name, the overlay does not yet.
-    checkout.write("openapi/slice.toml", &BUILD_IMAGES_SLICE.replace("\"Job-Output\" = \"Job\"\n", ""));
-    let (report, finished) = update(&checkout, &renamed, false, true);
-    assert!(!finished && report.contains("## Stopped: The overlay no longer fits"), "{report}");
-    assert!(report.contains("`Job` is not there; the nearest name is `JobListEntry`"), "{report}");
+    let mut document = build_images();
+    document["paths"]["/public/v2/build-image/jobs"].as_object_mut().unwrap().remove("get");
+    document["paths"].as_object_mut().unwrap().remove("/public/v2/build-image/jobs/{job_name}/logs");
+    let (report, finished) = update(&checkout, &document, false, true);
+    assert!(!finished && report.contains("## Stopped: Some edits are yours to make"), "{report}");
+    for part in [
+        "`openapi/slice.toml:4`: `GET /public/v2/build-image/jobs` is not there; the nearest path is ",
+        "`openapi/slice.toml:7`: `GET /public/v2/build-image/jobs/{job_name}/logs` is not there",
+        "`openapi/slice.toml:13`: slice.toml renames the schema `Job-Output`, which our operations do not reach; \
+         take the line out",
+        "`openapi/overlay.yaml:8`: overlay action 2 (target $.paths[\"/public/v2/build-image/jobs\"].get)",
+        "`openapi/overlay.yaml:11`: overlay action 3 (target $.components.schemas.Job)",
+    ] {
+        assert!(report.contains(part), "{part}\nis not in\n{report}");
+    }
     assert_eq!(files(&checkout), before);
-
-    // Then somebody brings the overlay up to date, and the day ends.
-    let overlay = BUILD_IMAGES_OVERLAY.replace("schemas.Job\n", "schemas.JobListEntry\n");
-    checkout.write("openapi/overlay.yaml", &overlay);
-    let (report, finished) = update(&checkout, &renamed, false, true);
-    assert!(finished && report.contains("No differences."), "{report}");
-    assert!(checkout.read("crates/api/src/generated.rs").contains("pub struct JobListEntry"));
 }
 
 #[test]
@@ -116,12 +148,15 @@ fn the_tests_of_requests_have_the_last_word() {
     let checkout = checkout();
     checkout.write(
         "Cargo.toml",
-        "[workspace]\nmembers = [\"crates/client\"]\nresolver = \"3\"\n[workspace.package]\nversion = \"1.2.3\"\n",
+        "[workspace]\nmembers = [\"api\", \"crates/client\"]\nresolver = \"3\"\n[workspace.package]\nversion = \"1.2.3\"\n",
     );
     checkout.write(
         "crates/client/Cargo.toml",
         "[package]\nname = \"mlspace-registry\"\nversion.workspace = true\n",
     );
+    checkout
+        .write("api/Cargo.toml", "[package]\nname = \"mlspace-registry-api\"\nversion.workspace = true\n");
+    checkout.write("api/src/lib.rs", "");
     checkout.write("crates/client/src/lib.rs", "");
     checkout.write("crates/client/tests/it/main.rs", "#[test]\nfn requests() {}\n");
     let (report, finished) = update(&checkout, &build_images(), false, false);
@@ -129,5 +164,10 @@ fn the_tests_of_requests_have_the_last_word() {
 
     checkout.write("crates/client/tests/it/main.rs", "#[test]\nfn requests() {\n    panic!();\n}\n");
     let (report, finished) = update(&checkout, &build_images(), false, false);
-    assert!(!finished && report.contains("## Stopped: The tests of request shapes fail"), "{report}");
+    assert!(!finished && report.contains("## Failed: requests are as recorded"), "{report}");
+
+    checkout.write("crates/client/src/lib.rs", "fn read() -> u8 {\n    \"\"\n}\n");
+    let (report, finished) = update(&checkout, &build_images(), false, false);
+    assert!(!finished && report.contains("## Failed: api and client do not compile"), "{report}");
+    assert!(report.contains("- crates/client/src/lib.rs:2:5: error[E0308]"), "{report}");
 }
