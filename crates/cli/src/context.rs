@@ -33,6 +33,13 @@ pub(crate) struct Context<'a> {
     pub(crate) code: Cell<Option<u8>>,
 }
 
+/// What is known of a list that was printed.
+pub(crate) struct ListVerdict {
+    /// `None` if it was not read to its end.
+    completeness: Option<Completeness>,
+    changed: bool,
+}
+
 impl<'a> Context<'a> {
     /// Checks what can be checked before the command begins.
     pub(crate) fn new(io: &'a mut Io, global: Global) -> Result<Self, Failure> {
@@ -101,13 +108,13 @@ impl<'a> Context<'a> {
     }
 
     /// Prints what of a list fits, as it is read unless it has to be sorted. Answers whether the list was
-    /// complete; `None` if it was not read to its end.
+    /// complete.
     pub(crate) async fn print_list<T>(
         &mut self,
         what: &str,
         mut pager: Pager<T>,
         listing: &Listing<T>,
-    ) -> Result<(Option<Completeness>, Exit), Failure>
+    ) -> Result<(ListVerdict, Exit), Failure>
     where
         T: Record + Listed + Send + 'static,
     {
@@ -156,7 +163,8 @@ impl<'a> Context<'a> {
                 self.say(&format!("none of {read} {what} fits the filter"));
             }
             sink.end::<T>(&mut self.io.stdout)?;
-            return Ok((pager.completeness(), self.say_unreadable(what, pager.unreadable())));
+            let verdict = ListVerdict { completeness: pager.completeness(), changed: pager.changed() };
+            return Ok((verdict, self.say_unreadable(what, pager.unreadable())));
         };
         let items = sink.items();
         // The failure goes before one to print what came before it.
@@ -183,19 +191,24 @@ impl<'a> Context<'a> {
     }
 
     /// Says on stderr that a list is not known to be complete.
-    pub(crate) fn verdict(&self, what: &str, (completeness, exit): (Option<Completeness>, Exit)) -> Exit {
+    pub(crate) fn verdict(&self, what: &str, (verdict, exit): (ListVerdict, Exit)) -> Exit {
         if exit != Exit::Done {
             return exit;
         }
-        match completeness {
+        match verdict.completeness {
             Some(Completeness::Short { missing }) => {
                 let message =
                     format!("the list of {what} is not complete: the service counts {missing} more");
                 self.warn("incomplete", &message, json!({ "missing": missing }));
             }
+            Some(Completeness::Unknown) if verdict.changed => {
+                let message =
+                    format!("the list of {what} changed while it was read, and may lack some: list again");
+                self.warn("changed", &message, json!({}));
+            }
             Some(Completeness::Unknown) => {
-                let message = format!("whether the list of {what} is complete is not known");
-                self.warn("completeness_unknown", &message, json!({}));
+                let message = format!("whether these are all {what} is not known");
+                if self.io.terminals.stderr { self.say(&message) } else { self.detail(&message) }
             }
             _ => {}
         }

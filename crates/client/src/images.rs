@@ -12,7 +12,7 @@ use crate::call::Call;
 use crate::client::Client;
 use crate::error::Result;
 use crate::operation::{IMAGE_GET, IMAGE_LIST};
-use crate::pager::{Batch, Boxed, Completeness, Pager, Source};
+use crate::pager::{Batch, Boxed, Pager, Source};
 use crate::verify::optional;
 
 /// The images of a repository.
@@ -24,8 +24,8 @@ pub struct Images<'a> {
 impl Images<'_> {
     /// Lists the images of a repository, one row an image with all its tags.
     ///
-    /// Two requests: the service gives the whole list at once, and the repository's count is read to
-    /// compare. Where the service gives less than it counts, further pages are read and merged by image,
+    /// Two requests: the repository's count is read to compare, and the service gives the whole list at
+    /// once. Where the service gives less than it counts, further pages are read and merged by image,
     /// because paging here splits an image over two pages with part of its tags on each.
     pub fn list(self, repository_id: Uuid) -> Pager<Image> {
         Pager::new(ImagesOf { client: self.client.clone(), repository_id })
@@ -70,26 +70,30 @@ impl ImagesOf {
     }
 
     /// The whole list: an image is only whole when all rows about it have been seen.
-    async fn all(&self) -> Result<Batch<Image>> {
+    async fn all(&self, count: Option<u64>) -> Result<Batch<Image>> {
         let mut merged = Merged::default();
         merged.add(self.rows(None).await?);
-        let repository = self.client.repositories().get(self.repository_id).await.ok();
-        let count = repository.and_then(|repository| u64::try_from(repository.images_count).ok());
-        let mut number = 1_u32;
+        let mut answers = 1_u32;
         while count.is_some_and(|count| merged.rows() < count) {
-            number = number.saturating_add(1);
-            if !merged.add(self.rows(Some(number)).await?) {
+            answers = answers.saturating_add(1);
+            if !merged.add(self.rows(Some(answers)).await?) {
                 break;
             }
         }
-        let end = Some(Completeness::judge(merged.images.len() as u64, count));
-        Ok(Batch { items: merged.images, unreadable: merged.unreadable, end })
+        Ok(Batch { items: merged.images, unreadable: merged.unreadable, answers: Some(answers) })
     }
 }
 
 impl Source<Image> for ImagesOf {
-    fn page(&self, _number: u32, _size: NonZeroU32) -> Boxed<'_, Result<Batch<Image>>> {
-        Box::pin(self.all())
+    fn page(&self, _: u32, _: NonZeroU32, count: Option<u64>) -> Boxed<'_, Result<Batch<Image>>> {
+        Box::pin(self.all(count))
+    }
+
+    fn count(&self) -> Boxed<'_, Result<Option<u64>>> {
+        Box::pin(async move {
+            let repository = self.client.repositories().get(self.repository_id).await?;
+            Ok(u64::try_from(repository.images_count).ok())
+        })
     }
 
     fn id(&self, image: &Image) -> Uuid {

@@ -2,14 +2,18 @@
 //!
 //! How a paged list is read:
 //!
-//! 1. Pages are asked for in order; items seen before are dropped.
-//! 2. A page that is short or brings nothing new is a reason for doubt, not the end: the service's own
-//!    count is read, once.
-//! 3. With as many items as the count says, the list has ended. With fewer, reading goes on, until
-//!    three pages in a row bring nothing new; a server that ignores `page` stops us there.
-//! 4. A row that is not as documented is given apart, and costs the others nothing.
-//! 5. The verdict says whether the list is complete.
+//! 1. The service's own count is read, then the pages in order; items seen before are dropped. A list that
+//!    is not long is asked for in one answer.
+//! 2. Where a whole list came in one answer and agrees with the count, it is complete.
+//! 3. Otherwise reading goes on until there are as many items as the count says, read anew, or until three
+//!    pages in a row bring nothing new; neither a server that ignores `page` nor one whose pages never end
+//!    goes on for ever.
+//! 4. Of a list that came in several answers one walk cannot tell whether it is complete: what is deleted
+//!    from a page that was read moves the rest up, and the count falls with it. Two equal walks can; see
+//!    [`Pager::collect_complete`].
+//! 5. A row that is not as documented is given apart, and costs the others nothing.
 
+use std::collections::HashSet;
 use std::fmt;
 use std::num::NonZeroU32;
 use std::pin::Pin;
@@ -27,7 +31,7 @@ use cursor::{Cursor, read_on};
 
 mod cursor;
 
-/// Items asked for with one request unless the caller says otherwise. Neither the service's default nor
+/// Items asked for with one request of a long list unless the caller says otherwise. Neither the service's default nor
 /// its maximum is known; other clients of it use 50 to 200.
 pub const DEFAULT_PAGE_SIZE: u32 = 100;
 pub(crate) type Boxed<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
@@ -36,25 +40,18 @@ pub(crate) type Boxed<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Completeness {
-    /// As many items as the service counts.
+    /// All that there was at one moment: it came in one answer and agrees with the count that was read
+    /// before, or two walks agreed, see [`Pager::collect_complete`]. Only a list that grows between the two
+    /// past the service's largest page, and was exactly as long, is not told from a whole one.
     Complete,
     /// The service counts this many more than it gave, or than could be read.
     Short {
         /// How many are missing.
         missing: u64,
     },
-    /// There is no count to compare with, it could not be read, or the list changed while it was read.
+    /// There is no count to compare with or it could not be read, the list changed while it was read
+    /// ([`Pager::changed`]), or it came in several answers, between which it may have.
     Unknown,
-}
-
-impl Completeness {
-    pub(crate) fn judge(seen: u64, counted: Option<u64>) -> Self {
-        match counted {
-            Some(counted) if seen == counted => Self::Complete,
-            Some(counted) if seen < counted => Self::Short { missing: counted - seen },
-            _ => Self::Unknown,
-        }
-    }
 }
 
 impl fmt::Display for Completeness {
@@ -94,9 +91,11 @@ pub struct Pager<T> {
 #[must_use = "nothing is sent before the first page is asked for"]
 pub struct Pages<T> {
     source: Arc<dyn Source<T>>,
-    page_size: NonZeroU32,
+    page_size: Option<NonZeroU32>,
     stage: Stage<T>,
     completeness: Option<Completeness>,
+    changed: bool,
+    count: Option<u64>,
 }
 
 /// One page.
@@ -125,11 +124,11 @@ pub struct List<T> {
 
 /// Where a list comes from.
 pub(crate) trait Source<T>: Send + Sync {
-    /// Reads one page, by its number from 1.
-    fn page(&self, number: u32, size: NonZeroU32) -> Boxed<'_, Result<Batch<T>>>;
-    /// The service's own count of the items, if there is one and it can be read.
-    fn count(&self) -> Boxed<'_, Option<u64>> {
-        Box::pin(std::future::ready(None))
+    /// Reads one page, by its number from 1. The count is what is known of the length of the whole list.
+    fn page(&self, number: u32, size: NonZeroU32, count: Option<u64>) -> Boxed<'_, Result<Batch<T>>>;
+    /// The service's own count of the items, if there is one.
+    fn count(&self) -> Boxed<'_, Result<Option<u64>>> {
+        Box::pin(std::future::ready(Ok(None)))
     }
     /// The id, which tells items apart.
     fn id(&self, item: &T) -> Uuid;
@@ -139,8 +138,8 @@ pub(crate) trait Source<T>: Send + Sync {
 pub(crate) struct Batch<T> {
     pub(crate) items: Vec<T>,
     pub(crate) unreadable: Vec<UnreadableRow>,
-    /// Set when the source itself knows that the list ends here, and how.
-    pub(crate) end: Option<Completeness>,
+    /// Set when this is the whole list: in how many answers it came.
+    pub(crate) answers: Option<u32>,
 }
 
 enum Stage<T> {
@@ -151,9 +150,12 @@ enum Stage<T> {
 
 impl<T: Send + 'static> Pager<T> {
     pub(crate) fn new(source: impl Source<T> + 'static) -> Self {
-        let page_size = NonZeroU32::new(DEFAULT_PAGE_SIZE).unwrap_or(NonZeroU32::MIN);
-        let stage = Stage::Ready(Cursor::default());
-        let pages = Pages { source: Arc::new(source), page_size, stage, completeness: None };
+        Self::walk(Arc::new(source), None, Cursor::default())
+    }
+
+    fn walk(source: Arc<dyn Source<T>>, page_size: Option<NonZeroU32>, cursor: Cursor) -> Self {
+        let stage = Stage::Ready(cursor);
+        let pages = Pages { source, page_size, stage, completeness: None, changed: false, count: None };
         Self { pages, items: Vec::new().into_iter(), unreadable: Vec::new() }
     }
 
@@ -170,12 +172,52 @@ impl<T: Send + 'static> Pager<T> {
     /// # Errors
     /// As every call.
     pub async fn collect_all(mut self) -> Result<List<T>> {
+        self.rest().await
+    }
+
+    async fn rest(&mut self) -> Result<List<T>> {
         let mut items = Vec::new();
         while let Some(item) = self.next().await {
             items.push(item?);
         }
         let completeness = self.completeness().unwrap_or(Completeness::Unknown);
-        Ok(List { items, unreadable: self.unreadable, completeness })
+        Ok(List { items, unreadable: std::mem::take(&mut self.unreadable), completeness })
+    }
+
+    /// Reads the whole list into memory, from its beginning, and tells whether it is complete: a second time
+    /// where it comes in several answers. If both walks give the same ids in the same order, and the count
+    /// before, between and after is theirs, these are the items that there were between the two. That holds
+    /// whatever changes meanwhile, unless an id that was deleted comes back; a service that leaves out and
+    /// counts the same both times is out of reach.
+    ///
+    /// Twice the requests of [`collect_all`](Self::collect_all) at most.
+    ///
+    /// # Errors
+    /// As every call.
+    pub async fn collect_complete(self) -> Result<List<T>> {
+        let Pages { source, page_size, .. } = self.pages;
+        let told = |list: &List<T>, pages: &Pages<T>| match list.completeness {
+            Completeness::Complete => true,
+            // Another walk finds what was passed over, and not what is never given.
+            Completeness::Short { .. } => !pages.changed,
+            Completeness::Unknown => pages.count.is_none() || !list.unreadable.is_empty(),
+        };
+        let mut walk = Self::walk(source.clone(), page_size, Cursor::default());
+        let first = walk.rest().await?;
+        if told(&first, &walk.pages) {
+            return Ok(first);
+        }
+        let Pages { count, changed, page_size, .. } = walk.pages;
+        let mut walk = Self::walk(source.clone(), page_size, Cursor::after(count));
+        let mut second = walk.rest().await?;
+        let steady = !changed && !walk.pages.changed && walk.pages.count == count;
+        let ids = |list: &List<T>| list.items.iter().map(|item| source.id(item)).collect::<Vec<_>>();
+        let (before, ids) = (ids(&first), ids(&second));
+        let distinct = ids.iter().collect::<HashSet<_>>().len() as u64;
+        if steady && before == ids && count == Some(distinct) && ids.len() as u64 == distinct {
+            second.completeness = Completeness::Complete;
+        }
+        Ok(second)
     }
 
     /// The pages instead of the items. Items of a page that is partly consumed are not seen again.
@@ -194,13 +236,19 @@ impl<T: Send + 'static> Pager<T> {
         // The verdict is on the whole list, so it is not given while items of it are still in hand.
         self.pages.completeness.filter(|_| self.items.as_slice().is_empty())
     }
+
+    /// True if the list is known to have changed while it was read, so that items may have been passed over:
+    /// the counts before and after differ, or there were more items than the count says.
+    pub fn changed(&self) -> bool {
+        self.pages.changed
+    }
 }
 
 impl Pager<Repository> {
-    /// How many items to ask for with one request. Default [`DEFAULT_PAGE_SIZE`]. A service that gives
-    /// fewer is read all the same.
+    /// How many items to ask for with one request. By default the whole list where it is shorter than 1,000
+    /// items, else [`DEFAULT_PAGE_SIZE`]. A service that gives fewer is read all the same.
     pub fn page_size(mut self, size: NonZeroU32) -> Self {
-        self.pages.page_size = size;
+        self.pages.page_size = Some(size);
         self
     }
 }
@@ -234,6 +282,7 @@ impl<T: Send + 'static> Stream for Pages<T> {
                 Stage::Reading(reading) => {
                     let (cursor, page) = ready!(reading.as_mut().poll(context));
                     self.completeness = cursor.end;
+                    (self.page_size, self.changed, self.count) = (cursor.size, cursor.changed, cursor.count);
                     self.stage = match &page {
                         Some(Ok(_)) => Stage::Ready(cursor),
                         _ => Stage::Ended,
@@ -279,3 +328,6 @@ impl<T> fmt::Debug for Pages<T> {
         f.debug_struct("Pages").field("completeness", &self.completeness).finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -22,7 +22,8 @@ pub struct Repositories<'a> {
 }
 
 impl Repositories<'_> {
-    /// Lists all repositories. One request a page, and one for the registry's count at the end.
+    /// Lists all repositories. One request for the registry's count and one a page; of a list that takes
+    /// several pages one more for the count.
     pub fn list(self) -> Pager<Repository> {
         Pager::new(AllRepositories(self.client.clone()))
     }
@@ -177,19 +178,19 @@ impl RepositoryUpdate {
 struct AllRepositories(Client);
 
 impl Source<Repository> for AllRepositories {
-    fn page(&self, number: u32, size: NonZeroU32) -> Boxed<'_, Result<Batch<Repository>>> {
+    fn page(&self, number: u32, size: NonZeroU32, _: Option<u64>) -> Boxed<'_, Result<Batch<Repository>>> {
         let call = Call::new(&REPOSITORY_LIST).fields(&["page", "page_size"]);
         Box::pin(async move {
             let rows = self.0.core.call(call, |api| async move {
                 api.repository_list().page(i64::from(number)).page_size(i64::from(size.get())).send().await
             });
             let Rows { items, unreadable, .. } = rows.await?;
-            Ok(Batch { items, unreadable, end: None })
+            Ok(Batch { items, unreadable, answers: None })
         })
     }
 
-    fn count(&self) -> Boxed<'_, Option<u64>> {
-        Box::pin(async move { u64::try_from(self.0.registry().await.ok()?.repositories_count).ok() })
+    fn count(&self) -> Boxed<'_, Result<Option<u64>>> {
+        Box::pin(async move { Ok(u64::try_from(self.0.registry().await?.repositories_count).ok()) })
     }
 
     fn id(&self, repository: &Repository) -> Uuid {

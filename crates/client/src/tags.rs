@@ -12,7 +12,7 @@ use crate::call::Call;
 use crate::client::Client;
 use crate::error::{Error, Result};
 use crate::operation::{TAG_CREATE, TAG_LIST, TAG_UPDATE};
-use crate::pager::{Batch, Boxed, Completeness, Pager, Source};
+use crate::pager::{Batch, Boxed, Pager, Source};
 use crate::verify::{Verify, confirm};
 
 /// The tags of an image.
@@ -154,12 +154,12 @@ struct TagsOf {
 }
 
 impl Source<Tag> for TagsOf {
-    fn page(&self, _number: u32, _size: NonZeroU32) -> Boxed<'_, Result<Batch<Tag>>> {
+    fn page(&self, _: u32, _: NonZeroU32, _: Option<u64>) -> Boxed<'_, Result<Batch<Tag>>> {
         let (call, id) = (Call::new(&TAG_LIST).fields(&["image_id"]), self.image_id);
         Box::pin(async move {
             let Rows { items, unreadable, .. } =
                 self.client.core.call(call, |api| async move { api.tag_list(id).send().await }).await?;
-            Ok(Batch { items, unreadable, end: Some(Completeness::Unknown) })
+            Ok(Batch { items, unreadable, answers: Some(1) })
         })
     }
 

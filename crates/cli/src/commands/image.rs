@@ -63,8 +63,8 @@ impl Image {
                 let mut lookup = Lookup::new(&client).reading();
                 let id = lookup.repository_id(&repository).await?;
                 context.say_lookup(&lookup);
-                let completeness = context.print_list("images", client.images().list(id), &listing).await?;
-                Ok(context.verdict("images", completeness))
+                let verdict = context.print_list("images", client.images().list(id), &listing).await?;
+                Ok(context.verdict("images", verdict))
             }
             Self::Show { image } => {
                 let client = context.client()?;

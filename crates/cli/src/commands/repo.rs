@@ -75,8 +75,8 @@ impl Repo {
         match self {
             Self::Ls(listing) => {
                 let pager = context.client()?.repositories().list();
-                let completeness = context.print_list("repositories", pager, &listing).await?;
-                Ok(context.verdict("repositories", completeness))
+                let verdict = context.print_list("repositories", pager, &listing).await?;
+                Ok(context.verdict("repositories", verdict))
             }
             Self::Show(One { repository }) => {
                 let client = context.client()?;

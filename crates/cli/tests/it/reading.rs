@@ -61,12 +61,24 @@ async fn a_list_that_is_not_complete_is_said_to_be_so() {
     let simulator =
         Simulator::builder().seed("repos=150,images=0,tags=0".parse().unwrap()).start().await.unwrap();
     simulator.quirk(Quirk::IgnoresPage(true));
+    simulator.quirk("max-page-size=100".parse().unwrap());
     let done = Mlcr::at(&simulator).run("repo ls").await;
     assert_eq!(done.code, 0);
     assert_snapshot!(done.stderr, @"warning: the list of repositories is not complete: the service counts 50 more");
     let done = Mlcr::at(&simulator).run("repo ls -o json").await;
     assert_eq!(done.json().as_array().unwrap().len(), 100);
     assert_snapshot!(done.stderr, @r#"{"warning":{"code":"incomplete","message":"the list of repositories is not complete: the service counts 50 more","missing":50}}"#);
+}
+
+#[tokio::test]
+async fn a_list_of_several_answers_is_not_said_to_be_complete() {
+    let seed = "repos=150,images=0,tags=0".parse().unwrap();
+    let simulator = Simulator::builder().seed(seed).start().await.unwrap();
+    simulator.quirk("max-page-size=100".parse().unwrap());
+    let done = Mlcr::at(&simulator).run("repo ls").await;
+    assert_eq!((done.code, done.stderr.as_str()), (0, ""));
+    let done = Mlcr::at(&simulator).run("repo ls -v").await;
+    assert!(done.stderr.contains("whether these are all repositories is not known"), "{done}");
 }
 
 #[tokio::test]
@@ -87,6 +99,7 @@ async fn a_list_that_fails_later_keeps_its_rows_and_is_said_to_be_cut() {
     for (format, rows) in [("table", 101), ("csv", 101), ("ndjson", 100), ("yaml", 0), ("json", 0)] {
         let seed = "repos=150,images=0,tags=0".parse().unwrap();
         let simulator = Simulator::builder().seed(seed).start().await.unwrap();
+        simulator.quirk("max-page-size=100".parse().unwrap());
         let spec: FaultSpec = "repository_list=403;after=1".parse().unwrap();
         simulator.fail("repository_list", spec.fault).unwrap();
         let done = Mlcr::at(&simulator).run(&format!("repo ls -o {format}")).await;

@@ -110,21 +110,17 @@ async fn tags_there(client: &Client, ids: Vec<Uuid>) -> Presences {
         return Presences::new();
     }
     let mut missing: HashSet<Uuid> = ids.iter().copied().collect();
-    let mut repositories = client.repositories().list();
-    let mut failure = None;
-    while let Some(repository) = repositories.next().await {
-        match repository {
-            Ok(repository) => {
-                for tag in repository.tags {
-                    missing.remove(&tag.id);
-                }
+    let failure = match client.repositories().list().collect_complete().await {
+        Ok(list) => {
+            for tag in list.items.iter().flat_map(|repository| &repository.tags) {
+                missing.remove(&tag.id);
             }
-            Err(error) => failure = Some(Arc::new(error)),
+            (list.completeness != Completeness::Complete)
+                .then(|| Error::Protocol("the list of repositories is not known to be complete".into()))
         }
-    }
-    if failure.is_none() && repositories.completeness() != Some(Completeness::Complete) {
-        failure = Some(Arc::new(Error::Protocol("the list of repositories is not complete".into())));
-    }
+        Err(error) => Some(error),
+    };
+    let failure = failure.map(Arc::new);
     let there = |id: &Uuid| match &failure {
         _ if !missing.contains(id) => Ok(true),
         Some(failure) => Err(failure.clone()),

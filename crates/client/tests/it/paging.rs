@@ -11,7 +11,7 @@ fn size(size: u32) -> NonZeroU32 {
 }
 
 async fn listed(world: &World, page_size: u32) -> List<Repository> {
-    world.client.repositories().list().page_size(size(page_size)).collect_all().await.unwrap()
+    world.client.repositories().list().page_size(size(page_size)).collect_complete().await.unwrap()
 }
 
 fn ids(list: &List<Repository>) -> Vec<Uuid> {
@@ -29,11 +29,51 @@ async fn lists_of_every_length_are_complete_and_in_order() {
 }
 
 #[tokio::test]
-async fn a_list_costs_its_pages_and_one_count() {
-    let (world, _) = World::with_repositories(25).await;
-    listed(&world, 10).await;
-    assert_eq!(world.simulator.requests("repository_list"), 3);
-    assert_eq!(world.simulator.requests("registry_get"), 1);
+async fn a_list_costs_its_pages_and_a_count_before_and_after() {
+    for (page_size, [pages, counts], verdict) in
+        [(26, [1, 1], Completeness::Complete), (10, [3, 2], Completeness::Unknown)]
+    {
+        let (world, _) = World::with_repositories(25).await;
+        let list = world.client.repositories().list().page_size(size(page_size)).collect_all().await.unwrap();
+        assert_eq!(world.simulator.requests("repository_list"), pages);
+        assert_eq!(world.simulator.requests("registry_get"), counts);
+        assert_eq!(list.completeness, verdict);
+    }
+}
+
+#[tokio::test]
+async fn a_list_that_is_not_long_is_asked_for_in_one_answer() {
+    let (world, all) = World::with_repositories(250).await;
+    let list = world.client.repositories().list().collect_all().await.unwrap();
+    assert_eq!((ids(&list), list.completeness), (all, Completeness::Complete));
+    assert_eq!(world.simulator.requests("repository_list"), 1);
+}
+
+#[tokio::test]
+async fn a_service_that_refuses_large_pages_is_asked_for_small_ones() {
+    let (world, all) = World::with_repositories(250).await;
+    world.fail("repository_list", Fault::status(422).times(1));
+    let list = world.client.repositories().list().collect_complete().await.unwrap();
+    assert_eq!((ids(&list), list.completeness), (all, Completeness::Complete));
+    let pages = world.simulator.journal().into_iter().filter(|one| one.operation == Some("repository_list"));
+    let sizes: Vec<String> = pages.map(|page| format!("{:?}", page.query)).collect();
+    assert!(sizes[0].contains("251") && sizes[1..].iter().all(|query| query.contains("100")), "{sizes:?}");
+}
+
+#[tokio::test]
+async fn what_is_deleted_between_two_pages_is_no_complete_list() {
+    let (world, all) = World::with_repositories(250).await;
+    world.quirk("max-page-size=100");
+    let mut pages = world.client.repositories().list();
+    let mut seen = HashSet::new();
+    while let Some(repository) = pages.next().await {
+        if seen.insert(repository.unwrap().id) && seen.len() == 1 {
+            let gone = world.client.repositories().delete_many(all[..40].iter().copied()).send().await;
+            assert!(gone.all_gone());
+        }
+    }
+    assert!(!seen.contains(&all[100]));
+    assert_eq!((pages.completeness(), pages.changed()), (Some(Completeness::Unknown), true));
 }
 
 #[tokio::test]
@@ -120,7 +160,7 @@ async fn items_that_vanish_while_reading_leave_no_false_verdict() {
     }
     // Ten from the first page; the second began five further on than what was left.
     assert_eq!(seen, 15);
-    assert_eq!(pager.completeness(), Some(Completeness::Complete));
+    assert_eq!((pager.completeness(), pager.changed()), (Some(Completeness::Unknown), true));
 }
 
 #[tokio::test]
@@ -135,7 +175,7 @@ async fn items_that_appear_while_reading_are_read_too() {
         seen += 1;
     }
     assert_eq!(seen, 21);
-    assert_eq!(pager.completeness(), Some(Completeness::Complete));
+    assert_eq!((pager.completeness(), pager.changed()), (Some(Completeness::Unknown), true));
 }
 
 #[tokio::test]
@@ -170,7 +210,7 @@ async fn pages_hold_what_was_new_on_them() {
         lengths.push((page.number, page.items.len()));
     }
     assert_eq!(lengths, [(1, 10), (2, 10), (3, 5)]);
-    assert_eq!(pages.completeness(), Some(Completeness::Complete));
+    assert_eq!(pages.completeness(), Some(Completeness::Unknown));
     assert_eq!(all.len(), 25);
 }
 
