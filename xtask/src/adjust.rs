@@ -66,9 +66,16 @@ pub(crate) fn adjust(document: &mut Value, wanted: &[Adjustment]) -> Result<()> 
     }
     for operation in operations(document) {
         one_success(operation)?;
+        one_body(operation)?;
+        // Null cannot be said in a path, a query or a header: what is null there is left out.
+        for parameter in operation.get_mut("parameters").and_then(Value::as_array_mut).into_iter().flatten() {
+            if let Some(schema) = parameter.get_mut("schema").and_then(Value::as_object_mut) {
+                schema.remove("nullable");
+            }
+        }
     }
     drop_unreached(document);
-    each_schema(document, |_, schema| loosen(schema));
+    each_schema(document, loosen);
     let whole = document.clone();
     each_schema(document, |_, schema| choose(&whole, schema));
     Ok(())
@@ -94,14 +101,78 @@ fn one_success(operation: &mut Value) -> Result<()> {
     if good.is_empty() {
         good.extend(responses.get("default").cloned());
     }
+    for one in &mut good {
+        one_media_type(one);
+    }
     good.dedup_by(|a, b| a.get("content") == b.get("content"));
     ensure!(
+        !good.is_empty(),
+        "the operation `{id}` documents no success ({}): give it a `2XX` in openapi/overlay.yaml, or leave it out of \
+         openapi/slice.toml",
+        responses.keys().cloned().collect::<Vec<_>>().join(", ")
+    );
+    ensure!(
         good.len() == 1,
-        "the operation `{id}` documents {} kinds of success; one was expected",
-        good.len()
+        "the operation `{id}` documents {} kinds of success ({}), and a call of it gives one: take the others out in \
+         openapi/overlay.yaml",
+        good.len(),
+        responses.keys().cloned().collect::<Vec<_>>().join(", ")
     );
     *responses = Map::from_iter([("2XX".to_owned(), good.remove(0))]);
     Ok(())
+}
+
+/// The mark of an operation whose body is a form of several parts.
+pub(crate) const MULTIPART: &str = "x-multipart";
+
+/// Leaves one form of a body: JSON where that is one, then a form, then bytes.
+fn one_body(operation: &mut Value) -> Result<()> {
+    let id = operation["operationId"].as_str().unwrap_or("without an id").to_owned();
+    let Some(body) = operation.get_mut("requestBody") else { return Ok(()) };
+    let Some(content) = body.get("content").and_then(Value::as_object).filter(|content| !content.is_empty())
+    else {
+        bail!(
+            "the body of the operation `{id}` has no `content`: give it one in openapi/overlay.yaml, or remove it"
+        );
+    };
+    let is_multipart = !content.keys().any(|media_type| is_json(media_type) || media_type == FORM)
+        && content.contains_key("multipart/form-data");
+    one_media_type(body);
+    if is_multipart {
+        operation[MULTIPART] = json!(true);
+    }
+    Ok(())
+}
+
+const FORM: &str = "application/x-www-form-urlencoded";
+
+fn is_json(media_type: &str) -> bool {
+    let name = media_type.split(';').next().unwrap_or(media_type).trim();
+    name == "application/json" || name.ends_with("+json")
+}
+
+/// Leaves one media type of a body, under one of the few names that the generator knows. What is neither
+/// JSON nor a form is bytes.
+fn one_media_type(body: &mut Value) {
+    let Some(content) = body.get_mut("content").and_then(Value::as_object_mut) else { return };
+    let of_any = |schema: &Value| schema.get("$ref").is_some() || schema["type"] != json!("string");
+    let json = content.iter().find(|(name, _)| is_json(name)).or_else(|| {
+        content.iter().find(|(name, one)| *name == "*/*" && one.get("schema").is_some_and(of_any))
+    });
+    let chosen = match (json, content.get(FORM)) {
+        (Some((_, schema)), _) => ("application/json", schema.clone()),
+        (None, Some(schema)) => (FORM, schema.clone()),
+        (None, None) if content.is_empty() => return,
+        (None, None) => {
+            ("application/octet-stream", json!({ "schema": { "type": "string", "format": "binary" } }))
+        }
+    };
+    *content = Map::from_iter([(chosen.0.to_owned(), chosen.1)]);
+    // A content without a schema is anything.
+    for one in content.values_mut().filter_map(Value::as_object_mut) {
+        one.retain(|key, _| key == "schema");
+        one.entry("schema").or_insert_with(|| json!({}));
+    }
 }
 
 fn drop_workspace_header(operation: &mut Value) -> usize {
@@ -143,12 +214,17 @@ fn schema_name(reference: &str) -> Option<&str> {
 }
 
 /// Drops what would make a type stricter than the service, or another one when the vendor says more.
-fn loosen(schema: &mut Map<String, Value>) {
+fn loosen(place: &str, schema: &mut Map<String, Value>) {
     schema.retain(|key, _| !BOUNDS.contains(&key.as_str()));
     // The service fills it in. As a default of ours it would be sent, and a field without one read another
     // way than a field with one.
     schema.remove("default");
-    if schema.get("format").and_then(Value::as_str).is_some_and(|format| !FORMATS.contains(&format)) {
+    // The body of bytes that `one_media_type` made is the generator's own spelling of it.
+    let bytes = schema.len() == 2
+        && schema.get("format") == Some(&json!("binary"))
+        && place.ends_with("octet-stream/schema");
+    if !bytes && schema.get("format").and_then(Value::as_str).is_some_and(|format| !FORMATS.contains(&format))
+    {
         schema.remove("format");
     }
     if schema.get("additionalProperties").is_some_and(Value::is_boolean) {

@@ -103,7 +103,7 @@ fn shape(code: &mut syn::File, document: &Value) -> Result<()> {
         types.retain(|item| !matches!(item, Item::Mod(_)));
         models::open(types, &directions);
     }
-    requests::build(&mut code.items, &requests::order(document))
+    requests::build(&mut code.items, &requests::facts(document))
 }
 
 fn is_async(item: &ImplItem) -> bool {
@@ -201,45 +201,59 @@ fn caught<T>(work: impl FnOnce() -> T) -> Result<T, String> {
     outcome.map_err(|_| message)
 }
 
-/// The schemas or operations that fail alone, found by giving the generator one at a time.
+/// The schemas, or else the operations, that fail without the others.
 fn culprits(document: &Value) -> String {
-    let mut found = Vec::new();
     let schemas = document.pointer("/components/schemas").and_then(Value::as_object);
-    for name in schemas.into_iter().flat_map(Map::keys) {
+    let names: Vec<&str> = schemas.into_iter().flat_map(Map::keys).map(String::as_str).collect();
+    let schemas_fail = |kept: &[&str]| {
         let mut alone = document.clone();
         alone["paths"] = json!({});
         if let Some(schemas) = alone.pointer_mut("/components/schemas").and_then(Value::as_object_mut) {
-            schemas
-                .iter_mut()
-                .filter(|(other, _)| *other != name)
-                .for_each(|(_, schema)| *schema = json!({}));
+            let others = schemas.iter_mut().filter(|(name, _)| !kept.contains(&name.as_str()));
+            others.for_each(|(_, schema)| *schema = json!({}));
         }
-        if tokens(&alone).is_err() {
-            found.push(format!("the schema {name}"));
-        }
-    }
-    let mut all = document.clone();
-    let mut broken = Vec::new();
-    let ids: Vec<Value> = operations(&mut all).map(|operation| operation["operationId"].clone()).collect();
-    for id in ids.iter().filter(|_| found.is_empty()) {
-        let mut alone = document.clone();
-        if let Some(paths) = alone["paths"].as_object_mut() {
-            for item in paths.values_mut().filter_map(Value::as_object_mut) {
+        tokens(&alone).is_err()
+    };
+    let mut found: Vec<String> = Vec::new();
+    narrow(&names, &schemas_fail, &mut |name| found.push(format!("the schema {name}")));
+    if found.is_empty() {
+        let mut all = document.clone();
+        let ids =
+            operations(&mut all).filter_map(|operation| operation["operationId"].as_str().map(str::to_owned));
+        let ids: Vec<String> = ids.collect();
+        let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
+        let operations_fail = |kept: &[&str]| {
+            let mut alone = document.clone();
+            for item in alone["paths"].as_object_mut().into_iter().flat_map(Map::values_mut) {
+                let Some(item) = item.as_object_mut() else { continue };
                 item.retain(|_, operation| {
-                    operation.get("responses").is_none() || operation["operationId"] == *id
+                    let id = operation["operationId"].as_str();
+                    operation.get("responses").is_none() || id.is_some_and(|id| kept.contains(&id))
                 });
             }
-        }
-        if tokens(&alone).is_err() {
-            broken.push(id.as_str().unwrap_or("an operation without an id").to_owned());
-        }
+            tokens(&alone).is_err()
+        };
+        narrow(&ids, &operations_fail, &mut |id| found.push(id.to_owned()));
     }
-    found.extend(broken);
     if found.is_empty() {
         "\nno single schema or operation causes it".into()
     } else {
         format!("\ncaused by: {}", found.join(", "))
     }
+}
+
+/// Halves `all` until what fails stands alone: a whole platform has hundreds, and each try takes a second.
+fn narrow<'a>(all: &[&'a str], fails: &dyn Fn(&[&str]) -> bool, found: &mut dyn FnMut(&'a str)) {
+    if all.is_empty() || !fails(all) {
+        return;
+    }
+    if let [one] = all {
+        found(one);
+        return;
+    }
+    let (first, second) = all.split_at(all.len() / 2);
+    narrow(first, fails, found);
+    narrow(second, fails, found);
 }
 
 fn settings() -> GenerationSettings {

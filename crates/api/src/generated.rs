@@ -1273,7 +1273,7 @@ Sends a `GET` request to `/public/v2/docker_registry/v1/users/generate_password`
 */
     pub fn generate_password(&self) -> requests::GeneratePassword<'_> {
         requests::GeneratePassword {
-            client: self,
+            this_client: self,
         }
     }
     /**Lists the images of a repository with their tags
@@ -1292,7 +1292,7 @@ Arguments:
         repository_id: impl ::std::convert::Into<::uuid::Uuid>,
     ) -> requests::ImageList<'_> {
         requests::ImageList {
-            client: self,
+            this_client: self,
             repository_id: repository_id.into(),
             page: ::std::option::Option::None,
             page_size: ::std::option::Option::None,
@@ -1310,7 +1310,7 @@ Sends a `DELETE` request to `/public/v2/docker_registry/v2/images/`
         body: impl ::std::convert::Into<types::DeleteImages>,
     ) -> requests::ImageDelete<'_> {
         requests::ImageDelete {
-            client: self,
+            this_client: self,
             body: body.into(),
         }
     }
@@ -1326,7 +1326,7 @@ Sends a `GET` request to `/public/v2/docker_registry/v2/images/{image_id}`
         image_id: impl ::std::convert::Into<::uuid::Uuid>,
     ) -> requests::ImageGet<'_> {
         requests::ImageGet {
-            client: self,
+            this_client: self,
             image_id: image_id.into(),
         }
     }
@@ -1339,7 +1339,7 @@ Sends a `GET` request to `/public/v2/docker_registry/v2/registries/current`
 */
     pub fn registry_get(&self) -> requests::RegistryGet<'_> {
         requests::RegistryGet {
-            client: self,
+            this_client: self,
         }
     }
     /**Lists repositories, one page at a time
@@ -1354,7 +1354,7 @@ Arguments:
 */
     pub fn repository_list(&self) -> requests::RepositoryList<'_> {
         requests::RepositoryList {
-            client: self,
+            this_client: self,
             page: ::std::option::Option::None,
             page_size: ::std::option::Option::None,
         }
@@ -1371,7 +1371,7 @@ Sends a `DELETE` request to `/public/v2/docker_registry/v2/repositories/`
         body: impl ::std::convert::Into<types::DeleteRepositories>,
     ) -> requests::RepositoryDelete<'_> {
         requests::RepositoryDelete {
-            client: self,
+            this_client: self,
             body: body.into(),
         }
     }
@@ -1387,7 +1387,7 @@ Sends a `GET` request to `/public/v2/docker_registry/v2/repositories/{repository
         repository_id: impl ::std::convert::Into<::uuid::Uuid>,
     ) -> requests::RepositoryGet<'_> {
         requests::RepositoryGet {
-            client: self,
+            this_client: self,
             repository_id: repository_id.into(),
         }
     }
@@ -1404,7 +1404,7 @@ Sends a `PUT` request to `/public/v2/docker_registry/v2/repositories/{repository
         body: impl ::std::convert::Into<types::UpdateRepository>,
     ) -> requests::RepositoryUpdate<'_> {
         requests::RepositoryUpdate {
-            client: self,
+            this_client: self,
             repository_id: repository_id.into(),
             body: body.into(),
         }
@@ -1422,7 +1422,7 @@ Sends a `POST` request to `/public/v2/docker_registry/v2/repositories/{repositor
         body: impl ::std::convert::Into<types::FavoriteInput>,
     ) -> requests::RepositoryFavorite<'_> {
         requests::RepositoryFavorite {
-            client: self,
+            this_client: self,
             repository_id: repository_id.into(),
             body: body.into(),
         }
@@ -1439,7 +1439,7 @@ Sends a `GET` request to `/public/v2/docker_registry/v2/tags/`
         image_id: impl ::std::convert::Into<::uuid::Uuid>,
     ) -> requests::TagList<'_> {
         requests::TagList {
-            client: self,
+            this_client: self,
             image_id: image_id.into(),
         }
     }
@@ -1455,7 +1455,7 @@ Sends a `POST` request to `/public/v2/docker_registry/v2/tags/`
         body: impl ::std::convert::Into<types::CreateTag>,
     ) -> requests::TagCreate<'_> {
         requests::TagCreate {
-            client: self,
+            this_client: self,
             body: body.into(),
         }
     }
@@ -1471,7 +1471,7 @@ Sends a `DELETE` request to `/public/v2/docker_registry/v2/tags/`
         body: impl ::std::convert::Into<types::DeleteTags>,
     ) -> requests::TagDelete<'_> {
         requests::TagDelete {
-            client: self,
+            this_client: self,
             body: body.into(),
         }
     }
@@ -1488,7 +1488,7 @@ Sends a `PUT` request to `/public/v2/docker_registry/v2/tags/{tag_id}`
         body: impl ::std::convert::Into<types::UpdateTag>,
     ) -> requests::TagUpdate<'_> {
         requests::TagUpdate {
-            client: self,
+            this_client: self,
             tag_id: tag_id.into(),
             body: body.into(),
         }
@@ -1505,7 +1505,7 @@ Sends a `POST` request to `/public/v2/service_auth`
         body: impl ::std::convert::Into<types::ServiceAccount>,
     ) -> requests::ServiceAuth<'_> {
         requests::ServiceAuth {
-            client: self,
+            this_client: self,
             body: body.into(),
         }
     }
@@ -1518,7 +1518,7 @@ Sends a `GET` request to `/public/v2/workspaces/v1/x_api_key`
 */
     pub fn workspace_api_key(&self) -> requests::WorkspaceApiKey<'_> {
         requests::WorkspaceApiKey {
-            client: self,
+            this_client: self,
         }
     }
     /**Lists the workspaces that the token can see
@@ -1530,7 +1530,7 @@ Sends a `GET` request to `/public/v2/workspaces/v3/`
 */
     pub fn workspace_list(&self) -> requests::WorkspaceList<'_> {
         requests::WorkspaceList {
-            client: self,
+            this_client: self,
             customer_id: ::std::option::Option::None,
         }
     }
@@ -1549,18 +1549,18 @@ pub mod requests {
     #[derive(Debug)]
     #[must_use = "nothing is sent before `send`"]
     pub struct GeneratePassword<'a> {
-        pub(super) client: &'a Client,
+        pub(super) this_client: &'a Client,
     }
     impl GeneratePassword<'_> {
         ///Sends it. One request.
         pub async fn send(self) -> Answer<types::UserPasswordResponse> {
-            let Self { client } = self;
+            let Self { this_client } = self;
             let url = format!(
-                "{}/public/v2/docker_registry/v1/users/generate_password", client
+                "{}/public/v2/docker_registry/v1/users/generate_password", this_client
                 .baseurl,
             );
             #[allow(unused_mut)]
-            let mut request = client
+            let mut request = this_client
                 .client
                 .get(url)
                 .header(
@@ -1568,14 +1568,14 @@ pub mod requests {
                     ::reqwest::header::HeaderValue::from_static("application/json"),
                 )
                 .build()?;
-            client.read(request, "generate_password").await
+            this_client.read(request, "generate_password").await
         }
     }
     ///A request of [`Client::image_list`]; nothing is sent before [`send`](Self::send).
     #[derive(Debug)]
     #[must_use = "nothing is sent before `send`"]
     pub struct ImageList<'a> {
-        pub(super) client: &'a Client,
+        pub(super) this_client: &'a Client,
         pub(super) repository_id: ::uuid::Uuid,
         pub(super) page: Option<i64>,
         pub(super) page_size: Option<i64>,
@@ -1596,13 +1596,13 @@ pub mod requests {
         }
         ///Sends it. One request.
         pub async fn send(self) -> Answer<crate::Rows<types::Image>> {
-            let Self { client, repository_id, page, page_size } = self;
+            let Self { this_client, repository_id, page, page_size } = self;
             let repository_id = &repository_id;
             let url = format!(
-                "{}/public/v2/docker_registry/v2/images/", client.baseurl,
+                "{}/public/v2/docker_registry/v2/images/", this_client.baseurl,
             );
             #[allow(unused_mut)]
-            let mut request = client
+            let mut request = this_client
                 .client
                 .get(url)
                 .header(
@@ -1615,26 +1615,26 @@ pub mod requests {
                     &progenitor_client::QueryParam::new("repository_id", &repository_id),
                 )
                 .build()?;
-            client.read_rows(request, "image_list").await
+            this_client.read_rows(request, "image_list").await
         }
     }
     ///A request of [`Client::image_delete`]; nothing is sent before [`send`](Self::send).
     #[derive(Debug)]
     #[must_use = "nothing is sent before `send`"]
     pub struct ImageDelete<'a> {
-        pub(super) client: &'a Client,
+        pub(super) this_client: &'a Client,
         pub(super) body: types::DeleteImages,
     }
     impl ImageDelete<'_> {
         ///Sends it. One request.
         pub async fn send(self) -> Answer<::std::vec::Vec<::uuid::Uuid>> {
-            let Self { client, body } = self;
+            let Self { this_client, body } = self;
             let body = &body;
             let url = format!(
-                "{}/public/v2/docker_registry/v2/images/", client.baseurl,
+                "{}/public/v2/docker_registry/v2/images/", this_client.baseurl,
             );
             #[allow(unused_mut)]
-            let mut request = client
+            let mut request = this_client
                 .client
                 .delete(url)
                 .header(
@@ -1643,27 +1643,27 @@ pub mod requests {
                 )
                 .json(&body)
                 .build()?;
-            client.read(request, "image_delete").await
+            this_client.read(request, "image_delete").await
         }
     }
     ///A request of [`Client::image_get`]; nothing is sent before [`send`](Self::send).
     #[derive(Debug)]
     #[must_use = "nothing is sent before `send`"]
     pub struct ImageGet<'a> {
-        pub(super) client: &'a Client,
+        pub(super) this_client: &'a Client,
         pub(super) image_id: ::uuid::Uuid,
     }
     impl ImageGet<'_> {
         ///Sends it. One request.
         pub async fn send(self) -> Answer<types::Image> {
-            let Self { client, image_id } = self;
+            let Self { this_client, image_id } = self;
             let image_id = &image_id;
             let url = format!(
-                "{}/public/v2/docker_registry/v2/images/{}", client.baseurl,
+                "{}/public/v2/docker_registry/v2/images/{}", this_client.baseurl,
                 encode_path(& image_id.to_string()),
             );
             #[allow(unused_mut)]
-            let mut request = client
+            let mut request = this_client
                 .client
                 .get(url)
                 .header(
@@ -1671,24 +1671,25 @@ pub mod requests {
                     ::reqwest::header::HeaderValue::from_static("application/json"),
                 )
                 .build()?;
-            client.read(request, "image_get").await
+            this_client.read(request, "image_get").await
         }
     }
     ///A request of [`Client::registry_get`]; nothing is sent before [`send`](Self::send).
     #[derive(Debug)]
     #[must_use = "nothing is sent before `send`"]
     pub struct RegistryGet<'a> {
-        pub(super) client: &'a Client,
+        pub(super) this_client: &'a Client,
     }
     impl RegistryGet<'_> {
         ///Sends it. One request.
         pub async fn send(self) -> Answer<types::Registry> {
-            let Self { client } = self;
+            let Self { this_client } = self;
             let url = format!(
-                "{}/public/v2/docker_registry/v2/registries/current", client.baseurl,
+                "{}/public/v2/docker_registry/v2/registries/current", this_client
+                .baseurl,
             );
             #[allow(unused_mut)]
-            let mut request = client
+            let mut request = this_client
                 .client
                 .get(url)
                 .header(
@@ -1696,14 +1697,14 @@ pub mod requests {
                     ::reqwest::header::HeaderValue::from_static("application/json"),
                 )
                 .build()?;
-            client.read(request, "registry_get").await
+            this_client.read(request, "registry_get").await
         }
     }
     ///A request of [`Client::repository_list`]; nothing is sent before [`send`](Self::send).
     #[derive(Debug)]
     #[must_use = "nothing is sent before `send`"]
     pub struct RepositoryList<'a> {
-        pub(super) client: &'a Client,
+        pub(super) this_client: &'a Client,
         pub(super) page: Option<i64>,
         pub(super) page_size: Option<i64>,
     }
@@ -1723,12 +1724,12 @@ pub mod requests {
         }
         ///Sends it. One request.
         pub async fn send(self) -> Answer<crate::Rows<types::Repository>> {
-            let Self { client, page, page_size } = self;
+            let Self { this_client, page, page_size } = self;
             let url = format!(
-                "{}/public/v2/docker_registry/v2/repositories/", client.baseurl,
+                "{}/public/v2/docker_registry/v2/repositories/", this_client.baseurl,
             );
             #[allow(unused_mut)]
-            let mut request = client
+            let mut request = this_client
                 .client
                 .get(url)
                 .header(
@@ -1738,26 +1739,26 @@ pub mod requests {
                 .query(&progenitor_client::QueryParam::new("page", &page))
                 .query(&progenitor_client::QueryParam::new("page_size", &page_size))
                 .build()?;
-            client.read_rows(request, "repository_list").await
+            this_client.read_rows(request, "repository_list").await
         }
     }
     ///A request of [`Client::repository_delete`]; nothing is sent before [`send`](Self::send).
     #[derive(Debug)]
     #[must_use = "nothing is sent before `send`"]
     pub struct RepositoryDelete<'a> {
-        pub(super) client: &'a Client,
+        pub(super) this_client: &'a Client,
         pub(super) body: types::DeleteRepositories,
     }
     impl RepositoryDelete<'_> {
         ///Sends it. One request.
         pub async fn send(self) -> Answer<::std::vec::Vec<::uuid::Uuid>> {
-            let Self { client, body } = self;
+            let Self { this_client, body } = self;
             let body = &body;
             let url = format!(
-                "{}/public/v2/docker_registry/v2/repositories/", client.baseurl,
+                "{}/public/v2/docker_registry/v2/repositories/", this_client.baseurl,
             );
             #[allow(unused_mut)]
-            let mut request = client
+            let mut request = this_client
                 .client
                 .delete(url)
                 .header(
@@ -1766,27 +1767,27 @@ pub mod requests {
                 )
                 .json(&body)
                 .build()?;
-            client.read(request, "repository_delete").await
+            this_client.read(request, "repository_delete").await
         }
     }
     ///A request of [`Client::repository_get`]; nothing is sent before [`send`](Self::send).
     #[derive(Debug)]
     #[must_use = "nothing is sent before `send`"]
     pub struct RepositoryGet<'a> {
-        pub(super) client: &'a Client,
+        pub(super) this_client: &'a Client,
         pub(super) repository_id: ::uuid::Uuid,
     }
     impl RepositoryGet<'_> {
         ///Sends it. One request.
         pub async fn send(self) -> Answer<types::Repository> {
-            let Self { client, repository_id } = self;
+            let Self { this_client, repository_id } = self;
             let repository_id = &repository_id;
             let url = format!(
-                "{}/public/v2/docker_registry/v2/repositories/{}", client.baseurl,
+                "{}/public/v2/docker_registry/v2/repositories/{}", this_client.baseurl,
                 encode_path(& repository_id.to_string()),
             );
             #[allow(unused_mut)]
-            let mut request = client
+            let mut request = this_client
                 .client
                 .get(url)
                 .header(
@@ -1794,29 +1795,29 @@ pub mod requests {
                     ::reqwest::header::HeaderValue::from_static("application/json"),
                 )
                 .build()?;
-            client.read(request, "repository_get").await
+            this_client.read(request, "repository_get").await
         }
     }
     ///A request of [`Client::repository_update`]; nothing is sent before [`send`](Self::send).
     #[derive(Debug)]
     #[must_use = "nothing is sent before `send`"]
     pub struct RepositoryUpdate<'a> {
-        pub(super) client: &'a Client,
+        pub(super) this_client: &'a Client,
         pub(super) repository_id: ::uuid::Uuid,
         pub(super) body: types::UpdateRepository,
     }
     impl RepositoryUpdate<'_> {
         ///Sends it. One request.
         pub async fn send(self) -> Answer<types::Repository> {
-            let Self { client, repository_id, body } = self;
+            let Self { this_client, repository_id, body } = self;
             let repository_id = &repository_id;
             let body = &body;
             let url = format!(
-                "{}/public/v2/docker_registry/v2/repositories/{}", client.baseurl,
+                "{}/public/v2/docker_registry/v2/repositories/{}", this_client.baseurl,
                 encode_path(& repository_id.to_string()),
             );
             #[allow(unused_mut)]
-            let mut request = client
+            let mut request = this_client
                 .client
                 .put(url)
                 .header(
@@ -1825,29 +1826,29 @@ pub mod requests {
                 )
                 .json(&body)
                 .build()?;
-            client.read(request, "repository_update").await
+            this_client.read(request, "repository_update").await
         }
     }
     ///A request of [`Client::repository_favorite`]; nothing is sent before [`send`](Self::send).
     #[derive(Debug)]
     #[must_use = "nothing is sent before `send`"]
     pub struct RepositoryFavorite<'a> {
-        pub(super) client: &'a Client,
+        pub(super) this_client: &'a Client,
         pub(super) repository_id: ::uuid::Uuid,
         pub(super) body: types::FavoriteInput,
     }
     impl RepositoryFavorite<'_> {
         ///Sends it. One request.
         pub async fn send(self) -> Answer<types::Repository> {
-            let Self { client, repository_id, body } = self;
+            let Self { this_client, repository_id, body } = self;
             let repository_id = &repository_id;
             let body = &body;
             let url = format!(
-                "{}/public/v2/docker_registry/v2/repositories/{}/fav", client.baseurl,
-                encode_path(& repository_id.to_string()),
+                "{}/public/v2/docker_registry/v2/repositories/{}/fav", this_client
+                .baseurl, encode_path(& repository_id.to_string()),
             );
             #[allow(unused_mut)]
-            let mut request = client
+            let mut request = this_client
                 .client
                 .post(url)
                 .header(
@@ -1856,24 +1857,26 @@ pub mod requests {
                 )
                 .json(&body)
                 .build()?;
-            client.read(request, "repository_favorite").await
+            this_client.read(request, "repository_favorite").await
         }
     }
     ///A request of [`Client::tag_list`]; nothing is sent before [`send`](Self::send).
     #[derive(Debug)]
     #[must_use = "nothing is sent before `send`"]
     pub struct TagList<'a> {
-        pub(super) client: &'a Client,
+        pub(super) this_client: &'a Client,
         pub(super) image_id: ::uuid::Uuid,
     }
     impl TagList<'_> {
         ///Sends it. One request.
         pub async fn send(self) -> Answer<crate::Rows<types::Tag>> {
-            let Self { client, image_id } = self;
+            let Self { this_client, image_id } = self;
             let image_id = &image_id;
-            let url = format!("{}/public/v2/docker_registry/v2/tags/", client.baseurl,);
+            let url = format!(
+                "{}/public/v2/docker_registry/v2/tags/", this_client.baseurl,
+            );
             #[allow(unused_mut)]
-            let mut request = client
+            let mut request = this_client
                 .client
                 .get(url)
                 .header(
@@ -1882,24 +1885,26 @@ pub mod requests {
                 )
                 .query(&progenitor_client::QueryParam::new("image_id", &image_id))
                 .build()?;
-            client.read_rows(request, "tag_list").await
+            this_client.read_rows(request, "tag_list").await
         }
     }
     ///A request of [`Client::tag_create`]; nothing is sent before [`send`](Self::send).
     #[derive(Debug)]
     #[must_use = "nothing is sent before `send`"]
     pub struct TagCreate<'a> {
-        pub(super) client: &'a Client,
+        pub(super) this_client: &'a Client,
         pub(super) body: types::CreateTag,
     }
     impl TagCreate<'_> {
         ///Sends it. One request.
         pub async fn send(self) -> Answer<types::Tag> {
-            let Self { client, body } = self;
+            let Self { this_client, body } = self;
             let body = &body;
-            let url = format!("{}/public/v2/docker_registry/v2/tags/", client.baseurl,);
+            let url = format!(
+                "{}/public/v2/docker_registry/v2/tags/", this_client.baseurl,
+            );
             #[allow(unused_mut)]
-            let mut request = client
+            let mut request = this_client
                 .client
                 .post(url)
                 .header(
@@ -1908,24 +1913,26 @@ pub mod requests {
                 )
                 .json(&body)
                 .build()?;
-            client.read(request, "tag_create").await
+            this_client.read(request, "tag_create").await
         }
     }
     ///A request of [`Client::tag_delete`]; nothing is sent before [`send`](Self::send).
     #[derive(Debug)]
     #[must_use = "nothing is sent before `send`"]
     pub struct TagDelete<'a> {
-        pub(super) client: &'a Client,
+        pub(super) this_client: &'a Client,
         pub(super) body: types::DeleteTags,
     }
     impl TagDelete<'_> {
         ///Sends it. One request.
         pub async fn send(self) -> Answer<::std::vec::Vec<::uuid::Uuid>> {
-            let Self { client, body } = self;
+            let Self { this_client, body } = self;
             let body = &body;
-            let url = format!("{}/public/v2/docker_registry/v2/tags/", client.baseurl,);
+            let url = format!(
+                "{}/public/v2/docker_registry/v2/tags/", this_client.baseurl,
+            );
             #[allow(unused_mut)]
-            let mut request = client
+            let mut request = this_client
                 .client
                 .delete(url)
                 .header(
@@ -1934,29 +1941,29 @@ pub mod requests {
                 )
                 .json(&body)
                 .build()?;
-            client.read(request, "tag_delete").await
+            this_client.read(request, "tag_delete").await
         }
     }
     ///A request of [`Client::tag_update`]; nothing is sent before [`send`](Self::send).
     #[derive(Debug)]
     #[must_use = "nothing is sent before `send`"]
     pub struct TagUpdate<'a> {
-        pub(super) client: &'a Client,
+        pub(super) this_client: &'a Client,
         pub(super) tag_id: ::uuid::Uuid,
         pub(super) body: types::UpdateTag,
     }
     impl TagUpdate<'_> {
         ///Sends it. One request.
         pub async fn send(self) -> Answer<types::Tag> {
-            let Self { client, tag_id, body } = self;
+            let Self { this_client, tag_id, body } = self;
             let tag_id = &tag_id;
             let body = &body;
             let url = format!(
-                "{}/public/v2/docker_registry/v2/tags/{}", client.baseurl, encode_path(&
-                tag_id.to_string()),
+                "{}/public/v2/docker_registry/v2/tags/{}", this_client.baseurl,
+                encode_path(& tag_id.to_string()),
             );
             #[allow(unused_mut)]
-            let mut request = client
+            let mut request = this_client
                 .client
                 .put(url)
                 .header(
@@ -1965,24 +1972,24 @@ pub mod requests {
                 )
                 .json(&body)
                 .build()?;
-            client.read(request, "tag_update").await
+            this_client.read(request, "tag_update").await
         }
     }
     ///A request of [`Client::service_auth`]; nothing is sent before [`send`](Self::send).
     #[derive(Debug)]
     #[must_use = "nothing is sent before `send`"]
     pub struct ServiceAuth<'a> {
-        pub(super) client: &'a Client,
+        pub(super) this_client: &'a Client,
         pub(super) body: types::ServiceAccount,
     }
     impl ServiceAuth<'_> {
         ///Sends it. One request.
         pub async fn send(self) -> Answer<types::ServiceAuthResponse> {
-            let Self { client, body } = self;
+            let Self { this_client, body } = self;
             let body = &body;
-            let url = format!("{}/public/v2/service_auth", client.baseurl,);
+            let url = format!("{}/public/v2/service_auth", this_client.baseurl,);
             #[allow(unused_mut)]
-            let mut request = client
+            let mut request = this_client
                 .client
                 .post(url)
                 .header(
@@ -1991,22 +1998,24 @@ pub mod requests {
                 )
                 .json(&body)
                 .build()?;
-            client.read(request, "service_auth").await
+            this_client.read(request, "service_auth").await
         }
     }
     ///A request of [`Client::workspace_api_key`]; nothing is sent before [`send`](Self::send).
     #[derive(Debug)]
     #[must_use = "nothing is sent before `send`"]
     pub struct WorkspaceApiKey<'a> {
-        pub(super) client: &'a Client,
+        pub(super) this_client: &'a Client,
     }
     impl WorkspaceApiKey<'_> {
         ///Sends it. One request.
         pub async fn send(self) -> Answer<types::ApiKeyResponse> {
-            let Self { client } = self;
-            let url = format!("{}/public/v2/workspaces/v1/x_api_key", client.baseurl,);
+            let Self { this_client } = self;
+            let url = format!(
+                "{}/public/v2/workspaces/v1/x_api_key", this_client.baseurl,
+            );
             #[allow(unused_mut)]
-            let mut request = client
+            let mut request = this_client
                 .client
                 .get(url)
                 .header(
@@ -2014,14 +2023,14 @@ pub mod requests {
                     ::reqwest::header::HeaderValue::from_static("application/json"),
                 )
                 .build()?;
-            client.read(request, "workspace_api_key").await
+            this_client.read(request, "workspace_api_key").await
         }
     }
     ///A request of [`Client::workspace_list`]; nothing is sent before [`send`](Self::send).
     #[derive(Debug)]
     #[must_use = "nothing is sent before `send`"]
     pub struct WorkspaceList<'a> {
-        pub(super) client: &'a Client,
+        pub(super) this_client: &'a Client,
         pub(super) customer_id: ::std::option::Option<::std::string::String>,
     }
     impl WorkspaceList<'_> {
@@ -2037,11 +2046,11 @@ pub mod requests {
         }
         ///Sends it. One request.
         pub async fn send(self) -> Answer<types::ListWorkspacesResponse> {
-            let Self { client, customer_id } = self;
+            let Self { this_client, customer_id } = self;
             let customer_id = customer_id.as_deref();
-            let url = format!("{}/public/v2/workspaces/v3/", client.baseurl,);
+            let url = format!("{}/public/v2/workspaces/v3/", this_client.baseurl,);
             #[allow(unused_mut)]
-            let mut request = client
+            let mut request = this_client
                 .client
                 .get(url)
                 .header(
@@ -2050,7 +2059,7 @@ pub mod requests {
                 )
                 .query(&progenitor_client::QueryParam::new("customer_id", &customer_id))
                 .build()?;
-            client.read(request, "workspace_list").await
+            this_client.read(request, "workspace_list").await
         }
     }
 }

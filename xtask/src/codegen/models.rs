@@ -39,7 +39,7 @@ pub(super) fn open(types: &mut Vec<Item>, directions: &Directions) {
                     model.fields.iter_mut().for_each(reading::may_be_unknown);
                 }
                 if let Fields::Named(_) = &model.fields {
-                    written.extend(open_struct(model, directions.sent.contains(&name)));
+                    written.extend(open_struct(model, directions.sent.contains(&name), read));
                 }
                 if read {
                     model.fields.iter_mut().for_each(reading::loosen);
@@ -86,7 +86,7 @@ pub(super) fn type_name(of: &Type) -> Option<String> {
     path.path.segments.last().map(|segment| segment.ident.to_string())
 }
 
-fn open_struct(model: &mut ItemStruct, sent: bool) -> Vec<Item> {
+fn open_struct(model: &mut ItemStruct, sent: bool, read: bool) -> Vec<Item> {
     drop_derive(&mut model.attrs, "Default");
     model.attrs.push(parse_quote!(#[non_exhaustive]));
     let Fields::Named(fields) = &mut model.fields else { return Vec::new() };
@@ -120,7 +120,7 @@ fn open_struct(model: &mut ItemStruct, sent: bool) -> Vec<Item> {
             }
         }
     });
-    let default = required.is_empty().then(|| {
+    let default = (read || required.is_empty()).then(|| {
         parse_quote! {
             impl ::std::default::Default for #name {
                 fn default() -> Self {

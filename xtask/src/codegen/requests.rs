@@ -14,23 +14,34 @@ use syn::{
     PathArguments, ReturnType, Stmt, Type, TypeReference, parse_quote,
 };
 
-/// Names of parameters by operation, in the order of the path and then of the document.
-pub(super) type Order = BTreeMap<String, Vec<String>>;
+use crate::adjust::MULTIPART;
 
-/// Reads that order from a document.
-pub(super) fn order(document: &Value) -> Order {
-    let mut order = Order::new();
+/// What the generator does not say of an operation, by its id.
+pub(super) type Facts = BTreeMap<String, Fact>;
+
+#[derive(Default)]
+pub(super) struct Fact {
+    /// Names of parameters, in the order of the path and then of the document.
+    order: Vec<String>,
+    /// True where the body is a form of several parts.
+    is_multipart: bool,
+}
+
+/// Reads it from a document.
+pub(super) fn facts(document: &Value) -> Facts {
+    let mut facts = Facts::new();
     for (path, item) in document["paths"].as_object().into_iter().flatten() {
         for operation in item.as_object().into_iter().flat_map(serde_json::Map::values) {
             let Some(id) = operation["operationId"].as_str() else { continue };
             let in_path = path.split('{').skip(1).filter_map(|rest| rest.split_once('}'));
             let parameters = operation["parameters"].as_array().into_iter().flatten();
             let named = parameters.filter_map(|parameter| parameter["name"].as_str());
-            let names = in_path.map(|(name, _)| name).chain(named).map(plain).collect();
-            order.insert(plain(id), names);
+            let order = in_path.map(|(name, _)| name).chain(named).map(plain).collect();
+            let is_multipart = operation.get(MULTIPART).is_some();
+            facts.insert(plain(id), Fact { order, is_multipart });
         }
     }
-    order
+    facts
 }
 
 /// A name without what its spelling in Rust may change.
@@ -39,7 +50,7 @@ fn plain(name: &str) -> String {
 }
 
 /// Turns the methods that send into methods that begin a request.
-pub(super) fn build(items: &mut Vec<Item>, order: &Order) -> Result<()> {
+pub(super) fn build(items: &mut Vec<Item>, facts: &Facts) -> Result<()> {
     let mut builders = Vec::new();
     for item in items.iter_mut() {
         let Item::Impl(block) = item else { continue };
@@ -53,8 +64,9 @@ pub(super) fn build(items: &mut Vec<Item>, order: &Order) -> Result<()> {
             if let ImplItem::Fn(method) = method
                 && method.sig.asyncness.is_some()
             {
-                let names = order.get(&plain(&method.sig.ident.to_string())).map_or(&[][..], Vec::as_slice);
-                let builder = builder(method, names).with_context(|| method.sig.ident.to_string())?;
+                let none = Fact::default();
+                let fact = facts.get(&plain(&method.sig.ident.to_string())).unwrap_or(&none);
+                let builder = builder(method, fact).with_context(|| method.sig.ident.to_string())?;
                 builders.extend(builder);
             }
         }
@@ -132,7 +144,7 @@ fn inner<'a>(of: &'a Type, name: &str) -> Option<&'a Type> {
     }
 }
 
-fn builder(method: &mut ImplItemFn, order: &[String]) -> Result<Vec<Item>> {
+fn builder(method: &mut ImplItemFn, fact: &Fact) -> Result<Vec<Item>> {
     let name = format_ident!("{}", pascal(&method.sig.ident.to_string()));
     let ReturnType::Type(_, answer) = &method.sig.output else { bail!("it returns nothing") };
     let answer = inner(answer, "Result").and_then(|of| inner(of, "ResponseValue"));
@@ -145,9 +157,12 @@ fn builder(method: &mut ImplItemFn, order: &[String]) -> Result<Vec<Item>> {
     for argument in &method.sig.inputs {
         arguments.extend(Argument::new(argument)?);
     }
+    for argument in arguments.iter_mut().filter(|argument| fact.is_multipart && argument.name == "body") {
+        argument.of = parse_quote!(::reqwest::multipart::Form);
+    }
     // The body stands last, as it is in no list of parameters.
     let place =
-        |argument: &Argument| order.iter().position(|name| *name == plain(&argument.name.to_string()));
+        |argument: &Argument| fact.order.iter().position(|name| *name == plain(&argument.name.to_string()));
     arguments.sort_by_key(|argument| place(argument).unwrap_or(usize::MAX));
     let (names, types): (Vec<&Ident>, Vec<&Type>) =
         arguments.iter().map(|argument| (&argument.name, &argument.of)).unzip();
@@ -169,27 +184,34 @@ fn builder(method: &mut ImplItemFn, order: &[String]) -> Result<Vec<Item>> {
     let mut statements = statements(method, row.is_some())?;
     for statement in &mut statements {
         OfClient.visit_stmt_mut(statement);
+        if fact.is_multipart {
+            AsForm.visit_stmt_mut(statement);
+        }
     }
+    let cfg: Option<Attribute> = fact.is_multipart.then(|| parse_quote!(#[cfg(feature = "multipart")]));
+    method.attrs.extend(cfg.clone());
     let words = format!(
         "A request of [`Client::{}`]; nothing is sent before [`send`](Self::send).",
         method.sig.ident
     );
     let items = vec![
         parse_quote! {
+            #cfg
             #[doc = #words]
             #[derive(Debug)]
             #[must_use = "nothing is sent before `send`"]
             pub struct #name<'a> {
-                pub(super) client: &'a Client,
+                pub(super) this_client: &'a Client,
                 #(pub(super) #names: #types,)*
             }
         },
         parse_quote! {
+            #cfg
             impl #name<'_> {
                 #(#setters)*
                 ///Sends it. One request.
                 pub async fn send(self) -> Answer<#answer> {
-                    let Self { client, #(#names),* } = self;
+                    let Self { this_client, #(#names),* } = self;
                     #(#lent)*
                     #(#statements)*
                 }
@@ -218,7 +240,7 @@ fn begin(method: &mut ImplItemFn, name: &Ident, arguments: &[Argument]) {
     *method = parse_quote! {
         #(#docs)*
         pub fn #ident(&self, #(#given),*) -> requests::#name<'_> {
-            requests::#name { client: self, #(#values),* }
+            requests::#name { this_client: self, #(#values),* }
         }
     };
 }
@@ -249,7 +271,16 @@ fn statements(method: &ImplItemFn, of_rows: bool) -> Result<Vec<Stmt>> {
         .with_context(|| format!("how `{id}` answers is not supported"))?
         .1;
     let read = format_ident!("{}", if of_rows { "read_rows" } else { read });
-    kept.push(Stmt::Expr(parse_quote!(client.#read(request, #id).await), None));
+    // A parameter may be called `request`; the generator's own is called something else then.
+    let request = kept.last().and_then(|statement| match statement {
+        Stmt::Local(local) => match &local.pat {
+            Pat::Ident(pattern) => Some(pattern.ident.clone()),
+            _ => None,
+        },
+        _ => None,
+    });
+    let request = request.with_context(|| format!("how `{id}` is put together is not supported"))?;
+    kept.push(Stmt::Expr(parse_quote!(this_client.#read(#request, #id).await), None));
     Ok(kept)
 }
 
@@ -267,6 +298,22 @@ impl VisitMut for WithoutHeaders {
     }
 }
 
+/// Sends a form of several parts, which names its own media type, instead of bytes.
+struct AsForm;
+
+impl VisitMut for AsForm {
+    fn visit_expr_mut(&mut self, expression: &mut Expr) {
+        visit_mut::visit_expr_mut(self, expression);
+        if let Expr::MethodCall(call) = expression
+            && call.method == "body"
+            && let Expr::MethodCall(header) = &*call.receiver
+        {
+            let before = &header.receiver;
+            *expression = parse_quote!(#before.multipart(body));
+        }
+    }
+}
+
 /// The first text.
 struct Id(Option<String>);
 
@@ -276,14 +323,14 @@ impl<'ast> Visit<'ast> for Id {
     }
 }
 
-/// Says `client` instead of `self`.
+/// Says `this_client` instead of `self`; a parameter may be called `client`.
 struct OfClient;
 
 impl VisitMut for OfClient {
     fn visit_path_mut(&mut self, path: &mut syn::Path) {
         visit_mut::visit_path_mut(self, path);
         if path.is_ident("self") {
-            *path = parse_quote!(client);
+            *path = parse_quote!(this_client);
         }
     }
 
@@ -293,7 +340,7 @@ impl VisitMut for OfClient {
             .into_iter()
             .map(|token| match token {
                 proc_macro2::TokenTree::Ident(ident) if ident == "self" => {
-                    proc_macro2::Ident::new("client", ident.span()).into()
+                    proc_macro2::Ident::new("this_client", ident.span()).into()
                 }
                 other => other,
             })

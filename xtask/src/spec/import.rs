@@ -44,7 +44,7 @@ pub(crate) fn parse_date(text: &str) -> Result<String, String> {
 pub(crate) fn import(document: &Value, slice: &Slice, bytes: &[u8], date: Option<&str>) -> Result<Value> {
     let version = openapi_version(document)?;
     let mut paths = operations(document, slice)?;
-    let mut components = references::reached(document, &paths)?;
+    let mut components = references::reached(document, &mut paths)?;
     references::rename(&mut paths, &mut components, &slice.rename)?;
     add_security(document, &paths, &mut components);
 

@@ -49,11 +49,13 @@ fn expand(document: &Value, value: &mut Value, place: &str, open: &mut Vec<Strin
 }
 
 /// Every component that the operations reach, by section and name, without prose.
-pub(super) fn reached(document: &Value, paths: &Map<String, Value>) -> Result<Map<String, Value>> {
+pub(super) fn reached(document: &Value, paths: &mut Map<String, Value>) -> Result<Map<String, Value>> {
     let mut components = Map::new();
     let mut seen = BTreeSet::new();
     let mut open = Vec::new();
-    for (path, item) in paths {
+    for (path, item) in paths.iter_mut() {
+        let place = format!("/paths/{}", escape(path));
+        put_parts_in_place(document, item, &place, &mut Vec::new())?;
         collect_references(item, &format!("/paths/{}", escape(path)), &mut open);
     }
     while let Some((reference, place)) = open.pop() {
@@ -68,6 +70,7 @@ pub(super) fn reached(document: &Value, paths: &Map<String, Value>) -> Result<Ma
         };
         let mut component = component.clone();
         prose::strip(&mut component, false);
+        put_parts_in_place(document, &mut component, &reference[1..], &mut Vec::new())?;
         collect_references(&component, &reference[1..], &mut open);
         components.entry(section).or_insert_with(|| json!({}))[name] = component;
     }
@@ -109,6 +112,43 @@ pub(super) fn direct_schemas(operation: &Value) -> Vec<String> {
     }
     let names = found.iter().filter_map(|(reference, _)| split_reference(reference));
     names.filter(|(section, _)| *section == "schemas").map(|(_, name)| name).collect()
+}
+
+/// Replaces references into the middle of a component, which has no name to become a type by.
+fn put_parts_in_place(
+    document: &Value,
+    value: &mut Value,
+    place: &str,
+    open: &mut Vec<String>,
+) -> Result<()> {
+    let entered = open.len();
+    while let Some(reference) = value.get("$ref").and_then(Value::as_str) {
+        if !reference.starts_with("#/components/") || split_reference(reference).is_some() {
+            break;
+        }
+        ensure!(!open.iter().any(|seen| seen == reference), "`{reference}` at {place} leads in a circle");
+        let Some(target) = document.pointer(&reference[1..]) else {
+            bail!("`{reference}` at {place} points to nothing");
+        };
+        open.push(reference.to_owned());
+        *value = target.clone();
+        prose::strip(value, false);
+    }
+    match value {
+        Value::Object(map) => {
+            for (key, child) in map {
+                put_parts_in_place(document, child, &format!("{place}/{}", escape(key)), open)?;
+            }
+        }
+        Value::Array(items) => {
+            for (index, child) in items.iter_mut().enumerate() {
+                put_parts_in_place(document, child, &format!("{place}/{index}"), open)?;
+            }
+        }
+        _ => {}
+    }
+    open.truncate(entered);
+    Ok(())
 }
 
 fn split_reference(reference: &str) -> Option<(&str, String)> {

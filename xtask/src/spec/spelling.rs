@@ -97,6 +97,12 @@ impl Walk<'_> {
     }
 
     fn step(&mut self, segment: &str, child: &mut Value, position: Position) {
+        if let (Value::Bool(any), true) =
+            (&*child, position == Position::Schema && self.takes_schema(segment))
+        {
+            // Of 3.1: a schema that takes everything, or nothing.
+            *child = if *any { json!({}) } else { json!({ "not": {} }) };
+        }
         // A branch that is only `null` is for its parent to fold into `nullable`.
         if position == Position::Schema && self.in_branches() && is_null(child) {
             return;
@@ -106,6 +112,13 @@ impl Walk<'_> {
         self.place.push_str(segment);
         self.visit(child, position);
         self.place.truncate(length);
+    }
+
+    /// True where a truth value is a schema, and not a keyword such as `nullable`.
+    fn takes_schema(&self, segment: &str) -> bool {
+        let parent = self.place.rsplit('/').next().unwrap_or_default();
+        ["properties", "schemas", "patternProperties", "allOf", "anyOf", "oneOf"].contains(&parent)
+            || ["items", "not", "schema"].contains(&segment)
     }
 
     fn in_branches(&self) -> bool {
@@ -142,8 +155,12 @@ fn constant_to_enum(schema: &mut Map<String, Value>) {
 
 /// `type: [string, "null"]` → `type: string, nullable: true`; several types become `anyOf`.
 fn null_type_to_nullable(schema: &mut Map<String, Value>) -> Result<(), String> {
-    if schema.get("type") == Some(&json!("null")) {
-        return Err("a type that is only `null` cannot be said in OpenAPI 3.0".into());
+    if schema.get("type") == Some(&json!("null")) || schema.get("type") == Some(&json!(["null"])) {
+        // 3.0 has no such type; a list of the only value says the same.
+        schema.remove("type");
+        schema.insert("enum".into(), json!([null]));
+        schema.insert("nullable".into(), json!(true));
+        return Ok(());
     }
     let Some(Value::Array(types)) = schema.get("type") else { return Ok(()) };
     let mut types = types.clone();
@@ -153,7 +170,7 @@ fn null_type_to_nullable(schema: &mut Map<String, Value>) -> Result<(), String> 
         schema.insert("nullable".into(), json!(true));
     }
     match types.as_slice() {
-        [] => return Err("a type that is only `null` cannot be said in OpenAPI 3.0".into()),
+        [] => return Err("a list of types without a type says nothing".into()),
         [one] => {
             schema.insert("type".into(), one.clone());
         }
@@ -276,15 +293,23 @@ mod tests {
 
     #[test]
     fn what_cannot_be_said_is_named_and_left() {
-        let mut document = json!({"components": {"schemas": {"a/b": {"items": {"type": "null"}}}}});
+        let mut document = json!({"components": {"schemas": {"a/b": {"items": {"type": []}}}}});
         let problems = normalise_document(&mut document);
         assert_eq!(problems[0].place, "/components/schemas/a~1b/items");
-        assert_eq!(document["components"]["schemas"]["a/b"]["items"], json!({"type": "null"}));
+        assert_eq!(document["components"]["schemas"]["a/b"]["items"], json!({"type": []}));
     }
 
     #[test]
-    fn a_type_that_is_only_null_is_refused() {
-        let mut schema = Map::from_iter([("type".to_owned(), json!(["null"]))]);
-        assert!(normalise(&mut schema).unwrap_err().contains("only `null`"));
+    fn null_alone_and_schemas_that_are_truth_values_are_said_in_other_words() {
+        let mut document = json!({"components": {"schemas": {"a": {"properties": {
+            "nothing": {"type": "null"}, "none": {"type": ["null"]}, "any": true, "never": false,
+            "list": {"items": false, "uniqueItems": true}}, "additionalProperties": false}}}});
+        assert!(normalise_document(&mut document).is_empty());
+        let only = json!({"enum": [null], "nullable": true});
+        assert_eq!(
+            document["components"]["schemas"]["a"],
+            json!({"properties": {"nothing": only, "none": only, "any": {}, "never": {"not": {}},
+                "list": {"items": {"not": {}}, "uniqueItems": true}}, "additionalProperties": false})
+        );
     }
 }

@@ -4,6 +4,7 @@ mod changes;
 mod import;
 mod random;
 mod second_slice;
+mod whole;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -103,16 +104,22 @@ impl Checkout {
 
     /// Compiles the low-level crate. All checkouts share what they depend on.
     pub(in crate::spec) fn check(&self) {
+        self.cargo(&["check", "--quiet", "--package", "mlspace-registry-api", "--all-features"]);
+    }
+
+    /// Runs cargo, which must succeed.
+    pub(in crate::spec) fn cargo(&self, arguments: &[&str]) {
         let target =
             std::env::var_os("CARGO_TARGET_DIR").map_or(file::workspace_root().join("target"), PathBuf::from);
         let output = Command::new(std::env::var_os("CARGO").unwrap_or("cargo".into()))
-            .args(["check", "--quiet", "--package", "mlspace-registry-api"])
+            .args(arguments)
             .current_dir(self.root())
             .env("CARGO_TARGET_DIR", target.join("checkouts"))
             .env("CARGO_INCREMENTAL", "0")
             .output()
             .unwrap();
-        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        let said = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        assert!(output.status.success(), "{}{}", said(&output.stderr), said(&output.stdout));
     }
 }
 

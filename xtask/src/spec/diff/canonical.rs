@@ -56,7 +56,8 @@ fn tuple(schema: &mut Map<String, Value>) {
     }
     let Some(places) = schema.get("prefixItems").and_then(Value::as_array).map(Vec::len) else { return };
     let most = schema.get("maxItems").and_then(Value::as_u64);
-    let is_closed = schema.get("items") == Some(&json!(false));
+    let is_closed =
+        schema.get("items").is_some_and(|rest| *rest == json!(false) || *rest == json!({ "not": {} }));
     if is_closed && most.is_none_or(|most| most > places as u64) {
         schema.insert("maxItems".into(), json!(places));
     }

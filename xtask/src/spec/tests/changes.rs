@@ -15,7 +15,7 @@ use crate::{codegen, file};
 /// Set to `all` to compile the code of every change, and not of a few.
 const COMPILE: &str = "SPEC_CHANGES";
 /// A whole official document to start from, instead of the vendored slice.
-const DOCUMENT: &str = "SPEC_DOCUMENT";
+pub(super) const DOCUMENT: &str = "SPEC_DOCUMENT";
 
 /// A kind of change.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]

@@ -16,6 +16,7 @@ fn another_part_of_the_platform_is_a_slice_and_an_overlay_away() {
     let generated = checkout.read("crates/api/src/generated.rs");
     for name in [
         "pub fn build_list",
+        "body: impl ::std::convert::Into<::reqwest::multipart::Form>",
         "pub struct Job ",
         "pub struct JobState ",
         "pub enum JobStatus ",
