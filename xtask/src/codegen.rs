@@ -1,8 +1,10 @@
 //! `cargo xtask codegen`: `registry.json` + `overlay.yaml` → `resolved.json` + `generated.rs`.
 
+mod gate;
 mod models;
 mod reading;
 mod requests;
+mod validity;
 
 use std::cell::RefCell;
 use std::collections::BTreeSet;
@@ -54,6 +56,7 @@ pub(crate) fn resolve(mut registry: Value, overlay: &Overlay, before: Option<&Va
 
 /// What a resolved document becomes.
 pub(crate) fn outputs(resolved: Value, slice: &Slice) -> Result<Vec<Output>> {
+    validity::check(&resolved)?;
     Ok(vec![
         ("openapi/resolved.json", file::to_stable_json(&resolved)?),
         ("crates/api/src/generated.rs", generate(resolved, &slice.adjustments)?),
@@ -103,7 +106,8 @@ fn shape(code: &mut syn::File, document: &Value) -> Result<()> {
         types.retain(|item| !matches!(item, Item::Mod(_)));
         models::open(types, &directions);
     }
-    requests::build(&mut code.items, &requests::facts(document))
+    requests::build(&mut code.items, &requests::facts(document))?;
+    gate::check(code)
 }
 
 fn is_async(item: &ImplItem) -> bool {
