@@ -1,8 +1,10 @@
 //! The whole way from a document to code: what it takes, and what it does with what it does not.
 
 mod changes;
+mod growth;
 mod import;
 mod random;
+mod reads;
 mod second_slice;
 mod whole;
 
@@ -102,6 +104,21 @@ impl Checkout {
         file::read(&self.root().join(name)).unwrap()
     }
 
+    /// The same with all that depends on it but this program.
+    pub(in crate::spec) fn of_everything() -> Self {
+        let checkout = Self::new();
+        let root = file::workspace_root();
+        for folder in ["crates", "examples"] {
+            copy_folder(&root.join(folder), &checkout.root().join(folder));
+        }
+        for name in ["README.md", "README.ru.md"] {
+            copy(&root.join(name), &checkout.root().join(name));
+        }
+        let manifest = checkout.read("Cargo.toml");
+        checkout.write("Cargo.toml", &manifest.replace(r#"["crates/api"]"#, r#"["crates/*", "examples/*"]"#));
+        checkout
+    }
+
     /// Compiles the low-level crate. All checkouts share what they depend on.
     pub(in crate::spec) fn check(&self) {
         self.cargo(&["check", "--quiet", "--package", "mlspace-registry-api", "--all-features"]);
@@ -120,6 +137,19 @@ impl Checkout {
             .unwrap();
         let said = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
         assert!(output.status.success(), "{}{}", said(&output.stderr), said(&output.stdout));
+    }
+}
+
+fn copy_folder(from: &Path, to: &Path) {
+    for entry in fs::read_dir(from).unwrap() {
+        let path = entry.unwrap().path();
+        let to = to.join(path.file_name().unwrap());
+        if path.is_dir() {
+            copy_folder(&path, &to);
+        } else if !to.exists() && path.extension().is_none_or(|end| end != "snap") {
+            fs::create_dir_all(to.parent().unwrap()).unwrap();
+            fs::copy(&path, &to).unwrap();
+        }
     }
 }
 

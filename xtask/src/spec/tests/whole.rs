@@ -21,7 +21,12 @@ fn everything(document: &Value) -> Slice {
     Slice::parse(&format!("operations = {operations:?}")).unwrap()
 }
 
-fn resolved(document: &Value) -> anyhow::Result<Value> {
+/// The platform of our own, as the generator gets it.
+pub(super) fn platform() -> Value {
+    resolved(&serde_saphyr::from_str(include_str!("platform.yaml")).unwrap()).unwrap()
+}
+
+pub(super) fn resolved(document: &Value) -> anyhow::Result<Value> {
     let slice = everything(document);
     let mut imported = import(document, &slice, b"", Some("2026-01-31"))?;
     distinct_ids(&mut imported);
