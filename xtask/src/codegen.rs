@@ -76,8 +76,9 @@ pub(crate) fn generate(mut document: Value, adjustments: &[Adjustment]) -> Resul
 
 /// Runs the generator. It checks its input with `assert!` and `todo!`, so a panic is an error here.
 fn tokens(document: &Value) -> Result<String> {
-    let spec: openapiv3::OpenAPI =
-        serde_json::from_value(document.clone()).context("the document is not OpenAPI 3.0")?;
+    let spec: openapiv3::OpenAPI = serde_path_to_error::deserialize(document.clone()).map_err(|error| {
+        anyhow!("the document is not OpenAPI 3.0 at `{}`: {}", error.path(), error.inner())
+    })?;
     let outcome = caught(|| Generator::new(&settings()).generate_tokens(&spec));
     let tokens = match outcome {
         Ok(tokens) => tokens.map_err(|error| anyhow!("the generator refuses the document: {error}"))?,
