@@ -10,7 +10,7 @@
 //! A refused sign-in, a rate limit that does not let up, a service that cannot be reached, or
 //! [`OUTAGE`] failures in a row stop further chunks; what was not sent is reported as not attempted.
 
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 
 use tokio::sync::mpsc;
@@ -27,6 +27,7 @@ pub(crate) use noun::Noun;
 
 mod ledger;
 mod noun;
+mod presence;
 mod work;
 
 /// Ids in one request unless the caller says otherwise. The service's maximum is not known; 100 is the
@@ -140,6 +141,7 @@ pub struct DeleteMany {
     chunk_size: usize,
     concurrency: usize,
     verify: bool,
+    images: HashMap<Uuid, Uuid>,
     events: Option<mpsc::UnboundedSender<BulkEvent>>,
 }
 
@@ -148,7 +150,7 @@ impl DeleteMany {
         let ids = ids.into_iter().collect();
         let (chunk_size, concurrency) = (DEFAULT_CHUNK_SIZE, DEFAULT_CONCURRENCY);
         let verify = client.core.settings.verify == Verify::Always;
-        Self { client, noun, ids, chunk_size, concurrency, verify, events: None }
+        Self { client, noun, ids, chunk_size, concurrency, verify, images: HashMap::new(), events: None }
     }
 
     /// Ids in one request, from 1 to [`MAX_CHUNK_SIZE`]. Default [`DEFAULT_CHUNK_SIZE`].
@@ -163,10 +165,17 @@ impl DeleteMany {
         self
     }
 
-    /// Reads every id that the service says it deleted, too: one request an id more, and for tags
-    /// one list of all repositories. By default only with [`Verify::Always`].
+    /// Reads what the service says it deleted, too: one request an id more for a few ids, for more the lists
+    /// of the repositories and their images where they cost less, and for tags one list of all repositories. By default only with [`Verify::Always`].
     pub fn verify(mut self, verify: bool) -> Self {
         self.verify = verify;
+        self
+    }
+
+    /// Says which images tags are of, as pairs of tag and image: where an answer leaves doubt about a tag, its
+    /// image is looked at, two requests an image at most, and not the list of all repositories.
+    pub fn images(mut self, of_tags: impl IntoIterator<Item = (Uuid, Uuid)>) -> Self {
+        self.images.extend(of_tags);
         self
     }
 
@@ -188,6 +197,7 @@ impl DeleteMany {
             noun: self.noun,
             concurrency: self.concurrency,
             verify: self.verify,
+            images: &self.images,
         };
         let all: Vec<usize> = (0..ledger.ids.len()).collect();
         let mut chunks: VecDeque<_> = all.chunks(self.chunk_size).map(<[usize]>::to_vec).collect();

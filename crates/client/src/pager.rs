@@ -153,6 +153,12 @@ impl<T: Send + 'static> Pager<T> {
         Self::walk(Arc::new(source), None, Cursor::default())
     }
 
+    /// Takes a count that was just read, and so spares a request.
+    pub(crate) fn counted(mut self, count: Option<u64>) -> Self {
+        self.pages.count = count;
+        self
+    }
+
     fn walk(source: Arc<dyn Source<T>>, page_size: Option<NonZeroU32>, cursor: Cursor) -> Self {
         let stage = Stage::Ready(cursor);
         let pages = Pages { source, page_size, stage, completeness: None, changed: false, count: None };
@@ -195,14 +201,15 @@ impl<T: Send + 'static> Pager<T> {
     /// # Errors
     /// As every call.
     pub async fn collect_complete(self) -> Result<List<T>> {
-        let Pages { source, page_size, .. } = self.pages;
+        let Pages { source, page_size, count, .. } = self.pages;
         let told = |list: &List<T>, pages: &Pages<T>| match list.completeness {
             Completeness::Complete => true,
             // Another walk finds what was passed over, and not what is never given.
             Completeness::Short { .. } => !pages.changed,
             Completeness::Unknown => pages.count.is_none() || !list.unreadable.is_empty(),
         };
-        let mut walk = Self::walk(source.clone(), page_size, Cursor::default());
+        let start = count.map_or_else(Cursor::default, |count| Cursor::after(Some(count)));
+        let mut walk = Self::walk(source.clone(), page_size, start);
         let first = walk.rest().await?;
         if told(&first, &walk.pages) {
             return Ok(first);

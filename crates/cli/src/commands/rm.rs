@@ -152,7 +152,8 @@ async fn delete(
     let ids: Vec<Uuid> = doomed.iter().map(|one| one.id).collect();
     let progress =
         Progress::counting(context.io, &context.global, ids.len(), &format!("deleting {}", noun.word(2)));
-    let mut bulk = noun.delete(client, ids);
+    let images = doomed.iter().filter_map(|one| Some((one.id, one.image?)));
+    let mut bulk = noun.delete(client, ids).images(images);
     let mut events = bulk.events();
     let mut sending = Box::pin(bulk.send());
     let mut interrupt = context.io.interrupt.clone();

@@ -1,12 +1,13 @@
 //! Sending chunks, and settling what they leave in doubt.
 
-use std::collections::{HashSet, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 
 use futures_util::stream::{FuturesUnordered, StreamExt};
 use uuid::Uuid;
 
 use super::ledger::Ledger;
+use super::presence::Reader;
 use super::{Noun, OUTAGE, Outcome};
 use crate::api_error::ApiError;
 use crate::client::Client;
@@ -58,6 +59,8 @@ pub(super) struct Work<'a> {
     pub(super) noun: Noun,
     pub(super) concurrency: usize,
     pub(super) verify: bool,
+    /// The images of tags, as far as they are known.
+    pub(super) images: &'a HashMap<Uuid, Uuid>,
 }
 
 impl Work<'_> {
@@ -152,8 +155,9 @@ impl Work<'_> {
 
     /// Reads what is in doubt and settles what is gone. Returns what is still there.
     pub(super) async fn settle(&self, doubts: Vec<Doubt>, ledger: &mut Ledger) -> Vec<Doubt> {
-        let ids = doubts.iter().map(|doubt| ledger.ids[doubt.place]).collect();
-        let presences = self.noun.read(self.client, ids, self.concurrency).await;
+        let ids: Vec<Uuid> = doubts.iter().map(|doubt| ledger.ids[doubt.place]).collect();
+        let &Work { client, noun, concurrency, images, .. } = self;
+        let presences = Reader { client, noun, concurrency, images }.read(&ids).await;
         let mut there = Vec::new();
         for doubt in doubts {
             let id = ledger.ids[doubt.place];

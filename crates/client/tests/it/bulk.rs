@@ -104,6 +104,62 @@ async fn a_lost_answer_is_settled_by_reading_before_anything_is_sent_again() {
     assert_eq!(world.simulator.requests("image_get"), 6);
 }
 
+/// Several repositories with several images, the images' ids.
+async fn world_of(repositories: usize, images: usize) -> (World, Vec<Uuid>) {
+    let world = World::new(format!("repos={repositories},images={images},tags=1").parse().unwrap()).await;
+    let repositories = world.simulator.repositories();
+    let ids = repositories.iter().flat_map(|one| world.simulator.images(one.id)).map(|one| one.id).collect();
+    (world, ids)
+}
+
+#[tokio::test]
+async fn many_ids_that_are_gone_cost_the_lists_and_not_a_request_each() {
+    let (world, ids) = world_of(5, 20).await;
+    let (gone, kept) = ids.split_at(60);
+    assert!(world.client.images().delete_many(gone.iter().copied()).send().await.all_gone());
+    world.simulator.clear_journal();
+    let report = world.client.images().delete_many(gone.iter().copied()).send().await;
+    assert_eq!(kinds(&report), ["not found"; 60]);
+    for (operation, requests) in
+        [("registry_get", 1), ("repository_list", 1), ("image_list", 5), ("image_get", 0)]
+    {
+        assert_eq!(world.simulator.requests(operation), requests, "{operation}");
+    }
+    assert_eq!(world.simulator.requests("repository_get"), 0);
+
+    // The lists do not agree with their counts: what they lack is read one by one.
+    world.fail("image_list", Fault::bytes(200, "application/json", "[]"));
+    world.fail("image_delete", Fault::lost_before());
+    let report = world.client.images().delete_many(kept.iter().copied()).send().await;
+    assert!(report.outcomes().iter().all(|(_, outcome)| !outcome.is_gone()), "{report:?}");
+
+    let (world, _) = world_of(30, 0).await;
+    let gone: Vec<Uuid> = world.simulator.repository_ids()[..20].to_vec();
+    world.fail("repository_delete", Fault::lost_after().times(1));
+    let report = world.client.repositories().delete_many(gone).send().await;
+    assert_eq!(kinds(&report), ["deleted"; 20]);
+    assert_eq!(world.simulator.requests("repository_get"), 0);
+}
+
+#[tokio::test]
+async fn a_tag_whose_image_is_known_is_settled_by_the_image() {
+    let (world, images) = World::with_images(3).await;
+    let tags: Vec<_> = images.iter().map(|image| (world.simulator.tags(*image)[0].id, *image)).collect();
+    let delete = |tags: &[(Uuid, Uuid)]| {
+        let ids: Vec<Uuid> = tags.iter().map(|(tag, _)| *tag).collect();
+        world.client.tags().delete_many(ids).images(tags.to_vec())
+    };
+    world.fail("tag_delete", Fault::lost_after().times(1));
+    assert_eq!(kinds(&delete(&tags[..1]).send().await), ["deleted"]);
+    world.fail("tag_delete", Fault::status(502));
+    let report = delete(&tags[1..]).send().await;
+    assert_eq!(kinds(&report), ["rejected"; 2]);
+    // A list that lacks it is not enough.
+    world.fail("tag_list", Fault::bytes(200, "application/json", "[]"));
+    assert_eq!(kinds(&delete(&tags[1..]).send().await), ["rejected"; 2]);
+    assert_eq!(world.simulator.requests("repository_list"), 0);
+}
+
 #[tokio::test]
 async fn a_request_that_never_arrived_is_sent_again_after_reading() {
     let (world, ids) = World::with_images(6).await;
@@ -162,6 +218,7 @@ async fn an_outage_ends_the_work_before_every_id_has_met_it() {
     let (world, ids) = World::with_images(100).await;
     world.fail("image_delete", Fault::status(503));
     world.fail("image_get", Fault::status(503));
+    world.fail("repository_list", Fault::status(503));
     let report = world.client.images().delete_many(ids).chunk_size(5).concurrency(1).send().await;
     // Eight chunks met it, and may or may not be gone; nobody could look.
     assert_eq!(kinds(&report), [vec!["unknown"; 40], vec!["not attempted"; 60]].concat());

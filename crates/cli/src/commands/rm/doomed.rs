@@ -22,11 +22,15 @@ pub(crate) struct Doomed {
     pub(crate) images: Option<u64>,
     /// Bytes of its images; layers that other images share are counted too.
     pub(crate) size: Option<i64>,
+    /// The image that a tag is of.
+    #[serde(skip)]
+    #[schemars(skip)]
+    pub(crate) image: Option<Uuid>,
 }
 
 impl Doomed {
     pub(super) fn bare(id: Uuid) -> Self {
-        Self { id, name: None, tags: None, images: None, size: None }
+        Self { id, name: None, tags: None, images: None, size: None, image: None }
     }
 
     pub(super) fn of_repository(repository: &Repository) -> Self {
@@ -41,6 +45,7 @@ impl Doomed {
             tags: Some(repository.tags.iter().map(|tag| tag.name.clone()).collect()),
             images: u64::try_from(repository.images_count).ok(),
             size,
+            image: None,
         }
     }
 
@@ -51,6 +56,7 @@ impl Doomed {
             tags: Some(image.tags.into_iter().map(|tag| tag.name).collect()),
             images: Some(1),
             size: Some(image.size),
+            image: None,
         }
     }
 
@@ -58,6 +64,7 @@ impl Doomed {
         Self {
             name: Some(short_name(&tag.full_name).to_owned()),
             tags: Some(vec![tag.name.clone()]),
+            image: Some(tag.image_id),
             ..Self::bare(tag.id)
         }
     }
