@@ -26,7 +26,7 @@ use std::sync::Arc;
 use mlspace_registry::{Client, ClientBuilder, ManualClock, Uuid};
 use mlspace_registry_simulator::{Fault, NewImage, Quirk, Seed, Simulator};
 
-/// A simulator, and a client of it whose clock stands still.
+/// A simulator that refuses what the document does not name, and a client of it whose clock stands still.
 struct World {
     simulator: Simulator,
     client: Client,
@@ -39,7 +39,7 @@ impl World {
     }
 
     async fn with(seed: Seed, settings: impl FnOnce(ClientBuilder) -> ClientBuilder) -> Self {
-        let simulator = Simulator::builder().seed(seed).start().await.unwrap();
+        let simulator = Simulator::builder().seed(seed).quirk(Quirk::Strict(true)).start().await.unwrap();
         let clock = Arc::new(ManualClock::new());
         let client = settings(builder(&simulator).clock(clock.clone())).build().unwrap();
         Self { simulator, client, clock }

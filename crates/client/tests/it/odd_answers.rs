@@ -23,7 +23,7 @@ const READ_AS_IF_PLAIN: [&str; 17] = [
     "never-pulled=zero",
     "never-pulled=empty",
     "naive-timestamps=on",
-    "strict=on",
+    "strict=off",
 ];
 
 /// Three images in one repository, the last without a tag.
