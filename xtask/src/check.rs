@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use anyhow::{Context, Result, bail, ensure};
 
-use crate::{codegen, packages, public_api};
+use crate::{codegen, mutate, packages, public_api};
 
 /// A cargo command that must succeed.
 struct Step {
@@ -100,6 +100,11 @@ pub(crate) fn run(root: &Path) -> Result<ExitCode> {
             Ok(())
         })?;
     }
+    step("changes to what is sent fail a test", || {
+        let noticed = mutate::run(root)? == ExitCode::SUCCESS;
+        ensure!(noticed, "no test notices the changes above");
+        Ok(())
+    })?;
     Ok(ExitCode::SUCCESS)
 }
 

@@ -6,6 +6,7 @@ mod codegen;
 mod dist;
 mod file;
 mod licences;
+mod mutate;
 mod packages;
 mod public_api;
 mod schema_cycles;
@@ -41,6 +42,8 @@ enum Command {
         #[arg(long)]
         check: bool,
     },
+    /// Change what the client sends, one thing at a time, and ask that a test notices.
+    Mutate,
     /// Print the notes of the release to come, from CHANGELOG.md.
     ReleaseNotes,
     /// Run all that CI checks.
@@ -81,6 +84,7 @@ fn main() -> ExitCode {
         Command::Spec(SpecCommand::Update(arguments)) => spec::update::run(&root, &arguments),
         Command::Codegen { check } => codegen::run(&root, check),
         Command::PublicApi { check } => public_api::run(&root, check),
+        Command::Mutate => mutate::run(&root),
         Command::ReleaseNotes => packages::release_notes(&root),
         Command::Ci => check::run(&root),
         Command::Dist => dist::run(&root),
