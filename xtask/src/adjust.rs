@@ -232,6 +232,9 @@ fn loosen(place: &str, schema: &mut Map<String, Value>) {
     }
     match schema.get("enum").and_then(Value::as_array) {
         Some(values) if values.iter().all(Value::is_string) => {
+            if !have_names(values) {
+                schema.remove("enum");
+            }
             schema.insert("type".into(), json!("string"));
             schema.remove("format");
         }
@@ -239,6 +242,16 @@ fn loosen(place: &str, schema: &mut Map<String, Value>) {
         Some(_) => drop(schema.remove("enum")),
         None => {}
     }
+}
+
+/// True if the generator finds a name for each value: it leaves signs out and knows no case. Without names,
+/// `a` and `A` are text.
+fn have_names(values: &[Value]) -> bool {
+    let mut seen = BTreeSet::from(["unknownvalue".to_owned()]);
+    values.iter().filter_map(Value::as_str).all(|text| {
+        let letters = text.chars().filter(|one| one.is_alphanumeric());
+        seen.insert(letters.flat_map(char::to_lowercase).collect())
+    })
 }
 
 /// Makes one choice of a union: the first shape that fits. The generator's own reading of `anyOf` puts all

@@ -186,6 +186,14 @@ fn the_answers_of_a_platform_are_read() {
             "rest": {"a": "x", "b": "y"}, "middle": {"size": 1}, "address": "nowhere", "half": 1}),
         ),
         ("Level", json!("new")),
+        (
+            "Names",
+            json!({"self": "s", "": "e", "+1": 1, "-1": -1.0, "имя": "n", "option": {"b": 1}, "operator": "~",
+            "cases": "A", "ours": "unknown_value", "pair": [1, "b"], "decimal": "0.1", "always": false,
+            "never": 1, "perhaps": null, "both": 2, "pet": {"kind": "bird"}, "few": {"y": 1},
+            "deep": [{"a": [1.0]}, {}], "unknown": []}),
+        ),
+        ("Names", json!({"perhaps": "b", "decimal": 0.1, "pet": {"kind": "dog", "age": 3}, "deep": null})),
     ];
     let lines: Vec<String> =
         lines.iter().map(|(model, answer)| format!("    read::<types::{model}>(r#\"{answer}\"#);")).collect();
