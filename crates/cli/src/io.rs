@@ -1,5 +1,7 @@
 //! Everything that a run reads from and writes to, so that tests can hand in their own.
 
+mod signals;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::io::{self, BufRead, BufWriter, IsTerminal, Read, Write};
@@ -9,6 +11,7 @@ use std::sync::{Arc, Mutex};
 use mlspace_registry::{Clock, SystemClock};
 use tokio::sync::watch;
 
+use self::signals::Signals;
 use crate::keyring::Keyring;
 
 /// The surroundings of a run.
@@ -217,8 +220,9 @@ impl Interrupt {
     pub fn from_signals() -> Self {
         let (sender, interrupt) = Self::new();
         let (asking, held) = (interrupt.asking.clone(), interrupt.held.clone());
+        // Not by the task: what comes before it first runs would end the process.
+        let mut signals = Signals::watched();
         tokio::spawn(async move {
-            let mut signals = Signals::watched();
             loop {
                 let typed = signals.next().await;
                 if typed && held.load(Ordering::Relaxed) {
@@ -250,78 +254,5 @@ impl Interrupt {
     /// True once it has come.
     pub fn is_set(&self) -> bool {
         *self.come.borrow()
-    }
-}
-
-/// The signals that ask the process to end, watched from the first to the last.
-#[cfg(unix)]
-struct Signals {
-    /// Those of the keyboard, which go to every program of the terminal.
-    typed: Vec<tokio::signal::unix::Signal>,
-    sent: Vec<tokio::signal::unix::Signal>,
-}
-
-#[cfg(unix)]
-impl Signals {
-    fn watched() -> Self {
-        use tokio::signal::unix::{SignalKind, signal};
-        let ignored = ignored();
-        let watch = |kinds: &[SignalKind]| {
-            let wanted = kinds.iter().filter(|kind| ignored & (1 << (kind.as_raw_value() - 1)) == 0);
-            // One that cannot be watched ends the process as the system sees fit.
-            wanted.filter_map(|kind| signal(*kind).ok()).collect()
-        };
-        Self {
-            typed: watch(&[SignalKind::interrupt(), SignalKind::quit()]),
-            sent: watch(&[
-                SignalKind::terminate(),
-                SignalKind::hangup(),
-                SignalKind::alarm(),
-                SignalKind::user_defined1(),
-                SignalKind::user_defined2(),
-            ]),
-        }
-    }
-
-    /// Completes with the next one, and says whether it was typed.
-    async fn next(&mut self) -> bool {
-        std::future::poll_fn(|context| {
-            let mut comes = |signals: &mut [tokio::signal::unix::Signal]| {
-                signals.iter_mut().any(|signal| signal.poll_recv(context).is_ready())
-            };
-            match (comes(&mut self.sent), comes(&mut self.typed)) {
-                (true, _) => std::task::Poll::Ready(false),
-                (_, true) => std::task::Poll::Ready(true),
-                _ => std::task::Poll::Pending,
-            }
-        })
-        .await
-    }
-}
-
-/// The signals that whoever started the process has it ignore, as `nohup` does with the hangup: bit 0 is signal 1. Known
-/// on Linux; watching one would take the place of ignoring it. Ctrl-C is always watched: shells without job control
-/// ignore it for what runs in the background, and `kill -INT` is meant.
-#[cfg(unix)]
-fn ignored() -> u64 {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
-    mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).unwrap_or_default() & !0b10
-}
-
-#[cfg(not(unix))]
-struct Signals;
-
-#[cfg(not(unix))]
-impl Signals {
-    fn watched() -> Self {
-        Self
-    }
-
-    async fn next(&mut self) -> bool {
-        if tokio::signal::ctrl_c().await.is_err() {
-            std::future::pending::<()>().await;
-        }
-        true
     }
 }

@@ -125,7 +125,9 @@ mod process {
 
     #[test]
     fn a_signal_ends_the_simulator_which_leaves_nothing_behind() {
-        for name in ["TERM", "HUP", "INT", "QUIT", "USR1", "USR2", "ALRM"] {
+        let everywhere = "TERM HUP INT QUIT USR1 USR2 ALRM ABRT TRAP SYS VTALRM PROF XCPU XFSZ IO";
+        let on_linux = if cfg!(target_os = "linux") { " PWR STKFLT" } else { "" };
+        for name in format!("{everywhere}{on_linux}").split(' ') {
             let home = tempfile::tempdir().unwrap();
             let mut child = mlcr(home.path()).args(["sim", "--seed", "empty"]).spawn().unwrap();
             let mut ready = String::new();
@@ -216,12 +218,13 @@ mod process {
     }
 
     #[test]
-    fn beyond_loopback_there_is_a_warning() {
+    fn beyond_loopback_there_is_a_warning_and_the_command_still_reaches_it() {
         let home = tempfile::tempdir().unwrap();
         let mut command = mlcr(home.path());
-        command.args(["sim", "--seed", "empty", "--listen", "0.0.0.0:0", "--", "env"]);
-        let done = command.output().unwrap();
+        command.args(["sim", "--seed", "repos=1", "--listen", "0.0.0.0:0", "--registry-listen", "0.0.0.0:0"]);
+        let done = command.args(["--", env!("CARGO_BIN_EXE_mlcr"), "repo", "ls"]).output().unwrap();
         let stderr = String::from_utf8(done.stderr).unwrap();
+        assert_eq!(done.status.code(), Some(0), "{stderr}");
         assert!(stderr.contains("warning: others than this machine can reach it"), "{stderr}");
     }
 }
