@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::num::NonZeroU32;
 
-use mlspace_registry_api::types::Image;
+use mlspace_registry_api::types::{Image, Repository};
 use mlspace_registry_api::{Rows, UnreadableRow};
 use uuid::Uuid;
 
@@ -29,6 +29,11 @@ impl Images<'_> {
     /// because paging here splits an image over two pages with part of its tags on each.
     pub fn list(self, repository_id: Uuid) -> Pager<Image> {
         Pager::new(ImagesOf { client: self.client.clone(), repository_id })
+    }
+
+    /// The same for a repository that was just read, whose count is known: one request where it is right.
+    pub fn list_in(self, repository: &Repository) -> Pager<Image> {
+        self.list(repository.id).counted(u64::try_from(repository.images_count).ok())
     }
 
     /// Reads one image. One request.

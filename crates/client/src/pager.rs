@@ -156,6 +156,7 @@ impl<T: Send + 'static> Pager<T> {
     /// Takes a count that was just read, and so spares a request.
     pub(crate) fn counted(mut self, count: Option<u64>) -> Self {
         self.pages.count = count;
+        self.pages.stage = Stage::Ready(Cursor::after(count));
         self
     }
 

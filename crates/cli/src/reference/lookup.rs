@@ -11,6 +11,9 @@ use super::candidates::{ambiguous, nearest};
 use super::{Name, Reference, SHORTEST_PREFIX};
 use crate::failure::{Exit, Failure, ODD_ANSWER};
 
+/// From so many ids on the lists are read that hold them, which takes two requests at least.
+const LISTED_FROM: usize = 10;
+
 /// Looks things up, and remembers what it has read: many references cost one list.
 pub(crate) struct Lookup<'a> {
     client: &'a Client,
@@ -18,6 +21,8 @@ pub(crate) struct Lookup<'a> {
     read: Vec<Repository>,
     /// Places in `read`, by id.
     ids: HashMap<Uuid, usize>,
+    /// Places in `read`, and among the tags there, by the tags' ids.
+    tag_ids: HashMap<Uuid, (usize, usize)>,
     /// Places in `read`, by name and full name.
     names: HashMap<String, usize>,
     completeness: Option<Completeness>,
@@ -34,6 +39,8 @@ pub(crate) struct Lookup<'a> {
     unreadable_images: HashMap<Uuid, Vec<UnreadableRow>>,
     /// How many images were read one by one, by repository.
     single_images: HashMap<Uuid, usize>,
+    /// True if these are all images that there are.
+    all_images: bool,
     /// Findings, and how they were made.
     notes: Vec<String>,
 }
@@ -45,6 +52,7 @@ impl<'a> Lookup<'a> {
             unread: Some(client.repositories().list().into_pages()),
             read: Vec::new(),
             ids: HashMap::new(),
+            tag_ids: HashMap::new(),
             names: HashMap::new(),
             completeness: None,
             unreadable: Vec::new(),
@@ -54,6 +62,7 @@ impl<'a> Lookup<'a> {
             image_lists: HashMap::new(),
             unreadable_images: HashMap::new(),
             single_images: HashMap::new(),
+            all_images: false,
             notes: Vec::new(),
         }
     }
@@ -61,6 +70,22 @@ impl<'a> Lookup<'a> {
     /// The same for a command that changes nothing.
     pub(crate) fn reading(self) -> Self {
         Self { reads_only: true, ..self }
+    }
+
+    /// Makes ready for so many ids: many cost the lists that hold them, and not a request each.
+    pub(crate) async fn expect_repositories(&mut self, ids: usize) -> Result<(), Failure> {
+        if ids < LISTED_FROM || !self.read.is_empty() || self.unread.is_none() {
+            return Ok(());
+        }
+        let list = self.client.repositories().list().collect_complete().await?;
+        self.unread = None;
+        self.completeness = Some(list.completeness);
+        self.remember(list.items, list.unreadable);
+        Ok(())
+    }
+
+    fn is_complete(&self) -> bool {
+        self.completeness == Some(Completeness::Complete)
     }
 
     /// Findings and how they were made, a line each; then what had to be listed for them.
@@ -115,6 +140,9 @@ impl<'a> Lookup<'a> {
         }
         if let Some(place) = self.ids.get(&id) {
             return Ok(self.read[*place].clone());
+        }
+        if self.is_complete() {
+            return Err(self.not_found("repository", &Reference::Id(id), Vec::new()));
         }
         self.single_repositories += 1;
         let found = self.client.repositories().get_opt(id).await?;
@@ -209,15 +237,21 @@ impl<'a> Lookup<'a> {
             return Ok(false);
         };
         let page = page?;
-        self.unreadable.extend(page.unreadable);
-        for repository in page.items {
+        self.remember(page.items, page.unreadable);
+        Ok(true)
+    }
+
+    fn remember(&mut self, items: Vec<Repository>, unreadable: Vec<UnreadableRow>) {
+        self.unreadable.extend(unreadable);
+        for repository in items {
             let place = self.read.len();
             self.ids.insert(repository.id, place);
+            let tags = repository.tags.iter().enumerate();
+            self.tag_ids.extend(tags.map(|(tag, one)| (one.id, (place, tag))));
             self.names.entry(repository.name.clone()).or_insert(place);
             self.names.entry(repository.full_name.clone()).or_insert(place);
             self.read.push(repository);
         }
-        Ok(true)
     }
 
     fn note(&mut self, reference: &Reference, what: &str, id: Uuid) {

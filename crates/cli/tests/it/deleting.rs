@@ -226,3 +226,27 @@ async fn an_interrupt_stops_sending_and_reports_what_is_known() {
     assert_eq!(done.code, 130, "{done}");
     assert_eq!(done.json()["items"][2]["outcome"], "unknown", "{done}");
 }
+
+#[tokio::test]
+async fn many_ids_that_are_gone_cost_the_lists_and_not_a_request_each() {
+    let seed = "repos=20,images=5,tags=1".parse().unwrap();
+    let simulator = Simulator::builder().seed(seed).start().await.unwrap();
+    let repositories = simulator.repositories();
+    let images = repositories.iter().flat_map(|one| simulator.images(one.id)).map(|image| image.id);
+    let ids = images.map(|id| id.to_string()).collect::<Vec<_>>().join(" ");
+    assert_eq!(Mlcr::at(&simulator).run(&format!("image rm {ids} --yes")).await.code, 0);
+    for options in ["--yes", "--dry-run"] {
+        simulator.clear_journal();
+        let done = Mlcr::at(&simulator).run(&format!("image rm {ids} {options}")).await;
+        assert_eq!(done.code, 4, "{done}");
+        let requests = |operation| simulator.requests(operation);
+        assert_eq!((requests("registry_get"), requests("repository_list")), (1, 1), "{options}");
+        assert_eq!((requests("image_list"), requests("image_get")), (20, 0), "{options}");
+        assert_eq!(requests("repository_get"), 0, "{options}");
+    }
+    // One that is there is found among them.
+    let there = simulator.push_image(mlspace_registry_simulator::NewImage::new("one", ["v1"]));
+    let done = Mlcr::at(&simulator).run(&format!("image rm {ids} {there} --dry-run --jq length")).await;
+    assert_eq!((done.code, done.stdout.trim()), (0, "101"), "{done}");
+    assert!(done.stderr.contains("1 image with 1 tag"), "{done}");
+}

@@ -99,8 +99,7 @@ impl Reader<'_> {
 
     /// One request where the repository counts its images right. One that is gone has none.
     async fn images_in(&self, repository: Repository) -> Result<(Vec<Uuid>, bool)> {
-        let count = u64::try_from(repository.images_count).ok();
-        let list = self.client.images().list(repository.id).counted(count).collect_complete();
+        let list = self.client.images().list_in(&repository).collect_complete();
         let Some(list) = optional(list.await)? else { return Ok((Vec::new(), true)) };
         let all = list.completeness == Completeness::Complete;
         Ok((list.items.into_iter().map(|image| image.id).collect(), all))

@@ -54,6 +54,17 @@ impl Plan {
         let (mut doomed, mut known) = (Vec::new(), HashSet::new());
         let mut named: HashMap<Uuid, Vec<&Name>> = HashMap::new();
         let mut sized = 0;
+        if depth.ids {
+            let ids: HashSet<_> = references
+                .iter()
+                .filter_map(|one| if let Reference::Id(id) = one { Some(id) } else { None })
+                .collect();
+            match noun {
+                Noun::Repository => lookup.expect_repositories(ids.len()).await?,
+                Noun::Image => lookup.expect_images(ids.len()).await?,
+                Noun::Tag => {}
+            }
+        }
         for reference in references {
             let target = match reference {
                 Reference::Id(id) if known.contains(id) => continue,

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use mlspace_registry::{Image, Repository, UnreadableRow, Uuid};
+use mlspace_registry::{Completeness, Image, List, Repository, UnreadableRow, Uuid};
 
 use super::{Lookup, could_be};
 use crate::failure::Failure;
@@ -101,14 +101,19 @@ impl Lookup<'_> {
     /// Whoever asks for several images of one repository gets them out of its list.
     async fn image_by_id(&mut self, id: Uuid) -> Result<Image, Failure> {
         if !self.images.contains_key(&id) {
-            let often = |(_, number): &(&Uuid, &usize)| **number + 1 >= LISTED_FROM;
+            let often = |(id, number): &(&Uuid, &usize)| {
+                **number + 1 >= LISTED_FROM && !self.image_lists.contains_key(id)
+            };
             let often: Vec<Uuid> = self.single_images.iter().filter(often).map(|(id, _)| *id).collect();
             for repository in often {
-                self.images_of(repository).await?;
+                self.list_images(repository).await?;
             }
         }
         if let Some(known) = self.images.get(&id) {
             return Ok(known.clone());
+        }
+        if self.all_images {
+            return Err(self.not_found("image", &Reference::Id(id), Vec::new()));
         }
         let Some(image) = self.client.images().get_opt(id).await? else {
             return Err(self.not_found("image", &Reference::Id(id), Vec::new()));
@@ -118,17 +123,49 @@ impl Lookup<'_> {
         Ok(image)
     }
 
+    /// Makes ready for so many ids, as [`expect_repositories`](Self::expect_repositories): a list for each
+    /// repository, where that is less.
+    pub(crate) async fn expect_images(&mut self, ids: usize) -> Result<(), Failure> {
+        self.expect_repositories(ids).await?;
+        if ids < super::LISTED_FROM || !self.is_complete() || self.read.len() >= ids {
+            return Ok(());
+        }
+        let mut all = true;
+        for place in 0..self.read.len() {
+            let repository = &self.read[place];
+            let list = self.client.images().list_in(repository).collect_complete().await;
+            match list {
+                Ok(list) => {
+                    all &= list.completeness == Completeness::Complete;
+                    self.keep_images(self.read[place].id, list);
+                }
+                // It is gone meanwhile, or will say why when it is asked for.
+                Err(_) => all = false,
+            }
+        }
+        self.all_images = all;
+        Ok(())
+    }
+
     /// All images of a repository. Two requests, the first time.
     pub(crate) async fn images_of(&mut self, repository: Uuid) -> Result<Vec<Image>, Failure> {
-        if !self.image_lists.contains_key(&repository) {
-            let list = self.client.images().list(repository).collect_all().await?;
-            let images = list.items;
-            self.unreadable_images.insert(repository, list.unreadable);
-            self.image_lists.insert(repository, images.iter().map(|image| image.id).collect());
-            self.images.extend(images.into_iter().map(|image| (image.id, image)));
-        }
+        self.list_images(repository).await?;
         let ids = self.image_lists.get(&repository).into_iter().flatten();
         Ok(ids.filter_map(|id| self.images.get(id).cloned()).collect())
+    }
+
+    async fn list_images(&mut self, repository: Uuid) -> Result<(), Failure> {
+        if !self.image_lists.contains_key(&repository) {
+            let list = self.client.images().list(repository).collect_all().await?;
+            self.keep_images(repository, list);
+        }
+        Ok(())
+    }
+
+    fn keep_images(&mut self, repository: Uuid, list: List<Image>) {
+        self.unreadable_images.insert(repository, list.unreadable);
+        self.image_lists.insert(repository, list.items.iter().map(|image| image.id).collect());
+        self.images.extend(list.items.into_iter().map(|image| (image.id, image)));
     }
 
     /// The image of a repository that has only one.

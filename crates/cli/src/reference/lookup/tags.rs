@@ -19,14 +19,14 @@ impl Lookup<'_> {
 
     pub(super) async fn find_tag(&mut self, reference: &Reference) -> Result<Tag, Failure> {
         let name = match reference {
-            Reference::Id(id) => {
-                let found =
-                    self.search(|repository| repository.tags.iter().position(|tag| tag.id == *id)).await?;
-                return match found {
-                    Some((place, tag)) => Ok(self.read[place].tags[tag].clone()),
-                    None => Err(self.not_found("tag", reference, Vec::new())),
-                };
-            }
+            Reference::Id(id) => loop {
+                if let Some((place, tag)) = self.tag_ids.get(id).copied() {
+                    return Ok(self.read[place].tags[tag].clone());
+                }
+                if !self.next_page().await? {
+                    return Err(self.not_found("tag", reference, Vec::new()));
+                }
+            },
             Reference::Name(name) => name,
         };
         if name.digest.is_some() {
