@@ -1,6 +1,7 @@
 //! Where the registry's images are: its host and the part of names that is the same for all repositories.
 
 use mlspace_registry::{Client, Registry};
+use mlspace_registry_net::is_loopback;
 use mlspace_registry_transfer as transfer;
 
 use crate::failure::Failure;
@@ -134,9 +135,9 @@ pub(crate) async fn pull_name(text: &str, client: &Client, io: &Io) -> Result<tr
     Ok(name.parse()?)
 }
 
-/// True for a host on this machine, which speaks plain http.
+/// True for a host on this machine, which may speak plain http.
 pub(crate) fn is_local(host: &str) -> bool {
-    ["127.0.0.1", "[::1]", "localhost"].iter().any(|name| host.starts_with(name))
+    format!("https://{host}/").parse().is_ok_and(|url| is_loopback(&url))
 }
 
 /// The name, if it begins with a host.

@@ -1,5 +1,6 @@
 //! From settings to a client that moves images, and from its errors to exit codes.
 
+use std::path::Path;
 use std::sync::Arc;
 
 use mlspace_registry_transfer::{Client, Credentials, Error, Observer};
@@ -16,6 +17,7 @@ impl Context<'_> {
     pub(crate) fn transfer_client(
         &self,
         credentials: impl IntoIterator<Item = (String, Credentials)>,
+        plain_http: &[String],
         observer: Observer,
     ) -> Result<Client, Failure> {
         let settings = self.settings()?;
@@ -25,6 +27,15 @@ impl Context<'_> {
         }
         let mut builder = Client::builder().clock(self.io.clock.clone()).observer(observer);
         builder = builder.docker_logins(logins::elsewhere(self.io));
+        for program in ["docker", "containers"] {
+            let folders = [Some(Path::new("/etc").join(program)), files::user_folder(self.io, program)];
+            for folder in folders.into_iter().flatten() {
+                builder = builder.certificate_folder(folder.join("certs.d"));
+            }
+        }
+        for host in plain_http {
+            builder = builder.plain_http(host);
+        }
         for (host, credentials) in credentials {
             builder = builder.credentials(host, credentials);
         }

@@ -75,23 +75,6 @@ impl ApiError {
         self.retry_after
     }
 
-    /// The window that a message such as "1000 per 1 minute" names.
-    pub(crate) fn limit_window(&self) -> Option<Duration> {
-        let mut words = self.message.as_deref()?.split_whitespace().skip_while(|word| *word != "per").skip(1);
-        let first = words.next()?;
-        let (number, unit) = match first.parse::<u64>() {
-            Ok(number) => (number, words.next()?),
-            Err(_) => (1, first),
-        };
-        let unit = match unit.trim_matches(|c: char| !c.is_ascii_alphabetic()).trim_end_matches('s') {
-            "second" | "sec" => 1,
-            "minute" | "min" => 60,
-            "hour" => 3600,
-            _ => return None,
-        };
-        number.checked_mul(unit).map(Duration::from_secs)
-    }
-
     /// The beginning of the body as it came, at most 8 KiB; `None` where it may hold a secret. For logs
     /// that you control: it is the service's text and may repeat what was sent.
     pub fn body(&self) -> Option<&str> {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use mlspace_registry_api::{Network, Secret, Transport};
-use mlspace_registry_net::{Clock, RetryPolicy, SystemClock, check_scheme, is_loopback, trust, trust_nobody};
+use mlspace_registry_net::{Clock, RetryPolicy, SystemClock, check_scheme, is_loopback, trust};
 use reqwest::header::HeaderValue;
 use url::Url;
 
@@ -215,9 +215,6 @@ impl ClientBuilder {
             .redirect(reqwest::redirect::Policy::none());
         if loopback {
             http = http.no_proxy();
-        }
-        if url.scheme() == "http" {
-            http = trust_nobody(http);
         }
         let http = check_scheme(&url)
             .and_then(|()| trust(http, &self.certificates))

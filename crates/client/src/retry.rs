@@ -2,18 +2,15 @@
 
 use std::time::Duration;
 
-use mlspace_registry_net::RetryPolicy;
+use mlspace_registry_net::{RetryPolicy, rate_window};
 
 use crate::error::{Error, TransportKind};
 use crate::operation::Repeat;
 
-/// How long a 429 keeps everybody back that says nothing about it: the service counts by the minute.
-const MINUTE: Duration = Duration::from_secs(60);
-
 /// The wait before the next attempt, or `None` to stop. `attempt` counts from 1.
 pub(crate) fn decide(policy: &RetryPolicy, repeat: Repeat, attempt: u32, error: &Error) -> Option<Duration> {
     let asked = error.api().and_then(|answered| {
-        let of_limit = || error.is_rate_limited().then(|| answered.limit_window().unwrap_or(MINUTE));
+        let of_limit = || error.is_rate_limited().then(|| rate_window(answered.message()));
         answered.retry_after().or_else(of_limit)
     });
     if may_repeat(repeat, error) { policy.wait(attempt, asked) } else { None }

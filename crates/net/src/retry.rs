@@ -77,6 +77,28 @@ pub fn parse_retry_after(value: &str, now: SystemTime) -> Option<Duration> {
     Some(date.duration_since(now).unwrap_or_default())
 }
 
+/// How long to wait after a 429 that says nothing of it but in words, such as `1000 per 1 minute`; a minute where
+/// there are none, for services count by the minute.
+pub fn rate_window(message: Option<&str>) -> Duration {
+    message.and_then(window).unwrap_or(Duration::from_secs(60))
+}
+
+fn window(message: &str) -> Option<Duration> {
+    let mut words = message.split_whitespace().skip_while(|word| *word != "per").skip(1);
+    let first = words.next()?;
+    let (number, unit) = match first.parse::<u64>() {
+        Ok(number) => (number, words.next()?),
+        Err(_) => (1, first),
+    };
+    let unit = match unit.trim_matches(|c: char| !c.is_ascii_alphabetic()).trim_end_matches('s') {
+        "second" | "sec" => 1,
+        "minute" | "min" => 60,
+        "hour" => 3600,
+        _ => return None,
+    };
+    number.checked_mul(unit).map(Duration::from_secs)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -4,7 +4,12 @@ use reqwest::ClientBuilder;
 use url::{Host, Url};
 
 #[cfg(feature = "rustls")]
+mod peer;
+#[cfg(feature = "rustls")]
 mod verify;
+
+#[cfg(feature = "rustls")]
+pub use peer::speaks_tls;
 
 /// Why there is no HTTPS as it was asked for. Nothing was sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -27,31 +32,22 @@ pub fn check_scheme(url: &Url) -> Result<(), TlsError> {
     if refused { Err(TlsError::NoHttps) } else { Ok(()) }
 }
 
-/// Trusts certificates besides those of the operating system. Each item is one or more certificates in PEM, of
-/// authorities, or of a server itself. The one that docker's documentation tells how to make is both, an
+/// Trusts the certificates of the operating system, and these besides. Each item is one or more certificates in
+/// PEM, of authorities, or of a server itself. The one that docker's documentation tells how to make is both, an
 /// authority that signed itself: it is taken of a server that shows the very same bytes, whose name it holds and
 /// whose time has not passed.
+///
+/// Those of the operating system are read when the first server shows a certificate that is not of these, and by
+/// all clients of the process together, as long as one of them is there. Reading takes longer than all else that
+/// making a client does.
 ///
 /// # Errors
 /// [`TlsError`] if an item holds no certificate, or if this build has no HTTPS to use it for.
 pub fn trust(http: ClientBuilder, certificates: &[Vec<u8>]) -> Result<ClientBuilder, TlsError> {
-    if certificates.is_empty() { Ok(http) } else { trust_too(http, certificates) }
-}
-
-/// Leaves the certificate authorities of the operating system unread, which takes longer than all else that
-/// making a client does: for one that speaks plain http alone.
-pub fn trust_nobody(http: ClientBuilder) -> ClientBuilder {
     #[cfg(feature = "rustls")]
-    let http = http.tls_certs_only([]);
-    http
-}
-
-#[cfg(feature = "rustls")]
-use verify::trust_too;
-
-#[cfg(not(feature = "rustls"))]
-fn trust_too(_: ClientBuilder, _: &[Vec<u8>]) -> Result<ClientBuilder, TlsError> {
-    Err(TlsError::NoHttps)
+    return verify::trust(http, certificates);
+    #[cfg(not(feature = "rustls"))]
+    if certificates.is_empty() { Ok(http) } else { Err(TlsError::NoHttps) }
 }
 
 /// Why a server's certificate was not taken, if that is why a request failed: another attempt fares no better.

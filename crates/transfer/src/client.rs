@@ -6,13 +6,15 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+#[cfg(feature = "rustls")]
+use mlspace_registry_net::speaks_tls;
 use mlspace_registry_net::{Clock, RetryPolicy, SystemClock, check_scheme, is_loopback, trust};
-use tokio::sync::Semaphore;
+use tokio::sync::{OnceCell, Semaphore};
 use url::Url;
 
 use crate::credentials::Credentials;
 use crate::credentials::docker::DockerLogins;
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, TransportKind};
 use crate::progress::Observer;
 use crate::push::cache::Cache;
 use crate::push::turns::Turns;
@@ -37,6 +39,8 @@ pub struct Client {
 
 pub(crate) struct Inner {
     http: reqwest::Client,
+    certificates: Vec<Vec<u8>>,
+    certificate_folders: Vec<PathBuf>,
     credentials: HashMap<String, Vec<Credentials>>,
     docker_logins: DockerLogins,
     plain_http: HashSet<String>,
@@ -46,7 +50,7 @@ pub(crate) struct Inner {
     pub(crate) permits: Semaphore,
     pub(crate) turns: Turns,
     pub(crate) cache: Cache,
-    registries: Mutex<HashMap<String, Arc<Registry>>>,
+    registries: Mutex<HashMap<String, Arc<OnceCell<Arc<Registry>>>>>,
 }
 
 /// Settings of a [`Client`].
@@ -56,6 +60,7 @@ pub struct ClientBuilder {
     docker_logins: DockerLogins,
     plain_http: HashSet<String>,
     certificates: Vec<Vec<u8>>,
+    certificate_folders: Vec<PathBuf>,
     cache: Option<PathBuf>,
     concurrency: usize,
     idle: Duration,
@@ -72,6 +77,7 @@ impl Client {
             docker_logins: DockerLogins::new(),
             plain_http: HashSet::new(),
             certificates: Vec::new(),
+            certificate_folders: Vec::new(),
             cache: None,
             concurrency: DEFAULT_CONCURRENCY,
             idle: DEFAULT_IDLE,
@@ -82,32 +88,83 @@ impl Client {
     }
 
     /// The registry of that name, as it appears in references.
-    pub(crate) fn registry(&self, name: &str) -> Result<Arc<Registry>> {
-        let inner = &self.inner;
-        let mut registries = inner.registries.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(registry) = registries.get(name) {
-            return Ok(registry.clone());
-        }
-        let parse = |scheme: &str| {
-            Url::parse(&format!("{scheme}://{name}/"))
-                .map_err(|_| Error::Invalid(format!("`{name}` is not a registry's address")))
+    pub(crate) async fn registry(&self, name: &str) -> Result<Arc<Registry>> {
+        let registry = {
+            let mut registries = self.inner.registries.lock().unwrap_or_else(PoisonError::into_inner);
+            registries.entry(name.to_owned()).or_default().clone()
         };
-        let mut base = parse("http")?;
-        if !is_loopback(&base) && !inner.plain_http.contains(name) {
-            base = parse("https")?;
-        }
-        check_scheme(&base).map_err(|error| Error::Invalid(error.to_string()))?;
+        registry.get_or_try_init(|| self.meet(name)).await.cloned()
+    }
+
+    async fn meet(&self, name: &str) -> Result<Arc<Registry>> {
+        let (inner, patience) = (&self.inner, self.inner.patience.clone());
+        let base = match inner.plain_http.contains(name) {
+            true => address("http", name)?,
+            false => self.inner.secure_address(name).await?,
+        };
+        let mut certificates = crate::certificates::of(&inner.certificate_folders, name)?;
+        let http = if certificates.is_empty() && !is_loopback(&base) {
+            inner.http.clone()
+        } else {
+            certificates.extend(inner.certificates.iter().cloned());
+            http(&certificates, is_loopback(&base))?
+        };
         let credentials = inner.credentials.get(name).cloned().unwrap_or_default();
-        let (http, patience) = (inner.http.clone(), inner.patience.clone());
         let candidates =
             Candidates::new(name.to_owned(), credentials, inner.docker_logins.clone(), patience.idle);
         let auth = Auth::new(base.clone(), name.to_owned(), candidates, http.clone(), patience.clone());
         let (learned, referrers) = Default::default();
-        let registry =
-            Arc::new(Registry { base, name: name.to_owned(), auth, http, patience, learned, referrers });
-        registries.insert(name.to_owned(), registry.clone());
-        Ok(registry)
+        Ok(Arc::new(Registry { base, name: name.to_owned(), auth, http, patience, learned, referrers }))
     }
+}
+
+impl Inner {
+    /// The address of a registry that may be spoken to in plain http only if it is on this machine, and then only if
+    /// it shows that it knows nothing else.
+    async fn secure_address(&self, name: &str) -> Result<Url> {
+        let https = address("https", name)?;
+        #[cfg(feature = "rustls")]
+        if is_loopback(&https) {
+            let look = || async {
+                let source = match speaks_tls(&https).await {
+                    Ok(speaks_tls) => return Ok(speaks_tls),
+                    // The usual port of https, which is not that of http.
+                    Err(_) if https.port().is_none() => return Ok(false),
+                    Err(source) => Some(source.into()),
+                };
+                Err(Error::Transport { what: format!("reach {name}"), kind: TransportKind::Connect, source })
+            };
+            if !self.patience.repeat(look).await? {
+                return address("http", name);
+            }
+        }
+        #[cfg(not(feature = "rustls"))]
+        if is_loopback(&https) {
+            return address("http", name);
+        }
+        check_scheme(&https).map_err(|error| Error::Invalid(error.to_string()))?;
+        Ok(https)
+    }
+}
+
+fn address(scheme: &str, name: &str) -> Result<Url> {
+    Url::parse(&format!("{scheme}://{name}/"))
+        .map_err(|_| Error::Invalid(format!("`{name}` is not a registry's address")))
+}
+
+/// A client for one or more registries; this machine's own are not asked for through a proxy.
+fn http(certificates: &[Vec<u8>], is_loopback: bool) -> Result<reqwest::Client> {
+    let http = reqwest::Client::builder()
+        .http1_only()
+        .redirect(reqwest::redirect::Policy::none())
+        .referer(false)
+        .connect_timeout(CONNECT)
+        .user_agent(concat!(env!("CARGO_PKG_NAME"), "/", env!("CARGO_PKG_VERSION")));
+    let http = if is_loopback { http.no_proxy() } else { http };
+    trust(http, certificates)
+        .map_err(|error| Error::Invalid(error.to_string()))?
+        .build()
+        .map_err(|error| Error::Invalid(format!("the HTTP client cannot be set up: {error}")))
 }
 
 impl ClientBuilder {
@@ -124,8 +181,8 @@ impl ClientBuilder {
         self
     }
 
-    /// Allows http without TLS for a registry. On this machine's own addresses http is what is used
-    /// anyway; everywhere else passwords and images can be read on the way.
+    /// Speaks http without TLS to a registry, so that passwords and images can be read on the way. A registry on
+    /// this machine need not be named: there http is spoken if TLS is not understood.
     pub fn plain_http(mut self, registry: impl Into<String>) -> Self {
         self.plain_http.insert(registry.into());
         self
@@ -134,6 +191,13 @@ impl ClientBuilder {
     /// Trusts further certificate authorities, PEM.
     pub fn certificates(mut self, pem: impl Into<Vec<u8>>) -> Self {
         self.certificates.push(pem.into());
+        self
+    }
+
+    /// Trusts what a folder holds for the registry of its name alone, as docker and podman do: in `HOST:PORT`, every
+    /// file `*.crt`, PEM. It need not exist, and is read when a registry is spoken to.
+    pub fn certificate_folder(mut self, folder: impl Into<PathBuf>) -> Self {
+        self.certificate_folders.push(folder.into());
         self
     }
 
@@ -183,21 +247,14 @@ impl ClientBuilder {
     /// # Errors
     /// [`Error::Invalid`] if the certificates are not PEM or TLS cannot be set up.
     pub fn build(self) -> Result<Client> {
-        let http = reqwest::Client::builder()
-            .http1_only()
-            .redirect(reqwest::redirect::Policy::none())
-            .referer(false)
-            .connect_timeout(CONNECT)
-            .user_agent(concat!(env!("CARGO_PKG_NAME"), "/", env!("CARGO_PKG_VERSION")));
-        let http = trust(http, &self.certificates)
-            .map_err(|error| Error::Invalid(error.to_string()))?
-            .build()
-            .map_err(|error| Error::Invalid(format!("the HTTP client cannot be set up: {error}")))?;
+        let http = http(&self.certificates, false)?;
         let patience =
             Patience { policy: self.policy, clock: self.clock, observer: self.observer, idle: self.idle };
         Ok(Client {
             inner: Arc::new(Inner {
                 http,
+                certificates: self.certificates,
+                certificate_folders: self.certificate_folders,
                 credentials: self.credentials,
                 docker_logins: self.docker_logins,
                 plain_http: self.plain_http,

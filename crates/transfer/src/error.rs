@@ -5,6 +5,8 @@ use std::io;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use mlspace_registry_net::certificate_problem;
+
 /// A result of this crate.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
@@ -127,8 +129,10 @@ pub enum Error {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum TransportKind {
-    /// No connection: wrong address, no network, refused, or a certificate that is not trusted.
+    /// No connection: wrong address, no network, or refused.
     Connect,
+    /// The registry's certificate was not taken, so nothing was sent. The cause says why and what to do.
+    Certificate,
     /// Nothing moved for longer than the idle limit.
     Stalled,
     /// The connection broke.
@@ -139,6 +143,7 @@ impl fmt::Display for TransportKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Connect => "cannot connect to the registry",
+            Self::Certificate => "no connection to the registry is safe",
             Self::Stalled => "nothing moved for too long",
             Self::Interrupted => "the connection broke",
         })
@@ -191,12 +196,16 @@ impl Error {
 
     /// Sorts what the HTTP library reports; the address is left out, for its query may hold a secret.
     pub(crate) fn transport(what: impl Into<String>, error: reqwest::Error) -> Self {
+        let what = what.into();
+        if let Some(problem) = certificate_problem(&error) {
+            return Self::Transport { what, kind: TransportKind::Certificate, source: Some(problem.into()) };
+        }
         let kind = match () {
             () if error.is_connect() => TransportKind::Connect,
             () if error.is_timeout() => TransportKind::Stalled,
             () => TransportKind::Interrupted,
         };
-        Self::Transport { what: what.into(), kind, source: Some(Box::new(error.without_url())) }
+        Self::Transport { what, kind, source: Some(Box::new(error.without_url())) }
     }
 
     /// A blocking task that ended by itself; only a panic in it does that.
@@ -240,7 +249,9 @@ impl Error {
     /// True if the registry may have done what was asked all the same.
     pub(crate) fn may_have_worked(&self) -> bool {
         match self {
-            Self::Transport { kind, .. } => *kind != TransportKind::Connect,
+            Self::Transport { kind, .. } => {
+                !matches!(kind, TransportKind::Connect | TransportKind::Certificate)
+            }
             Self::Exhausted { source, .. } => source.may_have_worked(),
             _ => self.status().is_some_and(|status| status >= 500),
         }

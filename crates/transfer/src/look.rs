@@ -33,7 +33,7 @@ impl Client {
     /// # Errors
     /// [`Error::is_not_found`] if the registry has no such manifest.
     pub async fn manifest_head(&self, reference: &Reference) -> Result<ManifestHead> {
-        let registry = self.registry(reference.registry())?;
+        let registry = self.registry(reference.registry()).await?;
         let (repository, target) = (reference.repository(), reference.target());
         let what = format!("look for the manifest {target} of {}/{repository}", registry.name);
         let url = registry.url(&format!("{repository}/manifests/{target}"));
@@ -60,7 +60,7 @@ impl Client {
         let Some(digest) = reference.digest() else {
             return Err(Error::Invalid(format!("{reference} has no digest")));
         };
-        let registry = self.registry(reference.registry())?;
+        let registry = self.registry(reference.registry()).await?;
         lists_referrers(&registry, reference.repository(), digest).await
     }
 }

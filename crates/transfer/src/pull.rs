@@ -180,7 +180,7 @@ fn wanted(roots: &[Root], foreign: &HashSet<Digest>) -> Result<Vec<Wanted>> {
 async fn foreign(client: &Client, roots: &[Root]) -> Result<HashSet<Digest>> {
     let mut foreign = HashSet::new();
     for root in roots {
-        let registry = client.registry(root.reference.registry())?;
+        let registry = client.registry(root.reference.registry()).await?;
         for named in root.manifests.iter().flat_map(Manifest::blobs).filter(|named| named.is_foreign()) {
             let repository = root.reference.repository();
             let url = registry.url(&format!("{repository}/blobs/{}", named.digest));
@@ -224,7 +224,7 @@ async fn fetch(
     let Some(slot) = slot.map_err(|error| Error::task(&error))?? else {
         return Ok((Moved::Exists, 0));
     };
-    let registry = client.registry(wanted.reference.registry())?;
+    let registry = client.registry(wanted.reference.registry()).await?;
     let repository = wanted.reference.repository();
     let (slot, bytes) = Download::new(&registry, repository, &wanted.named, meter).run(slot).await?;
     tokio::task::spawn_blocking(move || slot.keep()).await.map_err(|error| Error::task(&error))??;

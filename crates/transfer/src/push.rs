@@ -232,7 +232,7 @@ impl Push {
     }
 
     async fn put(&self, reference: &Reference, manifests: &[Manifest]) -> Result<Digest> {
-        let registry = self.client.registry(reference.registry())?;
+        let registry = self.client.registry(reference.registry()).await?;
         let repository = Repository { registry: &registry, name: reference.repository() };
         let Some((root, children)) = manifests.split_last() else {
             return Err(Error::Internal("the image has no manifest".into()));

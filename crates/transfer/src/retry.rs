@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use mlspace_registry_net::{Clock, RetryPolicy};
+use mlspace_registry_net::{Clock, RetryPolicy, rate_window};
 
 use crate::error::{Error, Result, TransportKind};
 use crate::progress::{Event, Observer};
@@ -72,14 +72,17 @@ impl Patience {
 
 /// The wait before the next attempt, or `None` to stop. `attempt` counts from 1.
 pub(crate) fn decide(policy: &RetryPolicy, attempt: u32, error: &Error) -> Option<Duration> {
-    let asked = error.registry().and_then(|error| error.retry_after);
+    let asked = error.registry().and_then(|error| {
+        let of_limit = || (error.status == 429).then(|| rate_window(error.message.as_deref()));
+        error.retry_after.or_else(of_limit)
+    });
     if is_passing(error) { policy.wait(attempt, asked) } else { None }
 }
 
 /// True if the same request may well succeed later.
 pub(crate) fn is_passing(error: &Error) -> bool {
     match error {
-        Error::Transport { .. } => true,
+        Error::Transport { kind, .. } => *kind != TransportKind::Certificate,
         Error::Registry(error) => Patience::is_passing_status(error.status),
         _ => false,
     }
@@ -110,6 +113,9 @@ mod tests {
             assert_eq!(decide(&policy, 1, &answered(status, None)).is_some(), repeated, "{status}");
         }
         assert!(decide(&policy, 1, &Error::Invalid(String::new())).is_none());
+        let untrusted =
+            Error::Transport { what: String::new(), kind: TransportKind::Certificate, source: None };
+        assert!(decide(&policy, 1, &untrusted).is_none());
         assert!(decide(&policy, 4, &lost).is_some());
         assert!(decide(&policy, 5, &lost).is_none());
     }
@@ -124,5 +130,7 @@ mod tests {
     fn what_the_registry_asks_for_goes_before_the_own_wait() {
         let wait = decide(&default_policy(), 1, &answered(429, Some(7))).unwrap();
         assert!((7..8).contains(&wait.as_secs()), "{wait:?}");
+        let wait = decide(&default_policy(), 1, &answered(429, None)).unwrap();
+        assert!((60..61).contains(&wait.as_secs()), "{wait:?}");
     }
 }

@@ -2,12 +2,12 @@
 
 use std::error::Error as StdError;
 use std::io;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
 
 use reqwest::ClientBuilder;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::client::{WebPkiServerVerifier, verify_server_name};
-use rustls::crypto::{CryptoProvider, aws_lc_rs};
+use rustls::crypto::{CryptoProvider, aws_lc_rs, verify_tls12_signature, verify_tls13_signature};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::server::ParsedCertificate;
@@ -16,7 +16,10 @@ use rustls_platform_verifier::Verifier;
 
 use super::{CertificateProblem, TlsError};
 
-pub(super) fn trust_too(http: ClientBuilder, certificates: &[Vec<u8>]) -> Result<ClientBuilder, TlsError> {
+/// The operating system's certificates, as long as somebody holds them: two clients of a program read them once.
+static SYSTEM: Mutex<Weak<Verifier>> = Mutex::new(Weak::new());
+
+pub(super) fn trust(http: ClientBuilder, certificates: &[Vec<u8>]) -> Result<ClientBuilder, TlsError> {
     let mut own = Vec::new();
     for pem in certificates {
         let before = own.len();
@@ -31,28 +34,42 @@ pub(super) fn trust_too(http: ClientBuilder, certificates: &[Vec<u8>]) -> Result
     Ok(http.tls_backend_preconfigured(config))
 }
 
-fn config(own: Vec<CertificateDer<'static>>) -> Result<ClientConfig, Error> {
+pub(super) fn config(own: Vec<CertificateDer<'static>>) -> Result<ClientConfig, Error> {
     let provider = CryptoProvider::get_default().cloned();
     let provider = provider.unwrap_or_else(|| Arc::new(aws_lc_rs::default_provider()));
     let mut roots = RootCertStore::empty();
     own.iter().try_for_each(|certificate| roots.add(certificate.clone()))?;
-    let verifier = OwnToo {
-        system: Verifier::new_with_extra_roots(own.clone(), provider.clone())?,
-        alone: WebPkiServerVerifier::builder_with_provider(roots.into(), provider.clone())
-            .build()
-            .map_err(|error| Error::General(error.to_string()))?,
-        own,
-    };
+    let alone = WebPkiServerVerifier::builder_with_provider(roots.into(), provider.clone()).build();
+    // There is none where there are no roots.
+    let alone =
+        if own.is_empty() { None } else { Some(alone.map_err(|error| Error::General(error.to_string()))?) };
+    let verifier = OwnToo { system: OnceLock::new(), alone, own, provider: provider.clone() };
     let config = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions()?;
     Ok(config.dangerous().with_custom_certificate_verifier(Arc::new(verifier)).with_no_client_auth())
 }
 
-/// The system's verification, and besides it one for servers that show one of our own certificates itself.
+/// Verification by certificates of our own, and by those of the system where they do not suffice.
 #[derive(Debug)]
 struct OwnToo {
-    system: Verifier,
-    alone: Arc<WebPkiServerVerifier>,
+    system: OnceLock<Arc<Verifier>>,
+    alone: Option<Arc<WebPkiServerVerifier>>,
     own: Vec<CertificateDer<'static>>,
+    provider: Arc<CryptoProvider>,
+}
+
+impl OwnToo {
+    fn system(&self) -> Result<&Verifier, Error> {
+        if let Some(system) = self.system.get() {
+            return Ok(system);
+        }
+        let mut shared = SYSTEM.lock().unwrap_or_else(PoisonError::into_inner);
+        let system = match shared.upgrade() {
+            Some(system) => system,
+            None => Arc::new(Verifier::new(self.provider.clone())?),
+        };
+        *shared = Arc::downgrade(&system);
+        Ok(self.system.get_or_init(|| system))
+    }
 }
 
 impl ServerCertVerifier for OwnToo {
@@ -64,18 +81,27 @@ impl ServerCertVerifier for OwnToo {
         ocsp_response: &[u8],
         now: UnixTime,
     ) -> Result<ServerCertVerified, Error> {
-        let by_system =
-            self.system.verify_server_cert(end_entity, intermediates, server_name, ocsp_response, now);
-        if by_system.is_ok() || !self.own.iter().any(|own| own == end_entity) {
-            return by_system;
-        }
-        match self.alone.verify_server_cert(end_entity, intermediates, server_name, ocsp_response, now) {
+        let verify = |by: &dyn ServerCertVerifier| {
+            by.verify_server_cert(end_entity, intermediates, server_name, ocsp_response, now)
+        };
+        let by_own = self.alone.as_deref().map(|alone| verify(alone));
+        let known = self.own.iter().any(|own| own == end_entity);
+        match by_own {
             // Said of a certificate whose time was found good; its name has not been looked at yet.
-            Err(error) if is_authority(&error) => {
+            Some(Err(error)) if known && is_authority(&error) => {
                 verify_server_name(&ParsedCertificate::try_from(end_entity)?, server_name)?;
                 Ok(ServerCertVerified::assertion())
             }
-            other => other,
+            None | Some(Err(Error::InvalidCertificate(CertificateError::UnknownIssuer))) => {
+                verify(self.system()?)
+            }
+            // Whoever knows the issuer knows what else is wrong.
+            Some(Err(error)) if known => Err(error),
+            Some(Err(error)) => verify(self.system()?).map_err(|by_system| match by_system {
+                Error::InvalidCertificate(CertificateError::UnknownIssuer) => error,
+                by_system => by_system,
+            }),
+            Some(good) => good,
         }
     }
 
@@ -85,7 +111,8 @@ impl ServerCertVerifier for OwnToo {
         certificate: &CertificateDer<'_>,
         signature: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
-        self.alone.verify_tls12_signature(message, certificate, signature)
+        let algorithms = &self.provider.signature_verification_algorithms;
+        verify_tls12_signature(message, certificate, signature, algorithms)
     }
 
     fn verify_tls13_signature(
@@ -94,11 +121,12 @@ impl ServerCertVerifier for OwnToo {
         certificate: &CertificateDer<'_>,
         signature: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
-        self.alone.verify_tls13_signature(message, certificate, signature)
+        let algorithms = &self.provider.signature_verification_algorithms;
+        verify_tls13_signature(message, certificate, signature, algorithms)
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.alone.supported_verify_schemes()
+        self.provider.signature_verification_algorithms.supported_schemes()
     }
 }
 
@@ -128,7 +156,8 @@ pub(super) fn problem(error: &reqwest::Error) -> Option<CertificateProblem> {
             CertificateProblem::Time(said)
         }
         E::NotValidForName | E::NotValidForNameContext { .. } => CertificateProblem::Name(said),
-        E::UnknownIssuer => CertificateProblem::Issuer(said),
+        // A signature that is none of an authority's known by that name is somebody else's.
+        E::UnknownIssuer | E::BadSignature => CertificateProblem::Issuer(said),
         // What signed itself is an authority's certificate to whoever does not know it.
         _ if is_authority(&Error::InvalidCertificate(error.clone())) => CertificateProblem::Issuer(said),
         _ => CertificateProblem::Other(said),

@@ -28,7 +28,7 @@ impl Client {
     /// [`Error::is_not_found`] if the registry has no such manifest; [`Error::Protocol`] if what it has is
     /// neither the manifest of an image nor an index.
     pub async fn manifest(&self, reference: &Reference) -> Result<Manifest> {
-        let registry = self.registry(reference.registry())?;
+        let registry = self.registry(reference.registry()).await?;
         fetch_manifest(&registry, reference, reference.target(), reference.digest()).await
     }
 }
@@ -42,7 +42,7 @@ pub(crate) struct Wish {
 
 /// The manifests of one image.
 pub(crate) async fn resolve(client: &Client, reference: &Reference, wish: Option<&Wish>) -> Result<Root> {
-    let registry = client.registry(reference.registry())?;
+    let registry = client.registry(reference.registry()).await?;
     let mut root = fetch_manifest(&registry, reference, reference.target(), reference.digest()).await?;
     if let Some(wish) = wish {
         let invalid = |problem: String| Error::Invalid(format!("{reference}: {problem}"));

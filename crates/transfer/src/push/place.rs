@@ -109,7 +109,7 @@ impl Placer {
         first: Option<&(String, Compressed)>,
     ) -> Result<Option<Compressed>> {
         let Some(known) = self.known(task, first) else { return Ok(None) };
-        let registry = self.client.registry(&task.registry)?;
+        let registry = self.client.registry(&task.registry).await?;
         let repository = Repository { registry: &registry, name };
         Ok(repository.has(&known.digest, known.size).await?.then_some(known))
     }
@@ -121,7 +121,7 @@ impl Placer {
         name: &str,
         first: Option<&(String, Compressed)>,
     ) -> Result<(Compressed, Moved, u64)> {
-        let registry = self.client.registry(&task.registry)?;
+        let registry = self.client.registry(&task.registry).await?;
         let repository = Repository { registry: &registry, name };
         let meter = Meter { observer: self.client.inner.patience.observer.clone(), blob: task.number };
         let (blob, cache) = (&task.blob, &self.client.inner.cache);

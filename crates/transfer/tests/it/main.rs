@@ -14,4 +14,5 @@ mod push;
 mod referrers;
 mod registry;
 mod target;
+mod tls;
 mod tools;

@@ -41,6 +41,9 @@ pub(crate) struct Pull {
     /// Take a single image also if it is for another platform than was asked for.
     #[arg(long, requires = "platform")]
     any_platform: bool,
+    /// Registry to speak to in plain http, which shows passwords and images to everybody on the way.
+    #[arg(long, value_name = "HOST")]
+    plain_http: Vec<String>,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
@@ -111,7 +114,7 @@ impl Pull {
         let mut service = Service::new(client.as_ref(), settings.client_id.unwrap_or_default());
         let key = service.credentials(context.io, name.registry()).await?;
         let moving = Moving::new(context.io, &context.global, "pulling");
-        let transfer = context.transfer_client([key], moving.observer())?;
+        let transfer = context.transfer_client([key], &self.plain_http, moving.observer())?;
         let mut pull = transfer.pull([name], target);
         if let Some(platform) = self.platform {
             pull = pull.platform(platform);

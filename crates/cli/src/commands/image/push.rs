@@ -55,6 +55,9 @@ pub(crate) struct Push {
     /// Hash the blobs of an OCI layout before they are sent; the registry checks them in any case.
     #[arg(long)]
     verify: bool,
+    /// Registry to speak to in plain http, which shows passwords and images to everybody on the way.
+    #[arg(long, value_name = "HOST")]
+    plain_http: Vec<String>,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
@@ -130,7 +133,7 @@ impl Push {
             keys.push(service.credentials(context.io, &host).await?);
         }
         let moving = Moving::new(context.io, &context.global, "pushing");
-        let mover = context.transfer_client(keys, moving.observer())?;
+        let mover = context.transfer_client(keys, &self.plain_http, moving.observer())?;
         let mount_from = mount_from.iter().map(|name| name.repository().to_owned());
         let push = mover.push(items).mount_from(mount_from);
         let push = push.verify(self.verify).compression(match self.compression {

@@ -76,7 +76,7 @@ fn registry<'a>(
         return Err("no registry password is stored".into());
     }
     let observer = Arc::new(|_: &transfer::Event| {});
-    let client = context.transfer_client([(host, credentials)], observer).map_err(local)?;
+    let client = context.transfer_client([(host, credentials)], &[], observer).map_err(local)?;
     Ok((client, reference, image))
 }
 
