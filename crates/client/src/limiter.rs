@@ -40,7 +40,7 @@ struct Queue {
 
 /// A place in the queue. Dropping it gives it back.
 #[derive(Debug)]
-pub(crate) struct Place<'a> {
+pub(crate) struct QueuePlace<'a> {
     limiter: &'a Limiter,
     number: u64,
 }
@@ -55,13 +55,13 @@ impl Limiter {
     }
 
     /// A place at the end of the queue.
-    pub(crate) fn enter(&self, now: Instant) -> Place<'_> {
+    pub(crate) fn enter(&self, now: Instant) -> QueuePlace<'_> {
         let mut queue = self.queue();
         let at = queue.next(self.per_minute, queue.waiting.len(), now);
         queue.last_number += 1;
         let number = queue.last_number;
         queue.waiting.push_back((number, at));
-        Place { limiter: self, number }
+        QueuePlace { limiter: self, number }
     }
 
     /// Holds everybody back: the service has said for how long.
@@ -101,7 +101,7 @@ impl Queue {
     }
 }
 
-impl Place<'_> {
+impl QueuePlace<'_> {
     /// Goes, or says how long to wait before asking again.
     pub(crate) fn go(&self, now: Instant) -> Result<(), Duration> {
         let mut queue = self.limiter.queue();
@@ -130,7 +130,7 @@ impl Place<'_> {
     }
 }
 
-impl Drop for Place<'_> {
+impl Drop for QueuePlace<'_> {
     fn drop(&mut self) {
         let mut queue = self.limiter.queue();
         let Some(place) = queue.place(self.number) else { return };

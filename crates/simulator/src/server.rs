@@ -43,7 +43,7 @@ struct Idle {
 }
 
 /// A connection's place among those that are idle.
-struct Place {
+struct ConnectionPlace {
     idle: Arc<Idle>,
     turn: AtomicU64,
     is_busy: AtomicBool,
@@ -51,7 +51,7 @@ struct Place {
 }
 
 /// A request that is being answered, until its answer is gone.
-struct Busy(Arc<Place>);
+struct Busy(Arc<ConnectionPlace>);
 
 impl Idle {
     /// Ends the connection that has been idle the longest; false if none is.
@@ -61,7 +61,7 @@ impl Idle {
     }
 }
 
-impl Place {
+impl ConnectionPlace {
     fn new(idle: Arc<Idle>) -> Arc<Self> {
         let turn = AtomicU64::new(0);
         let place = Arc::new(Self { idle, turn, is_busy: AtomicBool::new(false), close: Arc::default() });
@@ -161,7 +161,7 @@ pub(crate) async fn serve<R, F>(
                 () = idle.more.notified(), if !is_ending => {}
             }
         }
-        let place = Place::new(idle.clone());
+        let place = ConnectionPlace::new(idle.clone());
         connections.spawn(connection(stream, respond.clone(), place, patience, stop.clone()));
     }
     drop(listener);
@@ -171,7 +171,7 @@ pub(crate) async fn serve<R, F>(
 async fn connection<R, F>(
     stream: TcpStream,
     respond: R,
-    place: Arc<Place>,
+    place: Arc<ConnectionPlace>,
     patience: Option<Duration>,
     mut stop: watch::Receiver<()>,
 ) where

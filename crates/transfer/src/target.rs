@@ -65,7 +65,7 @@ impl Target {
         if self.form == TargetForm::Folder {
             folder::check(&self.path).map(|()| false)
         } else {
-            Ok(matches!(archive::place(&self.path)?, archive::Place::File { exists: true, .. }))
+            Ok(matches!(archive::place(&self.path)?, archive::ArchivePlace::File { exists: true, .. }))
         }
     }
 

@@ -18,7 +18,7 @@ const BLOCK: u64 = 512;
 
 /// The place where an archive ends up.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Place {
+pub(super) enum ArchivePlace {
     /// A file, which is replaced if it exists.
     File { path: PathBuf, exists: bool },
     /// A pipe or a device, which is written to from the beginning to the end.
@@ -36,19 +36,19 @@ enum Draft {
 pub(crate) struct Archive {
     path: PathBuf,
     draft: Draft,
-    place: Place,
+    place: ArchivePlace,
     compression: Option<Compression>,
     offsets: HashMap<Digest, u64>,
 }
 
 /// Looks where an archive of that name would be written to. Links are followed, and never replaced.
-pub(super) fn place(path: &Path) -> Result<Place> {
+pub(super) fn place(path: &Path) -> Result<ArchivePlace> {
     let metadata = match fs::metadata(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
             if path.is_symlink() {
                 return Err(Error::source(path, "it is a link that leads nowhere; name a file"));
             }
-            return Ok(Place::File { path: path.to_owned(), exists: false });
+            return Ok(ArchivePlace::File { path: path.to_owned(), exists: false });
         }
         metadata => metadata.map_err(|error| Error::io(path, "look at it", error))?,
     };
@@ -57,13 +57,13 @@ pub(super) fn place(path: &Path) -> Result<Place> {
     }
     if metadata.is_file() {
         let path = path.canonicalize().map_err(|error| Error::io(path, "follow it", error))?;
-        return Ok(Place::File { path, exists: true });
+        return Ok(ArchivePlace::File { path, exists: true });
     }
     #[cfg(unix)]
     {
         use std::os::unix::fs::FileTypeExt as _;
         if metadata.file_type().is_fifo() || metadata.file_type().is_char_device() {
-            return Ok(Place::Stream);
+            return Ok(ArchivePlace::Stream);
         }
     }
     Err(Error::source(path, "it is neither a file nor a pipe; name a file"))
@@ -80,7 +80,7 @@ impl Archive {
         let (path, is_docker) = (target.path(), target.is_docker());
         let place = place(path)?;
         let draft = match (&place, target.compression) {
-            (Place::File { path, .. }, None) => {
+            (ArchivePlace::File { path, .. }, None) => {
                 let (folder, name) = split(path);
                 sweep(folder, name, |_| false);
                 Draft::Beside(Partial::new(folder, name)?)
@@ -148,8 +148,8 @@ impl Archive {
     pub(super) fn finish(self) -> Result<()> {
         let Self { path, draft, place, compression, .. } = self;
         let path = match place {
-            Place::File { path, .. } => path,
-            Place::Stream => {
+            ArchivePlace::File { path, .. } => path,
+            ArchivePlace::Stream => {
                 let failed = |error| Error::io(&path, "write it", error);
                 let mut pipe = File::options().write(true).open(&path).map_err(failed)?;
                 return copy(draft.path(), compression, &mut |bytes| pipe.write_all(bytes).map_err(failed));
