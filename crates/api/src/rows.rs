@@ -127,8 +127,10 @@ fn problem(error: &serde_json::Error) -> String {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
-    use crate::types::{BaseToken, Tag};
+    use crate::types::{BaseToken, Repository, Tag};
 
     const ID: &str = "6f1c2f1e-6a5c-4d55-8d4b-1f2f3a4b5c6d";
 
@@ -160,6 +162,7 @@ mod tests {
     #[test]
     fn no_list_is_an_empty_one_and_what_is_none_is_refused() {
         assert_eq!(Rows::<Tag>::read(b"null").unwrap().items, []);
+        assert_eq!(Rows::<Repository>::read(list().as_bytes()).unwrap().items.len(), 2);
         assert!(Rows::<Tag>::read(b"{}").is_err());
         assert!(Rows::<Tag>::read(b"[{}").is_err());
     }
@@ -168,5 +171,54 @@ mod tests {
     fn an_answer_that_cannot_be_read_names_the_field_and_quotes_nothing() {
         let error = read::<BaseToken>(br#"{"access_token": "t", "expires_in": "hunter2"}"#).unwrap_err();
         assert_eq!(error.to_string(), "expires_in: invalid type: string …, expected a whole number");
+    }
+
+    fn list() -> String {
+        let tags = format!("{},{}", tag("\"a\"", "true"), tag("\"\u{1F6A2} b\"", "false"));
+        let repository = format!(
+            r#"{{"id":"{ID}","name":"n","full_name":"h/n","description":null,"labels":["x"],"favorite":false,
+            "images_count":2.0,"created_at":"2026-10-19T12:00:00Z","updated_at":"0001-01-01T00:00:00Z",
+            "registry_id":"{ID}","tags":[{tags}],"commands":{{"pull":"p"}},"recent_image":null}}"#
+        );
+        format!("[{repository},{repository}]")
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { cases: 2_000, failure_persistence: None, ..ProptestConfig::default() })]
+
+        #[test]
+        fn no_answer_makes_the_decoder_panic_or_lose_a_row(
+            changes in prop::collection::vec((any::<prop::sample::Index>(), 0..4_u8, any::<u8>()), 0..6),
+        ) {
+            let mut body = list().into_bytes();
+            for (place, kind, byte) in changes {
+                if body.is_empty() {
+                    break;
+                }
+                let place = place.index(body.len());
+                match kind {
+                    0 => body[place] = byte,
+                    1 => body.insert(place, byte),
+                    2 => drop(body.remove(place)),
+                    _ => body[place] = *b"0123456789eE-.,:[]{}\"".get(usize::from(byte) % 21).unwrap(),
+                }
+            }
+            let rows = Rows::<Repository>::read(&body);
+            if let (Ok(rows), Ok(raw)) = (&rows, serde_json::from_slice::<Vec<&RawValue>>(&body)) {
+                prop_assert_eq!(rows.items.len() + rows.unreadable.len(), raw.len());
+            }
+            let _ = read::<BaseToken>(&body);
+            let _ = read::<Repository>(&body[1.min(body.len())..]);
+        }
+
+        #[test]
+        fn a_life_of_any_length_is_read_or_refused(seconds in any::<u64>(), float in any::<f64>()) {
+            for seconds in [seconds.to_string(), format!("{float:?}"), format!("-{seconds}"), format!("{seconds}e30")] {
+                let body = format!(r#"{{"access_token":"t","token_type":"Bearer","expires_in":{seconds}}}"#);
+                if let Ok(token) = read::<BaseToken>(body.as_bytes()) {
+                    prop_assert!(seconds.parse::<f64>().is_ok_and(|said| said == token.expires_in as f64));
+                }
+            }
+        }
     }
 }
