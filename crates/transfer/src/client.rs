@@ -14,7 +14,7 @@ use url::Url;
 
 use crate::credentials::Credentials;
 use crate::credentials::docker::DockerLogins;
-use crate::error::{Error, Result, TransportKind};
+use crate::error::{Error, Result};
 use crate::progress::Observer;
 use crate::push::cache::Cache;
 use crate::push::turns::Turns;
@@ -132,7 +132,11 @@ impl Inner {
                     Err(_) if https.port().is_none() => return Ok(false),
                     Err(source) => Some(source.into()),
                 };
-                Err(Error::Transport { what: format!("reach {name}"), kind: TransportKind::Connect, source })
+                Err(Error::Transport {
+                    what: format!("reach {name}"),
+                    kind: crate::error::TransportKind::Connect,
+                    source,
+                })
             };
             if !self.patience.repeat(look).await? {
                 return address("http", name);
