@@ -1,0 +1,5 @@
+#![doc = include_str!("../README.md")]
+
+mod pattern;
+
+pub use pattern::{Pattern, PatternError, Patterns};
