@@ -184,14 +184,14 @@ impl Profile {
     }
 }
 
-/// A profile as a source of settings.
-pub(super) struct Source {
+/// The profile that was chosen, as a source of settings.
+pub(super) struct Chosen {
     name: String,
     profile: Profile,
 }
 
 /// The profile that is meant; `None` if there is no such profile.
-pub(super) fn source(io: &Io, global: &Global) -> Result<Option<Source>, Failure> {
+pub(super) fn source(io: &Io, global: &Global) -> Result<Option<Chosen>, Failure> {
     let mut profiles = Profiles::read(io)?;
     #[cfg(unix)]
     if let (Ok(path), false) = (Profiles::path(io), global.quiet)
@@ -203,10 +203,10 @@ pub(super) fn source(io: &Io, global: &Global) -> Result<Option<Source>, Failure
         io.stderr.once(&output::warning(global.format(), "readable_by_others", &message, &json!({})));
     }
     let name = profiles.name(io, global.profile.as_deref());
-    Ok(profiles.profiles.remove(&name).map(|profile| Source { name, profile }))
+    Ok(profiles.profiles.remove(&name).map(|profile| Chosen { name, profile }))
 }
 
-impl Source {
+impl Chosen {
     /// Its settings. The keyring, whose owner may have to unlock it, is only asked for secrets that are wanted.
     pub(super) fn layer(self, io: &Io, wants_secrets: bool) -> Result<Layer, Failure> {
         let Self { name, profile } = self;

@@ -28,7 +28,7 @@ const ONE_ANSWER: u64 = 1_000;
 pub(super) struct Cursor {
     pages: u32,
     pub(super) size: Option<NonZeroU32>,
-    seen: Seen,
+    seen: RecentIds,
     /// Rows that came, repeated ones included.
     rows: u64,
     items: u64,
@@ -44,13 +44,13 @@ pub(super) struct Cursor {
 
 /// The ids of the first page, for a server that starts over, and those of the last few.
 #[derive(Default)]
-struct Seen {
+struct RecentIds {
     first: HashSet<Uuid, RandomState>,
     recent: HashSet<Uuid, RandomState>,
     order: VecDeque<Uuid>,
 }
 
-impl Seen {
+impl RecentIds {
     fn is_new(&mut self, id: Uuid, first_page: bool, remembered: usize) -> bool {
         if self.first.contains(&id) || self.recent.contains(&id) {
             return false;

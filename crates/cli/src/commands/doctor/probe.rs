@@ -14,10 +14,10 @@ const PATIENCE: Duration = Duration::from_secs(5);
 
 /// Looks at what comes back.
 #[derive(Default)]
-pub(super) struct Probe(Mutex<Seen>);
+pub(super) struct Probe(Mutex<Learned>);
 
 #[derive(Default)]
-struct Seen {
+struct Learned {
     service_time: Option<i64>,
     blocked: Option<&'static str>,
 }
@@ -33,7 +33,7 @@ impl Probe {
         self.seen(|seen| seen.blocked)
     }
 
-    fn seen<T>(&self, look: impl FnOnce(&mut Seen) -> T) -> T {
+    fn seen<T>(&self, look: impl FnOnce(&mut Learned) -> T) -> T {
         look(&mut self.0.lock().unwrap_or_else(|poisoned| poisoned.into_inner()))
     }
 }
