@@ -24,7 +24,7 @@ pub mod types {
         pub access_token: crate::Secret,
         ///Seconds it lives from now.
         #[serde(
-            deserialize_with = "::serde_with::As::<crate::reading::Whole>::deserialize"
+            deserialize_with = "::serde_with::As::<crate::reading::Lifetime>::deserialize"
         )]
         pub expires_in: i64,
         ///How to send it.

@@ -170,7 +170,24 @@ mod tests {
     #[test]
     fn an_answer_that_cannot_be_read_names_the_field_and_quotes_nothing() {
         let error = read::<BaseToken>(br#"{"access_token": "t", "expires_in": "hunter2"}"#).unwrap_err();
-        assert_eq!(error.to_string(), "expires_in: invalid type: string …, expected a whole number");
+        assert_eq!(error.to_string(), "expires_in: invalid type: string …, expected a number of seconds");
+    }
+
+    #[test]
+    fn a_life_without_end_is_the_longest_there_is() {
+        for (written, read_as) in [
+            ("9223372036854775807", i64::MAX),
+            ("9223372036854775808", i64::MAX),
+            ("18446744073709551615", i64::MAX),
+            ("99999999999999999999999", i64::MAX),
+            ("1e300", i64::MAX),
+            ("3600.0", 3600),
+            ("\"3600\"", 3600),
+            ("-1", -1),
+        ] {
+            let body = format!(r#"{{"access_token":"t","expires_in":{written}}}"#);
+            assert_eq!(read::<BaseToken>(body.as_bytes()).unwrap().expires_in, read_as, "{written}");
+        }
     }
 
     fn list() -> String {
@@ -212,11 +229,16 @@ mod tests {
         }
 
         #[test]
-        fn a_life_of_any_length_is_read_or_refused(seconds in any::<u64>(), float in any::<f64>()) {
+        fn a_life_of_any_length_is_read(seconds in any::<u64>(), float in any::<f64>()) {
             for seconds in [seconds.to_string(), format!("{float:?}"), format!("-{seconds}"), format!("{seconds}e30")] {
-                let body = format!(r#"{{"access_token":"t","token_type":"Bearer","expires_in":{seconds}}}"#);
-                if let Ok(token) = read::<BaseToken>(body.as_bytes()) {
-                    prop_assert!(seconds.parse::<f64>().is_ok_and(|said| said == token.expires_in as f64));
+                let as_text: Option<f64> = seconds.parse().ok().filter(|said: &f64| said.is_finite());
+                // A decoder of JSON may be off by the last bit.
+                let as_number = serde_json::from_str::<f64>(&seconds).ok();
+                for (written, said) in [(seconds.clone(), as_number), (format!("\"{seconds}\""), as_text)] {
+                    let body = format!(r#"{{"access_token":"t","token_type":"Bearer","expires_in":{written}}}"#);
+                    let read = read::<BaseToken>(body.as_bytes()).map(|token| token.expires_in as f64);
+                    let capped = said.map(|said| said.trunc().clamp(i64::MIN as f64, i64::MAX as f64));
+                    prop_assert_eq!(read.ok(), capped);
                 }
             }
         }

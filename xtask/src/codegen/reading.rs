@@ -28,7 +28,14 @@ pub(super) fn loosen(field: &mut Field) {
         !attribute.path().is_ident("serde")
             || !attribute.to_token_stream().to_string().contains("deserialize_with")
     });
-    let path = match reading(&field.ty) {
+    let rule = match &field.ident {
+        // A name that OAuth gave.
+        Some(name) if name == "expires_in" && type_name(&field.ty).as_deref() == Some("i64") => {
+            Some(parse_quote!(crate::reading::Lifetime))
+        }
+        _ => reading(&field.ty),
+    };
+    let path = match rule {
         Some(reading) => quote!(::serde_with::As::<#reading>::deserialize).to_string().replace(' ', ""),
         None => return,
     };
@@ -38,6 +45,10 @@ pub(super) fn loosen(field: &mut Field) {
 
 fn has_default(field: &Field) -> bool {
     super::models::serde_values(field).iter().any(|(key, _)| key == "default")
+}
+
+fn is_whole(of: &Type) -> bool {
+    type_name(of).is_some_and(|name| ["i64", "i32", "u64"].contains(&name.as_str()))
 }
 
 /// The rule by which a type is read, if it needs one.
@@ -54,7 +65,7 @@ fn reading(of: &Type) -> Option<Type> {
     let same = || -> Type { parse_quote!(::serde_with::Same) };
     let name = &last.ident;
     let is = |word: &str| *name == Ident::new(word, name.span());
-    if is("i64") || is("i32") || is("u64") {
+    if is_whole(of) {
         return Some(parse_quote!(crate::reading::Whole));
     }
     if is("Option") {
