@@ -1,5 +1,7 @@
 //! Where the registry's images are: its host and the part of names that is the same for all repositories.
 
+use std::num::NonZeroU32;
+
 use mlspace_registry::{Client, Registry};
 use mlspace_registry_net::is_loopback;
 use mlspace_registry_transfer as transfer;
@@ -21,25 +23,26 @@ impl Address {
     /// its id. `MLCR_REGISTRY` goes before the host that they name. One request, or two.
     pub(crate) async fn learn(client: &Client, io: &Io) -> Result<Self, Failure> {
         let chosen = io.variable("MLCR_REGISTRY").map(str::to_owned);
-        let (host, prefix) = match client.repositories().list().next().await.transpose()? {
-            Some(repository) => {
-                let base = repository.full_name.strip_suffix(&repository.name);
-                let parts = base.and_then(|base| base.strip_suffix('/')?.split_once('/'));
-                let (host, prefix) = parts.ok_or_else(|| {
-                    let message = format!("no host can be told from the name {}", repository.full_name);
-                    Failure::other(message).hint("give full names, HOST/REGISTRY/NAME:TAG")
-                })?;
-                (chosen.unwrap_or_else(|| host.to_owned()), prefix.to_owned())
-            }
-            None => {
-                let registry = client.registry().await?;
-                let host = chosen.or_else(|| host_in_commands(&registry)).ok_or_else(|| {
-                    Failure::other("the registry is empty, and nothing tells its host")
-                        .hint("set MLCR_REGISTRY to its host, or give full names, HOST/REGISTRY/NAME:TAG")
-                })?;
-                (host, registry.id.to_string())
-            }
-        };
+        let (host, prefix) =
+            match client.repositories().list().limit(NonZeroU32::MIN).next().await.transpose()? {
+                Some(repository) => {
+                    let base = repository.full_name.strip_suffix(&repository.name);
+                    let parts = base.and_then(|base| base.strip_suffix('/')?.split_once('/'));
+                    let (host, prefix) = parts.ok_or_else(|| {
+                        let message = format!("no host can be told from the name {}", repository.full_name);
+                        Failure::other(message).hint("give full names, HOST/REGISTRY/NAME:TAG")
+                    })?;
+                    (chosen.unwrap_or_else(|| host.to_owned()), prefix.to_owned())
+                }
+                None => {
+                    let registry = client.registry().await?;
+                    let host = chosen.or_else(|| host_in_commands(&registry)).ok_or_else(|| {
+                        Failure::other("the registry is empty, and nothing tells its host")
+                            .hint("set MLCR_REGISTRY to its host, or give full names, HOST/REGISTRY/NAME:TAG")
+                    })?;
+                    (host, registry.id.to_string())
+                }
+            };
         Ok(Self { host, prefix })
     }
 

@@ -2,6 +2,7 @@
 
 use std::cmp::Ordering;
 use std::marker::PhantomData;
+use std::num::NonZeroU32;
 
 use clap::Args;
 
@@ -232,6 +233,12 @@ impl<T: Listed> Listing<T> {
         } else {
             items.sort_by(|a, b| a.compare(b, field));
         }
+    }
+
+    /// How many are needed at most, where the first are as good as any.
+    pub(crate) fn first(&self) -> Option<NonZeroU32> {
+        let limit = self.limit.filter(|_| !self.filters() && !self.sorts())?;
+        NonZeroU32::new(u32::try_from(limit).ok()?)
     }
 
     /// How many are printed at most.

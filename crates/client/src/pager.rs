@@ -27,7 +27,7 @@ use mlspace_registry_api::types::Repository;
 use uuid::Uuid;
 
 use crate::error::Result;
-use cursor::{Cursor, read_on};
+use cursor::{Cursor, ONE_ANSWER, read_on};
 
 mod cursor;
 
@@ -92,6 +92,8 @@ pub struct Pager<T> {
 pub struct Pages<T> {
     source: Arc<dyn Source<T>>,
     page_size: Option<NonZeroU32>,
+    /// Items that may still come, where there is a limit.
+    left: Option<usize>,
     stage: Stage<T>,
     completeness: Option<Completeness>,
     changed: bool,
@@ -162,7 +164,8 @@ impl<T: Send + 'static> Pager<T> {
 
     fn walk(source: Arc<dyn Source<T>>, page_size: Option<NonZeroU32>, cursor: Cursor) -> Self {
         let stage = Stage::Ready(cursor);
-        let pages = Pages { source, page_size, stage, completeness: None, changed: false, count: None };
+        let pages =
+            Pages { source, page_size, left: None, stage, completeness: None, changed: false, count: None };
         Self { pages, items: Vec::new().into_iter(), unreadable: Vec::new() }
     }
 
@@ -259,6 +262,17 @@ impl Pager<Repository> {
         self.pages.page_size = Some(size);
         self
     }
+
+    /// Ends the list after so many items, and asks for no more than those: one request for less than 1,000,
+    /// and none for the count unless there are fewer. A list that is cut has no verdict.
+    pub fn limit(mut self, items: NonZeroU32) -> Self {
+        self.pages.left = Some(items.get() as usize);
+        if u64::from(items.get()) < ONE_ANSWER {
+            self.pages.page_size.get_or_insert(items);
+            self.pages.stage = Stage::Ready(Cursor::counting_late());
+        }
+        self
+    }
 }
 
 impl<T: Send + 'static> Pages<T> {
@@ -274,6 +288,17 @@ impl<T: Send + 'static> Pages<T> {
     pub fn completeness(&self) -> Option<Completeness> {
         self.completeness
     }
+
+    /// Leaves out what is beyond the limit; says whether that has been reached.
+    fn cut(&mut self, page: &mut Page<T>) -> bool {
+        let Some(left) = &mut self.left else { return false };
+        page.items.truncate(*left);
+        *left -= page.items.len();
+        if *left == 0 {
+            self.completeness = None;
+        }
+        *left == 0
+    }
 }
 
 impl<T: Send + 'static> Stream for Pages<T> {
@@ -288,13 +313,12 @@ impl<T: Send + 'static> Stream for Pages<T> {
                     self.stage = Stage::Reading(Box::pin(read_on(cursor, source, self.page_size)));
                 }
                 Stage::Reading(reading) => {
-                    let (cursor, page) = ready!(reading.as_mut().poll(context));
+                    let (cursor, mut page) = ready!(reading.as_mut().poll(context));
                     self.completeness = cursor.end;
                     (self.page_size, self.changed, self.count) = (cursor.size, cursor.changed, cursor.count);
-                    self.stage = match &page {
-                        Some(Ok(_)) => Stage::Ready(cursor),
-                        _ => Stage::Ended,
-                    };
+                    let goes_on =
+                        page.as_mut().is_some_and(|page| page.as_mut().is_ok_and(|page| !self.cut(page)));
+                    self.stage = if goes_on { Stage::Ready(cursor) } else { Stage::Ended };
                     return Poll::Ready(page);
                 }
             }

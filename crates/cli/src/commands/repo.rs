@@ -75,6 +75,10 @@ impl Repo {
         match self {
             Self::Ls(listing) => {
                 let pager = context.client()?.repositories().list();
+                let pager = match listing.first() {
+                    Some(first) => pager.limit(first),
+                    None => pager,
+                };
                 let verdict = context.print_list("repositories", pager, &listing).await?;
                 Ok(context.verdict("repositories", verdict))
             }

@@ -1,4 +1,5 @@
 use insta::assert_snapshot;
+use mlspace_registry::Client;
 use mlspace_registry_simulator::{FaultSpec, NewImage, Quirk, Seed, Simulator};
 
 use crate::support::{Closed, Mlcr};
@@ -57,6 +58,60 @@ async fn an_empty_list_is_valid_in_every_form() {
 }
 
 #[tokio::test]
+async fn a_limited_list_costs_what_it_shows() {
+    let simulator =
+        Simulator::builder().seed("repos=250,images=0,tags=0".parse().unwrap()).start().await.unwrap();
+    let done = Mlcr::at(&simulator).run("repo ls --limit 1 -o ndjson").await;
+    assert_eq!((done.code, done.stdout.lines().count()), (0, 1), "{done}");
+    assert_eq!((simulator.requests("repository_list"), simulator.requests("registry_get")), (1, 0));
+    let page = simulator.journal().into_iter().find(|one| one.operation == Some("repository_list")).unwrap();
+    assert!(page.query.contains(&("page_size".into(), "1".into())), "{:?}", page.query);
+}
+
+/// Of a list of three pages nothing tells that it is whole; that it is not, the count does.
+#[tokio::test]
+async fn a_list_that_may_have_changed_is_told_from_one_that_did() {
+    let start = || {
+        let builder = Simulator::builder().seed("repos=250,images=0,tags=0".parse().unwrap());
+        builder.quirk("max-page-size=100".parse::<Quirk>().unwrap()).start()
+    };
+    let unknown = "whether these are all repositories is not known";
+    let simulator = start().await.unwrap();
+    let done = Mlcr::at(&simulator).run("repo ls -o ndjson").await;
+    assert_eq!((done.code, done.stdout.lines().count(), done.stderr.as_str()), (0, 250, ""), "{done}");
+    let verbose = Mlcr::at(&simulator).run("repo ls -o ndjson -v").await;
+    assert!(verbose.stderr.contains(unknown), "{verbose}");
+    let mut at_a_terminal = Mlcr::at(&simulator);
+    at_a_terminal.terminals.stderr = true;
+    let done = at_a_terminal.run("repo ls -o ndjson").await;
+    assert_eq!(done.stderr.lines().last(), Some(unknown), "{done}");
+
+    let simulator = start().await.unwrap();
+    let held_back: FaultSpec = "repository_list=delay:1;after=1;times=1".parse().unwrap();
+    simulator.fail(&held_back.operation, held_back.fault).unwrap();
+    let key = simulator.service_account();
+    let colleague =
+        Client::builder().base_url(simulator.base_url()).credentials(key.client_id, key.client_secret);
+    let colleague = colleague.build().unwrap();
+    let deleting = async {
+        while simulator.requests("repository_list") < 2 {
+            tokio::task::yield_now().await;
+        }
+        let gone = colleague
+            .repositories()
+            .delete_many(simulator.repository_ids().into_iter().take(40))
+            .send()
+            .await;
+        assert!(gone.all_gone());
+        simulator.advance(std::time::Duration::from_secs(1));
+    };
+    let (done, ()) = tokio::join!(Mlcr::at(&simulator).run("repo ls -o ndjson"), deleting);
+    assert_eq!((done.code, done.stdout.lines().count()), (0, 210), "{done}");
+    let warning: serde_json::Value = serde_json::from_str(done.stderr.trim()).unwrap();
+    assert_eq!(warning["warning"]["code"], "changed", "{done}");
+}
+
+#[tokio::test]
 async fn a_list_that_is_not_complete_is_said_to_be_so() {
     let simulator =
         Simulator::builder().seed("repos=150,images=0,tags=0".parse().unwrap()).start().await.unwrap();
@@ -68,17 +123,6 @@ async fn a_list_that_is_not_complete_is_said_to_be_so() {
     let done = Mlcr::at(&simulator).run("repo ls -o json").await;
     assert_eq!(done.json().as_array().unwrap().len(), 100);
     assert_snapshot!(done.stderr, @r#"{"warning":{"code":"incomplete","message":"the list of repositories is not complete: the service counts 50 more","missing":50}}"#);
-}
-
-#[tokio::test]
-async fn a_list_of_several_answers_is_not_said_to_be_complete() {
-    let seed = "repos=150,images=0,tags=0".parse().unwrap();
-    let simulator = Simulator::builder().seed(seed).start().await.unwrap();
-    simulator.quirk("max-page-size=100".parse().unwrap());
-    let done = Mlcr::at(&simulator).run("repo ls").await;
-    assert_eq!((done.code, done.stderr.as_str()), (0, ""));
-    let done = Mlcr::at(&simulator).run("repo ls -v").await;
-    assert!(done.stderr.contains("whether these are all repositories is not known"), "{done}");
 }
 
 #[tokio::test]

@@ -21,7 +21,7 @@ const FRUITLESS_PAGES: u32 = 3;
 /// of one page at the head of the next.
 const REMEMBERED_PAGES: usize = 4;
 /// A list of fewer items is asked for in one answer, which is one moment: some megabytes.
-const ONE_ANSWER: u64 = 1_000;
+pub(super) const ONE_ANSWER: u64 = 1_000;
 
 /// How far a list has been read.
 #[derive(Default)]
@@ -34,6 +34,8 @@ pub(super) struct Cursor {
     items: u64,
     unreadable: u64,
     fruitless: u32,
+    /// The count is not needed before the list turns out to be short.
+    late: bool,
     /// The service's count before the first page, and the newest; `None` inside where it could not be read.
     pub(super) before: Option<Option<u64>>,
     pub(super) count: Option<u64>,
@@ -100,6 +102,9 @@ pub(super) async fn read_on<T: Send + 'static>(
         cursor.fruitless = if nothing_new { cursor.fruitless + 1 } else { 0 };
         // One row more was asked for than there should be, and did not come.
         let one_answer = number == 1 && answers.map_or(rows < size, |answers| answers == 1);
+        if one_answer && let Err(error) = cursor.count_first(&*source).await {
+            return (cursor, Some(Err(error)));
+        }
         if one_answer && cursor.before == Some(Some(cursor.items)) && cursor.unreadable == 0 {
             cursor.end = Some(Completeness::Complete);
         } else {
@@ -118,13 +123,13 @@ impl Cursor {
         Self { before: Some(count), count, ..Self::default() }
     }
 
-    /// Reads a page; before the first one the count, unless it is known.
-    async fn read<T>(
-        &mut self,
-        source: &dyn Source<T>,
-        number: u32,
-        size: Option<NonZeroU32>,
-    ) -> Result<Batch<T>> {
+    /// A walk that may never need the count.
+    pub(super) fn counting_late() -> Self {
+        Self { late: true, ..Self::default() }
+    }
+
+    /// Reads the count that others are compared with, unless it is known.
+    async fn count_first<T>(&mut self, source: &dyn Source<T>) -> Result<()> {
         if self.before.is_none() {
             self.count = match source.count().await {
                 Ok(count) => count,
@@ -133,6 +138,19 @@ impl Cursor {
                 Err(error) => return Err(error),
             };
             self.before = Some(self.count);
+        }
+        Ok(())
+    }
+
+    /// Reads a page; before the first one the count, unless it is known or not needed yet.
+    async fn read<T>(
+        &mut self,
+        source: &dyn Source<T>,
+        number: u32,
+        size: Option<NonZeroU32>,
+    ) -> Result<Batch<T>> {
+        if !self.late {
+            self.count_first(source).await?;
         }
         if let Some(size) = self.size.or(size) {
             self.size = Some(size);

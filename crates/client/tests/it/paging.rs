@@ -50,6 +50,42 @@ async fn a_list_that_is_not_long_is_asked_for_in_one_answer() {
 }
 
 #[tokio::test]
+async fn a_limited_list_asks_for_what_it_gives() {
+    use Completeness::Complete;
+    // Items there are, the limit; rows that are asked for, requests for the count, the verdict.
+    for (there, limit, asked, counts, verdict) in [
+        (250, 1, vec!["1"], 0, None),
+        (250, 250, vec!["250"], 0, None),
+        (3, 5, vec!["5"], 1, Some(Complete)),
+        (0, 5, vec!["5"], 1, Some(Complete)),
+        (1_200, 1_001, vec!["100"; 11], 1, None),
+    ] {
+        let (world, all) = World::with_repositories(there).await;
+        let mut pager = world.client.repositories().list().limit(size(limit));
+        let mut got = Vec::new();
+        while let Some(repository) = pager.next().await {
+            got.push(repository.unwrap().id);
+        }
+        assert_eq!(got, all[..there.min(limit as usize)]);
+        let journal = world.simulator.journal().into_iter();
+        let pages = journal.filter(|one| one.operation == Some("repository_list"));
+        let size_of = |query: Vec<(String, String)>| query.into_iter().find(|(name, _)| name == "page_size");
+        let sizes: Vec<String> = pages.filter_map(|page| Some(size_of(page.query)?.1)).collect();
+        assert_eq!(sizes, asked, "{there} {limit}");
+        assert_eq!(world.simulator.requests("registry_get"), counts, "{there} {limit}");
+        assert_eq!(pager.completeness(), verdict, "{there} {limit}");
+    }
+}
+
+#[tokio::test]
+async fn a_limited_list_of_a_service_with_smaller_pages_is_as_long() {
+    let (world, all) = World::with_repositories(25).await;
+    world.quirk("max-page-size=4");
+    let list = world.client.repositories().list().limit(size(10)).collect_all().await.unwrap();
+    assert_eq!(ids(&list), all[..10]);
+}
+
+#[tokio::test]
 async fn a_service_that_refuses_large_pages_is_asked_for_small_ones() {
     let (world, all) = World::with_repositories(250).await;
     world.fail("repository_list", Fault::status(422).times(1));
