@@ -274,7 +274,7 @@ fn median(values: impl Iterator<Item = f64>) -> Option<f64> {
 }
 
 /// KiB, from the kernel's account of this process.
-fn memory(field: &str) -> Result<u64> {
+pub(crate) fn memory(field: &str) -> Result<u64> {
     let status = std::fs::read_to_string("/proc/self/status").context("memory is read from /proc")?;
     let line = status.lines().find_map(|line| line.strip_prefix(field)?.strip_prefix(':'));
     let number = line.and_then(|line| line.split_whitespace().next()).context("no such field")?;

@@ -4,8 +4,10 @@
 mod client;
 mod push;
 mod serve;
+mod soak;
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::{Parser, Subcommand};
 
@@ -35,6 +37,17 @@ enum Command {
         #[arg(value_enum)]
         only: Option<push::Part>,
     },
+    /// One client under faults for a while: every outcome is compared with what the registry then holds.
+    Soak {
+        #[arg(long, default_value_t = 75)]
+        seconds: u64,
+        /// Tasks that share the client.
+        #[arg(long, default_value_t = 64)]
+        tasks: usize,
+        /// Chooses what the tasks do.
+        #[arg(long, default_value_t = 1)]
+        seed: u64,
+    },
     /// What `push` runs.
     #[command(subcommand)]
     Move(push::mover::Move),
@@ -50,6 +63,9 @@ fn main() -> anyhow::Result<()> {
             Command::Push { folder, rounds, only } => {
                 push::run(&folder, rounds, only);
                 Ok(())
+            }
+            Command::Soak { seconds, tasks, seed } => {
+                soak::run(Duration::from_secs(seconds), tasks, seed).await
             }
             Command::Move(moving) => moving.run().await,
             Command::Serve(options) => serve::run(options).await,

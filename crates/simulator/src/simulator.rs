@@ -151,6 +151,11 @@ impl Simulator {
         })
     }
 
+    /// One repository as the service account sees it; `None` if there is no such repository.
+    pub fn repository(&self, id: Uuid) -> Option<types::Repository> {
+        self.look(|viewer| viewer.world.repository(id).map(|one| decode(&viewer.repository(one))))
+    }
+
     /// The ids of all repositories, oldest first: much cheaper than [`Simulator::repositories`].
     pub fn repository_ids(&self) -> Vec<Uuid> {
         self.shared.lock().world.repositories().iter().collect()
