@@ -162,7 +162,9 @@ impl BlobStore {
 fn check_folder(folder: &Path) -> io::Result<()> {
     std::fs::create_dir_all(folder)?;
     for entry in std::fs::read_dir(folder)? {
-        let name = entry?.file_name();
+        let entry = entry?;
+        refuse_link(&entry)?;
+        let name = entry.file_name();
         let name = name.to_string_lossy();
         let is_known = ["blobs", "manifests", "lock", STATE, RUNNING, "lost+found"].contains(&name.as_ref())
             || name.starts_with("uploads-")
@@ -171,9 +173,23 @@ fn check_folder(folder: &Path) -> io::Result<()> {
             return Err(io::Error::other(format!("it has `{name}`, which no simulator made")));
         }
     }
+    for part in ["blobs", "manifests"].map(|name| folder.join(name)).iter().filter(|part| part.is_dir()) {
+        std::fs::read_dir(part)?.try_for_each(|entry| refuse_link(&entry?))?;
+    }
     // A folder of somebody else's can have blobs as well.
     let is_ours = folder.join("lock").exists() || !folder.join("blobs").exists();
     is_ours.then_some(()).ok_or_else(|| io::Error::other("it has `blobs` that no simulator made"))
+}
+
+/// Refuses a link: what is written, emptied and removed here would be elsewhere.
+fn refuse_link(entry: &std::fs::DirEntry) -> io::Result<()> {
+    if entry.file_type()?.is_symlink() {
+        return Err(io::Error::other(format!(
+            "{} is a link, which no simulator made",
+            entry.path().display()
+        )));
+    }
+    Ok(())
 }
 
 /// Removes temporary folders of simulators that were killed.
@@ -264,6 +280,28 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         std::fs::create_dir_all(folder.path().join("blobs/sha256")).unwrap();
         assert!(BlobStore::open(Some(folder.path())).is_err(), "blobs that no simulator made");
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn nothing_is_written_or_removed_where_a_link_leads() {
+        let elsewhere = tempfile::tempdir().unwrap();
+        std::fs::write(elsewhere.path().join("mine"), "mine").unwrap();
+        for (link, target) in
+            [("lock", "mine"), ("running", "mine"), ("blobs", ""), ("blobs/sha256", ""), ("manifests/a", "")]
+        {
+            let folder = tempfile::tempdir().unwrap();
+            drop(BlobStore::open(Some(folder.path())).unwrap());
+            let path = folder.path().join(link);
+            match path.is_dir() {
+                true => std::fs::remove_dir_all(&path).unwrap(),
+                false => drop(std::fs::remove_file(&path)),
+            }
+            std::os::unix::fs::symlink(elsewhere.path().join(target), &path).unwrap();
+            let error = BlobStore::open(Some(folder.path())).map(|_| ()).unwrap_err().to_string();
+            assert!(error.contains(&*path.to_string_lossy()), "{error}");
+            assert_eq!(std::fs::read(elsewhere.path().join("mine")).unwrap(), b"mine", "{link}");
+        }
     }
 
     #[test]
