@@ -2,6 +2,9 @@
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use mlspace_registry_transfer::Event;
 
 use crate::io::Stderr;
 use crate::output::text::printable;
@@ -36,10 +39,23 @@ impl Watcher for Requests {
 
     fn answered(&self, exchange: &Exchange<'_>) {
         let Some(stderr) = &self.told else { return };
-        let status = exchange.status().map_or("no answer".to_owned(), |status| status.to_string());
         let id = exchange.answer.and_then(|answer| answer.headers().get("x-request-id")?.to_str().ok());
-        let id = id.map_or(String::new(), |id| format!(" {id}"));
-        let ms = exchange.took.as_millis();
-        stderr.line(&printable(&format!("{} {} {status} {ms} ms{id}", exchange.method, exchange.path())));
+        stderr.line(&line(exchange.method.as_str(), &exchange.path(), exchange.status(), exchange.took, id));
     }
+}
+
+/// The line about a request to a registry; `None` for any other event.
+pub(crate) fn line_of(event: &Event) -> Option<String> {
+    match event {
+        Event::Request { method, address, status, took, request_id, .. } => {
+            Some(line(method, address, *status, *took, request_id.as_deref()))
+        }
+        _ => None,
+    }
+}
+
+fn line(method: &str, place: &str, status: Option<u16>, took: Duration, id: Option<&str>) -> String {
+    let status = status.map_or("no answer".to_owned(), |status| status.to_string());
+    let id = id.map_or(String::new(), |id| format!(" {id}"));
+    printable(&format!("{method} {place} {status} {} ms{id}", took.as_millis()))
 }

@@ -13,7 +13,7 @@ pub type Observer = Arc<dyn Fn(&Event) + Send + Sync>;
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum Event {
-    /// Everything that may have to be moved is known. Comes once, before any other event but `Retry`.
+    /// Everything that may have to be moved is known. Comes once, before any other event but `Request` and `Retry`.
     #[non_exhaustive]
     Planned {
         /// The blobs; later events name them by their place in this list.
@@ -51,6 +51,21 @@ pub enum Event {
         reference: String,
         /// Its digest.
         digest: Digest,
+    },
+    /// A request to a registry or its token endpoint was answered, or could not be sent.
+    #[non_exhaustive]
+    Request {
+        /// The method.
+        method: String,
+        /// Host and path. What a query holds may be a secret, and is left out.
+        address: String,
+        /// The status; `None` where no answer came.
+        status: Option<u16>,
+        /// The time until the head of the answer was there; what is sent in one piece counts, a body that comes back
+        /// does not.
+        took: Duration,
+        /// The id that the registry gave the request (`X-Request-Id`).
+        request_id: Option<String>,
     },
     /// Something failed and is tried again after a wait.
     #[non_exhaustive]

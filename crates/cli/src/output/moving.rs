@@ -9,6 +9,7 @@ use super::progress::draw_target;
 use super::text::{printable, short_digest};
 use crate::io::{Io, Stderr};
 use crate::options::Global;
+use crate::requests;
 
 /// Blobs smaller than this are moved before anybody could read their line.
 const SMALL: u64 = 1024 * 1024;
@@ -19,7 +20,7 @@ pub(crate) struct Moving {
     total: ProgressBar,
     shown: Mutex<Shown>,
     stderr: Option<Stderr>,
-    verbose: bool,
+    verbose: u8,
 }
 
 #[derive(Default)]
@@ -52,8 +53,7 @@ impl Moving {
         let total = lines.add(ProgressBar::new(0));
         style(&total, "{msg:20} {wide_bar} {bytes}/{total_bytes} {bytes_per_sec} {eta}", what);
         let stderr = (!global.quiet).then(|| io.stderr.clone());
-        let verbose = global.verbose > 0;
-        Arc::new(Self { lines, total, shown: Mutex::default(), stderr, verbose })
+        Arc::new(Self { lines, total, shown: Mutex::default(), stderr, verbose: global.verbose })
     }
 
     pub(crate) fn observer(self: &Arc<Self>) -> Observer {
@@ -100,13 +100,22 @@ impl Moving {
                 self.gone(&mut shown, *blob);
             }
             Event::Failed { blob, .. } => self.gone(&mut shown, *blob),
-            Event::Retry { cause, wait, .. } if self.verbose || wait.as_secs() >= 2 => {
+            Event::Retry { cause, wait, .. } if self.verbose > 0 || wait.as_secs() >= 2 => {
                 let line = format!("waiting {:.1} s before the next attempt: {cause}", wait.as_secs_f64());
-                if let Some(stderr) = &self.stderr {
-                    self.lines.suspend(|| stderr.line(&printable(&line)));
+                self.say(&printable(&line));
+            }
+            event if self.verbose > 1 => {
+                if let Some(line) = requests::line_of(event) {
+                    self.say(&line);
                 }
             }
             _ => {}
+        }
+    }
+
+    fn say(&self, line: &str) {
+        if let Some(stderr) = &self.stderr {
+            self.lines.suspend(|| stderr.line(line));
         }
     }
 

@@ -351,3 +351,36 @@ async fn an_interrupt_leaves_no_tag_and_exits_130() {
     assert!(simulator.repositories().iter().all(|one| one.name != "app"));
     assert_eq!(simulator.requests("oci_manifest_put"), 0);
 }
+
+#[tokio::test]
+async fn each_request_to_the_registry_is_told_in_a_line_to_whoever_asks_twice() {
+    let simulator = Simulator::start().await.unwrap();
+    let person = Person::new(&simulator).await;
+    let source = person.home.path().join("source");
+    layout(&source, b"the content of a layer");
+    let lines = |told: &str, place: &str| -> Vec<String> {
+        let host = simulator.registry_address();
+        let all = told.lines().filter(|line| line.contains(&format!(" {host}{place}")));
+        all.map(str::to_owned).collect()
+    };
+    let push = format!("image push {} team/app:v1", source.display());
+    let done = person.run(&simulator, &format!("{push} -vv")).await;
+    assert_eq!(done.code, 0, "{done}");
+    let asked = simulator.journal().into_iter().filter(|one| one.path.starts_with("/v2/")).count();
+    assert_eq!(lines(&done.stderr, "/v2/").len(), asked, "{done}");
+    let put = lines(&done.stderr, "/v2/").into_iter().find(|line| line.starts_with("PUT ")).unwrap();
+    let words: Vec<_> = put.split(' ').collect();
+    assert!(words[1].ends_with("/team/app/manifests/v1") && words[2] == "201", "{put}");
+    assert!(words[3].parse::<u32>().is_ok() && words[4..] == ["ms"], "{put}");
+    // The one that gives tokens is asked as well; its query, which may hold secrets, is not told.
+    let tokens = lines(&done.stderr, "/service/token");
+    assert!(!tokens.is_empty() && tokens.iter().all(|line| !line.contains('?')), "{done}");
+    for secret in [person.password.expose(), "Bearer"] {
+        assert!(!done.stderr.contains(secret), "{done}");
+    }
+    let pull = format!("image pull team/app:v1 {}", person.home.path().join("target").display());
+    let done = person.run(&simulator, &format!("{pull} -vv")).await;
+    assert!(lines(&done.stderr, "/v2/").iter().any(|line| line.contains("/blobs/")), "{done}");
+    let done = person.run(&simulator, &format!("{push} -v")).await;
+    assert_eq!(lines(&done.stderr, "/").len(), 0, "{done}");
+}

@@ -1,16 +1,44 @@
 //! Answers of registries: bodies that must not be long, and errors.
 
+use std::pin::Pin;
+
 use mlspace_registry_net::parse_retry_after;
-use reqwest::Response;
 use reqwest::header::RETRY_AFTER;
+use reqwest::{RequestBuilder, Response};
 use serde::Deserialize;
 
 use crate::digest::shown;
 use crate::error::{Error, RegistryError, Result};
+use crate::progress::Event;
 use crate::retry::Patience;
 
 /// Most of an error's body that is read.
 const ERROR_CAP: usize = 16 * 1024;
+
+/// Sends a request, and tells the observer what came of it. Boxed, so that the futures of all that is built on requests
+/// stay small.
+pub(crate) fn exchange<'a>(
+    patience: &'a Patience,
+    request: RequestBuilder,
+) -> Pin<Box<dyn Future<Output = reqwest::Result<Response>> + Send + 'a>> {
+    Box::pin(async move {
+        let (http, request) = request.build_split();
+        let request = request?;
+        let (method, start) = (request.method().to_string(), patience.clock.now());
+        let address = format!("{}{}", request.url().authority(), request.url().path());
+        let result = http.execute(request).await;
+        let answer = result.as_ref().ok();
+        let id = answer.and_then(|answer| answer.headers().get("x-request-id")?.to_str().ok());
+        (patience.observer)(&Event::Request {
+            method,
+            address,
+            status: answer.map(|answer| answer.status().as_u16()),
+            took: patience.clock.now().duration_since(start),
+            request_id: id.map(str::to_owned),
+        });
+        result
+    })
+}
 
 /// Reads a body that must not be long.
 pub(crate) async fn read_capped(

@@ -16,7 +16,7 @@ use zeroize::Zeroizing;
 
 use crate::credentials::{CredentialKind, Credentials};
 use crate::error::{Error, Result};
-use crate::registry::answer::{failure, read_capped};
+use crate::registry::answer::{exchange, failure, read_capped};
 use crate::registry::candidates::Candidates;
 use crate::registry::challenge::Challenge;
 use crate::registry::http::{Request, location, same_origin};
@@ -332,7 +332,7 @@ impl Auth {
             if let Some(basic) = &basic {
                 request = request.header(AUTHORIZATION, basic.clone());
             }
-            let sent = tokio::time::timeout(self.patience.idle, request.send()).await;
+            let sent = tokio::time::timeout(self.patience.idle, exchange(&self.patience, request)).await;
             let response =
                 sent.map_err(|_| Patience::stalled(what))?.map_err(|error| Error::transport(what, error))?;
             if !response.status().is_redirection() {

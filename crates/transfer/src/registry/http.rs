@@ -10,7 +10,7 @@ use reqwest::{Method, Response, StatusCode};
 use url::Url;
 
 use crate::error::{Error, Result};
-use crate::registry::answer::{failure, read_capped};
+use crate::registry::answer::{exchange, failure, read_capped};
 use crate::registry::auth::{Auth, Scope};
 use crate::retry::Patience;
 
@@ -177,12 +177,9 @@ impl Registry {
             }
             let is_stream = stream.is_some();
             let body = stream.take().unwrap_or_else(|| request.body.clone().into());
-            let sending = self
-                .http
-                .request(request.method.clone(), request.url.clone())
-                .headers(headers)
-                .body(body)
-                .send();
+            let sending =
+                self.http.request(request.method.clone(), request.url.clone()).headers(headers).body(body);
+            let sending = exchange(&self.patience, sending);
             // Whoever sends a stream watches it; the wait for an answer is part of that.
             let response = if is_stream {
                 sending.await

@@ -11,6 +11,7 @@ use super::{Facts, Found, text};
 use crate::context::Context;
 use crate::failure::Failure;
 use crate::logins::{self, Account};
+use crate::requests;
 
 pub(super) async fn look(
     asker: &mut Asker,
@@ -35,12 +36,29 @@ pub(super) async fn look(
     facts.add("head_content_type", "whether an index can be told from an image without a pull", kind);
     facts.add("head_counts_as_pull", "whether looking at images makes them look used", pull);
     facts.add("referrers_api", "how signatures and lists of contents are found and kept", referrers);
-    for (fact, decides) in [
-        ("mounts", "whether images can be copied within the registry without moving bytes"),
-        ("chunks", "whether an upload that was cut can be resumed"),
-        ("request_bodies", "how large a body may be, and whether its length must be announced"),
+    for (fact, decides, why) in [
+        (
+            "mounts",
+            "whether images can be copied within the registry without moving bytes",
+            "a mount is a write, and opens an upload where it is refused; this reads only",
+        ),
+        (
+            "chunks",
+            "whether an upload that was cut can be resumed",
+            "only an upload shows it; this reads only",
+        ),
+        (
+            "request_bodies",
+            "how large a body may be, and whether its length must be announced",
+            "only an upload shows it; this reads only",
+        ),
+        (
+            "downloads",
+            "whether a pull that was cut can be resumed, and whether blobs come from another host",
+            "the blobs are named in the manifest, and to get that may count as a pull",
+        ),
     ] {
-        facts.add(fact, decides, Err("only a push can tell, and this reads only".into()));
+        facts.add(fact, decides, Err(why.into()));
     }
 }
 
@@ -75,7 +93,12 @@ fn registry<'a>(
     if credentials.is_anonymous() {
         return Err("no registry password is stored".into());
     }
-    let observer = Arc::new(|_: &transfer::Event| {});
+    let told = (context.global.verbose > 1).then(|| context.io.stderr.clone());
+    let observer = Arc::new(move |event: &transfer::Event| {
+        if let (Some(stderr), Some(line)) = (&told, requests::line_of(event)) {
+            stderr.line(&line);
+        }
+    });
     let client = context.transfer_client([(host, credentials)], &[], observer).map_err(local)?;
     Ok((client, reference, image))
 }
