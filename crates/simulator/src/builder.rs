@@ -170,7 +170,8 @@ impl Builder {
         let quirks = shared.clone();
         let limits = move || {
             let quirks = &quirks.lock().quirks;
-            Limits { connections: quirks.max_connections, idle: quirks.idle_timeout() }
+            let (connections, idle) = (quirks.max_connections, quirks.idle_timeout());
+            Limits { connections, idle, head: quirks.max_head }
         };
         // Where blobs are redirected to if the quirk says so. It answers as the registry does, on another port.
         let (storage_listener, storage) = listen((self.registry_listen.ip(), 0).into()).await?;

@@ -13,9 +13,6 @@ pub(crate) const REQUESTS: &str = "mlspace_registry_simulator::requests";
 /// The number of requests that the journal keeps; older ones are dropped, and still counted.
 pub(crate) const KEPT: usize = 10_000;
 
-/// The number of bytes that it keeps: those of paths, headers and bodies as they were sent.
-const KEPT_BYTES: usize = 16 * 1024 * 1024;
-
 /// The text that stands where a secret was.
 const REDACTED: &str = "[redacted]";
 
@@ -83,8 +80,9 @@ pub(crate) struct Journal {
 }
 
 impl Journal {
-    /// Notes a request and returns its number.
-    pub(crate) fn arrived(&mut self, mut request: Recorded) -> usize {
+    /// Notes a request and returns its number. Of all together `most` bytes are kept: those of paths, headers and
+    /// bodies as they were sent.
+    pub(crate) fn arrived(&mut self, mut request: Recorded, most: usize) -> usize {
         for name in SECRET_HEADERS {
             if let Some(value) = request.headers.get_mut(name) {
                 REDACTED.clone_into(value);
@@ -104,7 +102,7 @@ impl Journal {
         self.records.push_back(Entry { request, body, bytes });
         self.bytes += bytes;
         // The newest one stays whatever its size, so that a test finds what it has just sent.
-        while self.records.len() > KEPT || (self.bytes > KEPT_BYTES && self.records.len() > 1) {
+        while self.records.len() > KEPT || (self.bytes > most && self.records.len() > 1) {
             self.bytes -= self.records.pop_front().map_or(0, |entry| entry.bytes);
             self.dropped += 1;
         }
@@ -164,6 +162,8 @@ fn redact(value: &mut Value) {
 mod tests {
     use super::*;
 
+    const MOST: usize = 16 * 1024 * 1024;
+
     fn request(path: String) -> Recorded {
         Recorded {
             operation: Some("image_get"),
@@ -180,9 +180,9 @@ mod tests {
     #[test]
     fn a_full_journal_drops_the_oldest_and_answers_find_their_request() {
         let mut journal = Journal::default();
-        let first = journal.arrived(request("/first".to_owned()));
+        let first = journal.arrived(request("/first".to_owned()), MOST);
         for number in 0..KEPT {
-            let number = journal.arrived(request(format!("/{number}")));
+            let number = journal.arrived(request(format!("/{number}")), MOST);
             journal.answered(number, 200);
         }
         journal.answered(first, 500);
@@ -195,11 +195,11 @@ mod tests {
     fn a_journal_of_large_requests_keeps_as_many_as_fit() {
         let mut journal = Journal::default();
         let large = |number: usize| request(format!("/{number}/{}", "x".repeat(1024 * 1024)));
-        let numbers: Vec<_> = (0..20).map(|number| journal.arrived(large(number))).collect();
+        let numbers: Vec<_> = (0..20).map(|number| journal.arrived(large(number), MOST)).collect();
         assert_eq!(journal.records().len(), 15);
         numbers.into_iter().for_each(|number| journal.answered(number, 200));
         assert!(journal.records().iter().all(|record| record.status == Some(200)));
-        journal.arrived(request("x".repeat(2 * KEPT_BYTES)));
+        journal.arrived(request("x".repeat(2 * MOST)), MOST);
         assert_eq!(journal.records().len(), 1, "the newest stays");
         assert_eq!(journal.count("image_get"), 21);
     }

@@ -31,8 +31,8 @@ pub use journal::Recorded;
 pub use operations::{OCI_OPERATION_IDS, OPERATION_IDS};
 pub use quirks::{
     Accessories, Colors, Commands, CutChunk, DeletedImageBlobs, DeletedIndex, EmptyLists, ExistingTag,
-    ExtraAttrs, IndexChildren, Mounts, NeverPulled, OverMaximum, Prefix, QUIRKS, Quirk, QuirkError,
-    RegistryAuth, RegistryPrefix, SparseIndex, Stamps, Switch, TagNames, TaggedImages, TokenType,
+    ExtraAttrs, IndexChildren, LastTag, Mounts, NeverPulled, OverMaximum, Prefix, Pulls, QUIRKS, Quirk,
+    QuirkError, RegistryAuth, RegistryPrefix, SparseIndex, Stamps, Switch, TagNames, TaggedImages, TokenType,
     UnknownParent, UploadLocation,
 };
 pub use ready::{Personal, Ready};

@@ -45,9 +45,6 @@ const SIGN_IN: &str = "/public/v2/service_auth";
 /// The longest body that is read to sign in.
 const LONGEST_SIGN_IN: usize = 256 * 1024;
 
-/// The longest body that is read. A delete of 100,000 ids fits.
-const LONGEST_BODY: usize = 4 * 1024 * 1024;
-
 /// The part of a body that is taken in.
 struct Intake {
     /// A longer one is read to its end, and nothing of it is kept.
@@ -70,11 +67,12 @@ impl Service {
     fn intake(&self, parts: &Parts) -> Intake {
         let token = parts.headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok());
         let token = token.map(|value| call::token(value, &self.quirks)).unwrap_or_default();
+        let longest = self.quirks.max_body;
         let (most, recorded) = match self.accounts.person(token, self.clock.now()) {
-            Ok(_) => (LONGEST_BODY, 256 * 1024),
-            Err(_) if parts.uri.path() == SIGN_IN => (LONGEST_SIGN_IN, 4 * 1024),
+            Ok(_) => (longest, 256 * 1024),
+            Err(_) if parts.uri.path() == SIGN_IN => (longest.min(LONGEST_SIGN_IN), 4 * 1024),
             // The firewall stands before signing in, and reads everything.
-            Err(_) if self.quirks.firewall => (LONGEST_BODY, 0),
+            Err(_) if self.quirks.firewall => (longest, 0),
             Err(_) => (0, 0),
         };
         Intake { most, recorded, patience: self.quirks.idle_timeout() }
@@ -95,7 +93,8 @@ impl Service {
         };
         let body = (request.bytes.len() <= recorded).then(|| request.json().cloned()).flatten();
         let received = request.received;
-        let number = self.journal.arrived(Recorded { body, received, ..Recorded::of(parts, id) });
+        let request_line = Recorded { body, received, ..Recorded::of(parts, id) };
+        let number = self.journal.arrived(request_line, self.quirks.max_journal);
         (number, self.check(route, request))
     }
 
@@ -104,8 +103,10 @@ impl Service {
             return Err(refused);
         }
         let most = match &route {
-            Route::Found(operation, _) if operation.id == "service_auth" => LONGEST_SIGN_IN,
-            _ => LONGEST_BODY,
+            Route::Found(operation, _) if operation.id == "service_auth" => {
+                self.quirks.max_body.min(LONGEST_SIGN_IN)
+            }
+            _ => self.quirks.max_body,
         };
         if request.received > most as u64 {
             return Err(Reply::detail(413, "Request body too large"));

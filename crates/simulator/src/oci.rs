@@ -127,7 +127,8 @@ impl Registry {
     ) -> (usize, Result<(Route, Strike), Refusal>) {
         let mut service = self.shared.lock();
         let operation = routed.as_ref().ok().map(|route| route.operation);
-        let number = service.journal.arrived(Recorded::of(parts, operation));
+        let most = service.quirks.max_journal;
+        let number = service.journal.arrived(Recorded::of(parts, operation), most);
         let admitted = routed.and_then(|route| {
             service.admit_to_registry(&route, parts, host)?;
             let fault = service.faults.strike(route.operation, Vec::new);

@@ -13,8 +13,8 @@ pub use management::{
     TaggedImages, TokenType, UnknownParent,
 };
 pub use registry::{
-    Accessories, CutChunk, DeletedImageBlobs, DeletedIndex, IndexChildren, Mounts, RegistryAuth,
-    RegistryPrefix, SparseIndex, UploadLocation,
+    Accessories, CutChunk, DeletedImageBlobs, DeletedIndex, IndexChildren, LastTag, Mounts, Pulls,
+    RegistryAuth, RegistryPrefix, SparseIndex, UploadLocation,
 };
 pub use value::Prefix;
 use value::Value;
@@ -130,8 +130,8 @@ quirks! {
         "Reading the workspace's api key gets 400 `{reason, status}`.";
     WorkspaceListRefused(workspace_list_refused: bool = false), "workspace-list-refused", "off|on",
         "Listing the workspaces gets 400 `{reason, status}`.";
-    Workspaces(workspaces: u8 = 1), "workspaces", "NUMBER",
-        "How many workspaces the keys can see, 1 to 255 (1 by default); only the first has a registry.";
+    Workspaces(workspaces: u8 = 1), "workspaces", "1|NUMBER",
+        "How many workspaces the keys can see, 1 to 255; only the first has a registry.";
     HtmlNotFound(html_not_found: bool = false), "html-not-found", "off|on",
         "A 404 is an HTML page instead of JSON.";
     Firewall(firewall: bool = false), "firewall", "off|on",
@@ -140,14 +140,14 @@ quirks! {
         "Requests in one minute; more get 429. The service names 1000.";
     RetryAfter(retry_after: bool = true), "retry-after", "on|off",
         "A 429 of the rate limit carries `Retry-After`.";
-    TokenLifetime(token_lifetime: usize = 3600), "token-lifetime", "SECONDS",
-        "How long an access token lives (3600 by default).";
+    TokenLifetime(token_lifetime: usize = 3600), "token-lifetime", "3600|SECONDS",
+        "How long an access token lives.";
     RegistryHost(registry_host: String = String::new()), "registry-host", "HOST",
         "The host in full names (the address of the image registry by default).";
     RegistryAuth(registry_auth: RegistryAuth = RegistryAuth::Bearer), "registry-auth", "bearer|basic|open",
         "How the image registry asks for a user and a password: with tokens, with each request, or not at all.";
-    RegistryTokenLifetime(registry_token_lifetime: usize = 300), "registry-token-lifetime", "SECONDS",
-        "How long a token of the image registry lives (300 by default).";
+    RegistryTokenLifetime(registry_token_lifetime: usize = 300), "registry-token-lifetime", "300|SECONDS",
+        "How long a token of the image registry lives.";
     RegistryPrefix(registry_prefix: RegistryPrefix = RegistryPrefix::Optional), "registry-prefix", "optional|required",
         "A push or pull without the registry's id in front of the repository: taken as that repository, or 404.";
     IndexChildren(index_children: IndexChildren = IndexChildren::Hidden), "index-children", "hidden|listed",
@@ -170,18 +170,28 @@ quirks! {
         "How many bytes a chunk must have unless it is the last (`OCI-Chunk-Min-Length`).";
     CutChunk(cut_chunk: CutChunk = CutChunk::Kept), "cut-chunk", "kept|discarded|upload-forgotten",
         "The bytes of a chunk whose connection was cut count, or are forgotten, or the whole upload is.";
-    MaxConnections(max_connections: Option<usize> = Some(250)), "max-connections", "NUMBER|unlimited",
-        "How many connections each listener holds (250 by default); for one more the one that was idle the longest ends.";
-    IdleTimeout(idle_timeout: Option<usize> = Some(120)), "idle-timeout", "SECONDS|off",
-        "How long a connection may send nothing, between requests and within one, before it is ended (120 by default).";
-    MaxUploads(max_uploads: Option<usize> = Some(1_000)), "max-uploads", "NUMBER|unlimited",
-        "How many uploads may be unfinished (1000 by default); one more, and the one that was left alone the longest is forgotten.";
+    MaxConnections(max_connections: Option<usize> = Some(250)), "max-connections", "250|NUMBER|unlimited",
+        "How many connections each listener holds; for one more the one that was idle the longest ends.";
+    IdleTimeout(idle_timeout: Option<usize> = Some(120)), "idle-timeout", "120|SECONDS|off",
+        "How long a connection may send nothing, between requests and within one, before it is ended.";
+    MaxUploads(max_uploads: Option<usize> = Some(1_000)), "max-uploads", "1000|NUMBER|unlimited",
+        "How many uploads may be unfinished; one more, and the one that was left alone the longest is forgotten.";
+    MaxHead(max_head: usize = 400 * 1024), "max-head", "409600|NUMBER",
+        "How many bytes the head of a request may have; more get 431. It counts for new connections.";
+    MaxBody(max_body: usize = 4 * 1024 * 1024), "max-body", "4194304|NUMBER",
+        "How many bytes the body of a request may have, or a manifest; more get 413. A blob may have any number.";
+    MaxJournal(max_journal: usize = 16 * 1024 * 1024), "max-journal", "16777216|NUMBER",
+        "How many bytes of requests the journal keeps; the oldest are dropped, as they are beyond 10000 requests.";
     Catalog(catalog: bool = false), "catalog", "off|on",
         "`/v2/_catalog` lists the repositories (on), for whoever has the scope `registry:catalog:*`, or is not there (off).";
     Accessories(accessories: Accessories = Accessories::Images), "accessories", "images|hidden",
         "A manifest without a tag that has a subject, such as a signature: an image of its own, or as with Harbor none, and gone with its subject.";
     Referrers(referrers: bool = true), "referrers", "on|off",
         "The registry lists what refers to a manifest (on), or has no such address and leaves the list to those who push (off).";
+    Pulls(pulls: Pulls = Pulls::Get), "pulls", "get|get-and-head|none",
+        "What of a manifest counts as a pull of its image: GET as with Harbor, HEAD as well, or nothing.";
+    LastTag(last_tag: LastTag = LastTag::KeepsImage), "last-tag", "keeps-image|removes-image",
+        "Deleting the last tag of an image: the image stays as with Harbor, or goes with it.";
     DeletedIndex(deleted_index: DeletedIndex = DeletedIndex::FreesChildren), "deleted-index", "frees-children|removes-children",
         "Deleting an index through the registry: its manifests become images of their own, or go with it as with Harbor.";
     ImmutableTags(immutable_tags: Option<Prefix> = None), "immutable-tags", "off|PREFIX",
@@ -285,7 +295,8 @@ mod tests {
         let defaults = Quirks::default();
         for quirk in QUIRKS {
             let first = quirk.values.split('|').next().unwrap();
-            if matches!(first, "NUMBER" | "SECONDS" | "HOST") {
+            // That one is the registry's own address.
+            if first == "HOST" {
                 continue;
             }
             let mut set = defaults.clone();

@@ -8,21 +8,28 @@ use std::task;
 use std::time::Duration;
 
 use bytes::Bytes;
+use hyper::StatusCode;
 use hyper::body::{Frame, Incoming, SizeHint};
+use hyper::header::CONTENT_LENGTH;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Notify, watch};
 use tokio::task::JoinSet;
 
-use crate::response::{Body, Cut, Response};
+use crate::response::{Body, Cut, Response, response};
 
 /// The time that a request that is being answered may take to end once the simulator stops.
 const GRACE: Duration = Duration::from_secs(1);
 
-/// The most bytes that the head of a request may have; more get 431. It is also what hyper reads of a body at once: with
-/// 128 KiB a push took a tenth more of the processor.
-const LONGEST_HEAD: usize = 400 * 1024;
+/// The least that hyper takes for a head, of which it may also read somewhat more than it was told.
+const LEAST_HEAD: usize = 8 * 1024;
+
+/// The bytes of a request's head, but for what stands between its parts.
+fn head_length(request: &hyper::Request<Incoming>) -> usize {
+    let path = request.uri().path_and_query().map_or(0, |path| path.as_str().len());
+    path + request.headers().iter().map(|(name, value)| name.as_str().len() + value.len()).sum::<usize>()
+}
 
 /// The limits of a listener.
 #[derive(Clone, Copy, Debug)]
@@ -31,6 +38,9 @@ pub(crate) struct Limits {
     pub(crate) connections: Option<usize>,
     /// The time in which the head of the next request must come.
     pub(crate) idle: Option<Duration>,
+    /// The most bytes of a request's head; more get 431. It is also what hyper reads of a body at once: with 128 KiB a
+    /// push took a tenth more of the processor.
+    pub(crate) head: usize,
 }
 
 /// The connections on which no request is being answered, and the way to end each; the one that has been idle the
@@ -151,9 +161,9 @@ pub(crate) async fn serve<R, F>(
                 }
             },
         };
-        let Limits { connections: most, idle: patience } = limits();
+        let limits = limits();
         // It waits here for its turn; those behind it wait in the listener's queue.
-        while most.is_some_and(|most| connections.len() >= most) {
+        while limits.connections.is_some_and(|most| connections.len() >= most) {
             let is_ending = idle.end_oldest();
             tokio::select! {
                 _ = stop.changed() => break 'listening,
@@ -162,7 +172,7 @@ pub(crate) async fn serve<R, F>(
             }
         }
         let place = ConnectionPlace::new(idle.clone());
-        connections.spawn(connection(stream, respond.clone(), place, patience, stop.clone()));
+        connections.spawn(connection(stream, respond.clone(), place, limits, stop.clone()));
     }
     drop(listener);
     while connections.join_next().await.is_some() {}
@@ -172,7 +182,7 @@ async fn connection<R, F>(
     stream: TcpStream,
     respond: R,
     place: Arc<ConnectionPlace>,
-    patience: Option<Duration>,
+    limits: Limits,
     mut stop: watch::Receiver<()>,
 ) where
     R: Fn(hyper::Request<Incoming>) -> F,
@@ -183,18 +193,25 @@ async fn connection<R, F>(
     let stopped = stop.clone();
     let service = service_fn(|request| {
         let busy = place.work();
-        let (response, mut stopped) = (respond(request), stopped.clone());
+        let is_too_long = head_length(&request) > limits.head;
+        let (answer, mut stopped) = (respond(request), stopped.clone());
+        let answer = async move {
+            match is_too_long {
+                true => Ok(response(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, [(CONTENT_LENGTH, 0)], "")),
+                false => answer.await,
+            }
+        };
         async move {
             tokio::select! {
-                response = response => response.map(|response| response.map(|body| Sending { body, _busy: busy })),
+                response = answer => response.map(|response| response.map(|body| Sending { body, _busy: busy })),
                 _ = stopped.changed() => Err(Cut),
             }
         }
     });
     let connection = hyper::server::conn::http1::Builder::new()
         .timer(TokioTimer::new())
-        .header_read_timeout(patience)
-        .max_buf_size(LONGEST_HEAD)
+        .header_read_timeout(limits.idle)
+        .max_buf_size(limits.head.max(LEAST_HEAD))
         .serve_connection(TokioIo::new(stream), service);
     tokio::pin!(connection);
     tokio::select! {

@@ -236,7 +236,7 @@ impl Simulator {
         self.shared.lock().quirks.set(quirk);
     }
 
-    /// The last 10,000 requests in the order they came, fewer if they have more than 16 MiB together.
+    /// The last 10,000 requests in the order they came, fewer if they have more bytes than [`Quirk::MaxJournal`] says.
     pub fn journal(&self) -> Vec<Recorded> {
         self.shared.lock().journal.records()
     }

@@ -96,13 +96,15 @@ async fn the_facts_hold_no_name_no_id_and_no_secret_and_cost_25_requests_at_most
 
 #[tokio::test]
 async fn under_every_quirk_each_fact_is_told_right() {
-    let (simulator, person) = world().await;
-    let usual = facts(&simulator, &person).await;
+    let first_world = world().await;
+    let (simulator, person) = &first_world;
+    let usual = facts(simulator, person).await;
     assert_snapshot!("facts", lines(&usual));
     let mut told = String::new();
-    for quirk in QUIRKS.iter().filter(|q| q.name != "whole-floats") {
-        // HACK
+    for quirk in QUIRKS {
         let mut values = quirk.values.split('|').map(|value| match value {
+            // Less than this, and nobody can sign in.
+            "NUMBER" if ["max-head", "max-body"].contains(&quirk.name) => "1000",
             "NUMBER" => "3",
             "SECONDS" => "600",
             "HOST" => simulator.registry_address(),
@@ -110,17 +112,20 @@ async fn under_every_quirk_each_fact_is_told_right() {
         });
         let default = values.next().unwrap();
         for value in values {
-            set(&simulator, quirk.name, value);
-            let now = facts(&simulator, &person).await;
+            // A look that counts as a pull is not undone.
+            let other_world = if quirk.name == "pulls" { Some(world().await) } else { None };
+            let (simulator, person) = other_world.as_ref().unwrap_or(&first_world);
+            set(simulator, quirk.name, value);
+            let now = facts(simulator, person).await;
             assert!(now.keys().eq(usual.keys()), "{}={value}", quirk.name);
             let other: Facts = now.into_iter().filter(|(name, found)| usual[name] != *found).collect();
             told += &format!("{}={value}\n", quirk.name);
             told += &lines(&other).lines().fold(String::new(), |text, line| format!("{text}    {line}\n"));
         }
-        set(&simulator, quirk.name, default);
+        set(simulator, quirk.name, default);
     }
     assert_snapshot!("facts_by_quirk", told);
-    assert_eq!(lines(&facts(&simulator, &person).await), lines(&usual), "a quirk stayed");
+    assert_eq!(lines(&facts(simulator, person).await), lines(&usual), "a quirk stayed");
 }
 
 fn set(simulator: &Simulator, name: &str, value: &str) {

@@ -72,7 +72,7 @@ pub(crate) fn update(call: &mut Call<'_>) -> Answer {
 }
 
 pub(crate) fn delete(call: &mut Call<'_>) -> Answer {
-    deletes::delete(call, "tag_ids", Service::is_immutable, |service, id| service.world.delete_tag(id))
+    deletes::delete(call, "tag_ids", Service::is_immutable, Service::delete_tag)
 }
 
 fn show(call: &Call<'_>, person: Person, id: Uuid) -> Answer {

@@ -9,19 +9,17 @@ use super::error::{Failure, Refusal};
 use super::route;
 use super::{Answer, Registry, RegistryRequest};
 use crate::body::Body;
+use crate::quirks::Pulls;
 use crate::response::{append, response};
 use crate::service::Push;
 use crate::state::digest::{Algorithm, Digest};
 use crate::state::manifest::{Manifest, Reference};
 
-/// The longest manifest, in bytes.
-const LONGEST: usize = 4 * 1024 * 1024;
-
 const SUBJECT: HeaderName = HeaderName::from_static("oci-subject");
 const TAG: HeaderName = HeaderName::from_static("oci-tag");
 
 impl Registry {
-    /// GET and HEAD. Only GET is a pull.
+    /// GET and HEAD.
     pub(super) fn get_manifest(&self, request: &RegistryRequest, reference: &Reference) -> Answer {
         let mut service = self.shared.lock();
         let digest = service.resolve(&request.repository, reference).ok_or_else(Refusal::manifest_unknown)?;
@@ -32,11 +30,19 @@ impl Registry {
             (CONTENT_LENGTH, stored.length.to_string()),
             (DIGEST, digest.to_string()),
         ];
-        if request.parts.method == Method::HEAD {
-            return Ok(response(StatusCode::OK, headers, ""));
+        let is_head = request.parts.method == Method::HEAD;
+        let bytes = match is_head {
+            true => Vec::new(),
+            false => service.content.store.read_manifest(&request.repository, &digest)?,
+        };
+        let is_pull = match service.quirks.pulls {
+            Pulls::Get => !is_head,
+            Pulls::GetAndHead => true,
+            Pulls::None => false,
+        };
+        if is_pull {
+            service.pulled(&request.repository, &digest, reference);
         }
-        let bytes = service.content.store.read_manifest(&request.repository, &digest)?;
-        service.pulled(&request.repository, &digest, reference);
         Ok(response(StatusCode::OK, headers, bytes))
     }
 
@@ -47,13 +53,14 @@ impl Registry {
         reference: &Reference,
         body: &mut Body,
     ) -> Answer {
+        let most = self.shared.lock().quirks.max_body;
         let mut bytes = BytesMut::new();
         while let Some(data) = body.data().await? {
             if request.cut_after.is_some_and(|most| (bytes.len() + data.len()) as u64 >= most) {
                 return Err(Failure::Cut);
             }
-            if bytes.len() + data.len() > LONGEST {
-                return Err(Refusal::too_large("MANIFEST_INVALID", LONGEST as u64).into());
+            if bytes.len() + data.len() > most {
+                return Err(Refusal::too_large("MANIFEST_INVALID", most as u64).into());
             }
             bytes.extend_from_slice(&data);
         }

@@ -92,6 +92,26 @@ choice! {
     }
 }
 choice! {
+    /// Which requests for a manifest are pulls of its image.
+    Pulls {
+        /// GET.
+        Get = "get",
+        /// GET and HEAD.
+        GetAndHead = "get-and-head",
+        /// None.
+        None = "none",
+    }
+}
+choice! {
+    /// The fate of an image whose last tag is deleted.
+    LastTag {
+        /// It stays without a tag.
+        KeepsImage = "keeps-image",
+        /// It goes too.
+        RemovesImage = "removes-image",
+    }
+}
+choice! {
     /// The fate of an index's manifests when the registry deletes it.
     DeletedIndex {
         /// They become images.

@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use super::Service;
 use crate::quirks::{
-    Accessories, DeletedImageBlobs, DeletedIndex, IndexChildren, Prefix, SparseIndex, TaggedImages,
+    Accessories, DeletedImageBlobs, DeletedIndex, IndexChildren, LastTag, Prefix, SparseIndex, TaggedImages,
 };
 use crate::state::NewImage;
 use crate::state::content::Stored;
@@ -202,7 +202,19 @@ impl Service {
 
     /// Deletes a tag through the registry.
     pub(crate) fn untag(&mut self, repository: &str, tag: &str) -> bool {
-        self.tagged(repository, tag).is_some_and(|(id, _)| self.world.delete_tag(id))
+        self.tagged(repository, tag).is_some_and(|(id, _)| self.delete_tag(id))
+    }
+
+    /// Deletes a tag.
+    pub(crate) fn delete_tag(&mut self, id: Uuid) -> bool {
+        let image = self.world.tag(id).map(|tag| tag.image);
+        let deleted = self.world.delete_tag(id);
+        if let Some(image) = image.filter(|_| self.quirks.last_tag == LastTag::RemovesImage)
+            && self.world.tags_of(image).is_some_and(|tags| tags.is_empty())
+        {
+            self.delete_image(image);
+        }
+        deleted
     }
 
     /// Deletes a manifest through the registry, with its image and its tags. Its blobs stay, as the specification

@@ -102,3 +102,30 @@ async fn a_head_that_is_too_long_is_refused() {
     assert_eq!(wire.send(long(100_000)).await.status, 404);
     assert_eq!(wire.send(long(500_000)).await.status, 431);
 }
+
+#[tokio::test]
+async fn the_limits_of_sizes_are_switches() {
+    let simulator = with("max-head=5000").await;
+    simulator.quirk("max-body=1000".parse().unwrap());
+    simulator.quirk("max-journal=3000".parse().unwrap());
+    simulator.quirk("registry-auth=open".parse().unwrap());
+    let wire = Wire::new(&simulator).await;
+    let long = |length: usize| wire.bare("GET", "/").header("x-long", "x".repeat(length));
+    assert_eq!(wire.send(long(3_000)).await.status, 404);
+    assert_eq!(wire.send(long(6_000)).await.status, 431);
+    let delete = |ids: usize| {
+        let ids = vec!["none"; ids];
+        wire.signed("DELETE", &format!("{REGISTRY}/tags/")).json(&json!({ "tag_ids": ids }))
+    };
+    assert_eq!(wire.send(delete(100)).await.status, 422);
+    assert_eq!(wire.send(delete(200)).await.status, 413);
+    let manifest = |length: usize| {
+        let url = format!("http://{}/v2/a/manifests/v1", simulator.registry_address());
+        reqwest::Client::new().put(url).body(" ".repeat(length)).send()
+    };
+    assert_eq!(manifest(900).await.unwrap().status(), 400);
+    assert_eq!(manifest(1100).await.unwrap().status(), 413);
+    let kept: usize = simulator.journal().iter().flat_map(|one| one.headers.values()).map(String::len).sum();
+    assert!(kept < 3000, "{kept}");
+    assert!(simulator.journal().len() < 7, "the oldest are gone");
+}

@@ -188,3 +188,43 @@ async fn the_manifests_of_an_index_may_go_with_it() {
     client.call("GET", &format!("/v2/a/manifests/{digest}")).await.refused(404, "MANIFEST_UNKNOWN");
     assert_eq!(simulator.repositories()[0].images_count, 0);
 }
+
+#[tokio::test]
+async fn a_look_may_count_as_a_pull_and_a_pull_as_none() {
+    for (quirk, head, get) in
+        [("pulls=get", false, true), ("pulls=get-and-head", true, true), ("pulls=none", false, false)]
+    {
+        let (simulator, client) = open(&[quirk]).await;
+        client.push_image("a", "v1", 1).await;
+        let is_pulled = || {
+            let repository = simulator.repositories()[0].id;
+            simulator.images(repository)[0].pull_time.is_some()
+        };
+        client.call("HEAD", "/v2/a/manifests/v1").await.is(200);
+        assert_eq!(is_pulled(), head, "{quirk}");
+        client.call("GET", "/v2/a/manifests/v1").await.is(200);
+        assert_eq!(is_pulled(), get, "{quirk}");
+    }
+}
+
+#[tokio::test]
+async fn an_image_may_go_with_its_last_tag_whichever_api_deletes_it() {
+    for (quirk, images) in [("last-tag=keeps-image", 2), ("last-tag=removes-image", 0)] {
+        let (simulator, client) = open(&[quirk]).await;
+        client.push_image("a", "v1", 1).await;
+        client.push_image("a", "v2", 2).await;
+        let repository = simulator.repositories()[0].id;
+        let second = simulator.images(repository)[1].clone();
+        let wire = crate::wire::Wire::new(&simulator).await;
+        let tag = serde_json::json!({ "image_id": second.id, "name": "v3" });
+        wire.write("POST", "/tags/", tag).await.ok();
+        client.call("DELETE", "/v2/a/manifests/v2").await.is(202);
+        assert_eq!(simulator.images(repository).len(), 2, "{quirk}: it has another tag");
+        client.call("DELETE", "/v2/a/manifests/v1").await.is(202);
+        let last = serde_json::json!({ "tag_ids": [simulator.tags(second.id)[0].id] });
+        assert_eq!(wire.write("DELETE", "/tags/", last).await.ok().as_array().unwrap().len(), 1);
+        assert_eq!(simulator.images(repository).len(), images, "{quirk}");
+        let manifest = client.status("HEAD", &format!("/v2/a/manifests/{}", second.digest)).await;
+        assert_eq!(manifest, if images == 0 { 404 } else { 200 }, "{quirk}");
+    }
+}
