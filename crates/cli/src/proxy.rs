@@ -2,6 +2,7 @@
 //! and connect directly.
 
 use hyper_util::client::proxy::matcher::Matcher;
+use mlspace_registry_net::excepts_all;
 
 use crate::failure::Failure;
 use crate::io::Io;
@@ -40,7 +41,8 @@ pub(crate) fn used(io: &Io, url: &str) -> Result<Option<Proxy>, Failure> {
         return Err(Failure::usage(format!("{variable} names a port that is none")));
     }
     let address = format!("{scheme}://{place}");
-    Ok(matcher(except).intercept(&target).map(|_| Proxy { variable, address }))
+    let is_used = !excepts_all(except) && matcher(except).intercept(&target).is_some();
+    Ok(is_used.then_some(Proxy { variable, address }))
 }
 
 #[cfg(test)]
@@ -67,6 +69,8 @@ mod tests {
         assert_eq!(of(&[("HTTPS_PROXY", "")]).unwrap(), None);
         let direct = [("HTTPS_PROXY", "http://p.example:1"), ("NO_PROXY", "other.example, api.example")];
         assert_eq!(of(&direct).unwrap(), None);
+        let all = [("HTTPS_PROXY", "http://p.example:1"), ("NO_PROXY", "*")];
+        assert_eq!(of(&all).unwrap(), None);
     }
 
     #[test]

@@ -6,7 +6,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use mlspace_registry_api::{Network, Secret, Transport};
-use mlspace_registry_net::{Clock, RetryPolicy, SystemClock, check_scheme, is_loopback, trust};
+use mlspace_registry_net::{
+    Clock, RetryPolicy, SystemClock, check_scheme, heed_no_proxy, is_loopback, trust,
+};
 use reqwest::header::HeaderValue;
 use url::Url;
 
@@ -213,9 +215,7 @@ impl ClientBuilder {
             .connect_timeout(CONNECT_TIMEOUT)
             // A redirect would carry the api key to wherever it points.
             .redirect(reqwest::redirect::Policy::none());
-        if loopback {
-            http = http.no_proxy();
-        }
+        http = if loopback { http.no_proxy() } else { heed_no_proxy(http) };
         let http = check_scheme(&url)
             .and_then(|()| trust(http, &self.certificates))
             .map_err(|error| Error::Invalid(error.to_string()))?

@@ -8,7 +8,9 @@ use std::time::Duration;
 
 #[cfg(feature = "rustls")]
 use mlspace_registry_net::speaks_tls;
-use mlspace_registry_net::{Clock, RetryPolicy, SystemClock, check_scheme, is_loopback, trust};
+use mlspace_registry_net::{
+    Clock, RetryPolicy, SystemClock, check_scheme, heed_no_proxy, is_loopback, trust,
+};
 use tokio::sync::{OnceCell, Semaphore};
 use url::Url;
 
@@ -164,7 +166,7 @@ fn http(certificates: &[Vec<u8>], is_loopback: bool) -> Result<reqwest::Client> 
         .referer(false)
         .connect_timeout(CONNECT)
         .user_agent(concat!(env!("CARGO_PKG_NAME"), "/", env!("CARGO_PKG_VERSION")));
-    let http = if is_loopback { http.no_proxy() } else { http };
+    let http = if is_loopback { http.no_proxy() } else { heed_no_proxy(http) };
     trust(http, certificates)
         .map_err(|error| Error::Invalid(error.to_string()))?
         .build()

@@ -219,6 +219,20 @@ async fn requests_go_through_a_socks_proxy_and_never_past_a_proxy_that_cannot_be
     assert_eq!(done.json()[1]["check"], "proxy", "{done}");
 }
 
+#[test]
+fn a_star_in_no_proxy_excepts_addresses_as_well_as_names() {
+    let proxy = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let mut mlcr = std::process::Command::new(env!("CARGO_BIN_EXE_mlcr"));
+    mlcr.args(["repo", "ls", "--timeout", "1s", "--deadline", "1s"]).env_clear().env("NO_PROXY", "*");
+    mlcr.env("HTTPS_PROXY", format!("http://{}", proxy.local_addr().unwrap()));
+    mlcr.envs([("MLSPACE_CLIENT_ID", "a"), ("MLSPACE_CLIENT_SECRET", "b"), ("HOME", "/nowhere")]);
+    // An address that is for documents, and nobody's.
+    let done = mlcr.env("MLSPACE_BASE_URL", "https://192.0.2.1").output().unwrap();
+    assert!(!done.status.success());
+    proxy.set_nonblocking(true).unwrap();
+    assert!(proxy.accept().is_err(), "{}", String::from_utf8_lossy(&done.stderr));
+}
+
 #[tokio::test]
 async fn each_request_is_told_in_a_line_to_whoever_asks_twice() {
     let simulator = Simulator::start().await.unwrap();

@@ -3,7 +3,7 @@
 use std::sync::Mutex;
 use std::time::{Duration, UNIX_EPOCH};
 
-use mlspace_registry_net::trust;
+use mlspace_registry_net::{heed_no_proxy, trust};
 
 use crate::address::is_local;
 use crate::context::Context;
@@ -55,10 +55,12 @@ impl Watcher for Probe {
 
 /// Asks a host whether it is a registry: one answers with 200, or asks to sign in.
 pub(super) async fn registry_answers(host: &str, context: &Context<'_>) -> Result<(), String> {
-    let scheme = if is_local(host) { "http" } else { "https" };
+    let is_local = is_local(host);
+    let scheme = if is_local { "http" } else { "https" };
     let certificates = context.settings().and_then(|settings| settings.certificates());
     let certificates: Vec<_> = certificates.map_err(|failure| failure.message)?.into_iter().collect();
     let http = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none());
+    let http = if is_local { http.no_proxy() } else { heed_no_proxy(http) };
     let http = trust(http, &certificates).map_err(|error| error.to_string())?;
     let http = http.timeout(context.global.timeout.unwrap_or(PATIENCE)).build();
     let http = http.map_err(|error| error.to_string())?;
