@@ -193,7 +193,11 @@ fn null_branch_to_nullable(schema: &mut Map<String, Value>) {
         if branches.len() == all {
             continue;
         }
-        let only = if branches.len() == 1 { branches.pop() } else { None };
+        let only = match branches.len() {
+            0 => Some(json!({ "enum": [null] })),
+            1 => branches.pop(),
+            _ => None,
+        };
         schema.insert("nullable".into(), json!(true));
         if let Some(Value::Object(only)) = only {
             schema.remove(key);
@@ -204,9 +208,13 @@ fn null_branch_to_nullable(schema: &mut Map<String, Value>) {
     }
 }
 
-/// A schema that allows `null` and nothing else.
+/// A schema that allows `null` and nothing else, in whatever words.
 fn is_null(schema: &Value) -> bool {
-    schema.get("type") == Some(&json!("null"))
+    let says = |key: &str, value: Value| schema.get(key) == Some(&value);
+    says("type", json!("null"))
+        || says("type", json!(["null"]))
+        || says("enum", json!([null]))
+        || says("const", json!(null))
 }
 
 fn null_value_to_nullable(schema: &mut Map<String, Value>) {
@@ -260,6 +268,15 @@ mod tests {
             (json!({"exclusiveMaximum": 9.5}), json!({"maximum": 9.5, "exclusiveMaximum": true})),
             (json!({"$ref": "#/x", "nullable": true}), json!({"allOf": [{"$ref": "#/x"}], "nullable": true})),
             (json!({"enum": ["a", null]}), json!({"enum": ["a"], "nullable": true})),
+            (
+                json!({"anyOf": [{"type": "string"}, {"const": null}]}),
+                json!({"type": "string", "nullable": true}),
+            ),
+            (
+                json!({"oneOf": [{"enum": [null]}, {"type": "string"}, {"type": ["null"]}]}),
+                json!({"type": "string", "nullable": true}),
+            ),
+            (json!({"anyOf": [{"type": "null"}]}), json!({"enum": [null], "nullable": true})),
             (json!({"type": "string", "nullable": false}), json!({"type": "string"})),
             (
                 json!({"type": ["string", "integer"]}),
