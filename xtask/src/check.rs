@@ -9,15 +9,15 @@ use anyhow::{Context, Result, bail, ensure};
 use crate::{codegen, mutate, packages, public_api};
 
 /// A cargo command that must succeed.
-struct Step {
+struct CargoCheck {
     name: &'static str,
     arguments: &'static [&'static str],
     environment: &'static [(&'static str, &'static str)],
 }
 
-const STEPS: [Step; 6] = [
-    Step { name: "format", arguments: &["fmt", "--all", "--check"], environment: &[] },
-    Step {
+const CARGO_CHECKS: [CargoCheck; 6] = [
+    CargoCheck { name: "format", arguments: &["fmt", "--all", "--check"], environment: &[] },
+    CargoCheck {
         name: "clippy",
         arguments: &[
             "clippy",
@@ -31,7 +31,7 @@ const STEPS: [Step; 6] = [
         ],
         environment: &[],
     },
-    Step {
+    CargoCheck {
         name: "clippy without HTTPS",
         arguments: &[
             "clippy",
@@ -47,13 +47,13 @@ const STEPS: [Step; 6] = [
         ],
         environment: &[],
     },
-    Step {
+    CargoCheck {
         name: "docs",
         arguments: &["doc", "--workspace", "--no-deps", "--all-features", "--quiet"],
         environment: &[("RUSTDOCFLAGS", "-D warnings")],
     },
-    Step { name: "tests", arguments: &["test", "--workspace", "--quiet"], environment: &[] },
-    Step {
+    CargoCheck { name: "tests", arguments: &["test", "--workspace", "--quiet"], environment: &[] },
+    CargoCheck {
         // Without building what was just built and tested; it leaves out what is not published.
         name: "packages",
         arguments: &["publish", "--workspace", "--dry-run", "--no-verify", "--allow-dirty", "--quiet"],
@@ -77,30 +77,30 @@ fn deny(advisories: Option<&str>) -> Result<Vec<&'static str>> {
 
 /// Runs everything; the first failure ends it.
 pub(crate) fn run(root: &Path) -> Result<ExitCode> {
-    step("generated code is fresh", || {
+    timed("generated code is fresh", || {
         let fresh = codegen::run(root, true)? == ExitCode::SUCCESS;
         ensure!(fresh, "generated files are stale");
         Ok(())
     })?;
-    step("the public API is the one that is listed", || {
+    timed("the public API is the one that is listed", || {
         let listed = public_api::run(root, true)? == ExitCode::SUCCESS;
         ensure!(listed, "docs/public-api is stale");
         Ok(())
     })?;
-    step("crates are fit to publish", || packages::check(root))?;
+    timed("crates are fit to publish", || packages::check(root))?;
     tool("the resolved document is OpenAPI 3.0", root, "openapi-spec-validator", &["openapi/resolved.json"])?;
     let advisories = std::env::var("ADVISORIES").ok();
     let checks = deny(advisories.as_deref())?;
     tool(&checks[DENY.len()..].join(", "), root, "cargo-deny", &checks)?;
-    for Step { name, arguments, environment } in &STEPS {
-        step(name, || {
+    for CargoCheck { name, arguments, environment } in &CARGO_CHECKS {
+        timed(name, || {
             let mut cargo = Command::new(env!("CARGO"));
             cargo.args(*arguments).envs(environment.iter().copied()).current_dir(root);
             ensure!(cargo.status()?.success(), "cargo {} failed", arguments.join(" "));
             Ok(())
         })?;
     }
-    step("changes to what is sent fail a test", || {
+    timed("changes to what is sent fail a test", || {
         let noticed = mutate::run(root)? == ExitCode::SUCCESS;
         ensure!(noticed, "no test notices the changes above");
         Ok(())
@@ -126,14 +126,14 @@ fn tool(name: &str, root: &Path, program: &str, arguments: &[&str]) -> Result<()
         eprintln!("== {name}: skipped, {program} is not installed");
         return Ok(());
     }
-    step(name, || {
+    timed(name, || {
         let status = status.with_context(|| format!("{program} cannot be run"))?;
         ensure!(status.success(), "{program} {} failed", arguments.join(" "));
         Ok(())
     })
 }
 
-fn step(name: &str, work: impl FnOnce() -> Result<()>) -> Result<()> {
+fn timed(name: &str, work: impl FnOnce() -> Result<()>) -> Result<()> {
     let start = Instant::now();
     work().with_context(|| name.to_owned())?;
     eprintln!("== {name}: {:.1} s", start.elapsed().as_secs_f64());

@@ -37,7 +37,8 @@ pub(crate) type Output = (&'static str, String);
 pub(crate) fn run(root: &Path, check: bool) -> Result<ExitCode> {
     let registry = root.join("openapi/registry.json");
     let slice = Slice::read(&root.join("openapi/slice.toml"))?;
-    let document = file::parse(&file::read(&registry)?, &registry)?;
+    let document = file::parse(&file::read(&registry)?, &registry)
+        .context("`cargo xtask spec import FILE` writes it anew, from the vendor's document")?;
     // It helps to find new names; a damaged one, as after a merge, is written anew.
     let resolved = root.join("openapi/resolved.json");
     let before = file::read(&resolved).ok().and_then(|text| file::parse(&text, &resolved).ok());

@@ -5,7 +5,7 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use anyhow::{Context, Result, anyhow};
+use anyhow::{Context, Result, anyhow, ensure};
 use serde_json::{Map, Value};
 use similar::TextDiff;
 
@@ -73,11 +73,15 @@ fn text_of(bytes: Vec<u8>) -> Result<String, String> {
 /// Parses a JSON or YAML document. JSON goes first: it is stricter, faster, and its errors name the place.
 pub(crate) fn parse(text: &str, name: &Path) -> Result<Value> {
     let looks_like_json = text.trim_start().starts_with(['{', '[']);
-    if looks_like_json {
-        serde_json::from_str(text).with_context(|| format!("{} is not valid JSON", name.display()))
+    let document: Value = if looks_like_json {
+        serde_json::from_str(text).with_context(|| format!("{} is not valid JSON", name.display()))?
     } else {
-        serde_saphyr::from_str(text).with_context(|| format!("{} is neither JSON nor YAML", name.display()))
-    }
+        serde_saphyr::from_str(text)
+            .with_context(|| format!("{} is neither JSON nor YAML", name.display()))?
+    };
+    // To YAML almost anything is a text.
+    ensure!(document.is_object(), "{} is no document: it has no keys", name.display());
+    Ok(document)
 }
 
 /// The document as the bytes that are committed: two spaces, keys sorted, a final newline.
@@ -138,32 +142,31 @@ pub(crate) fn replace_all<'a>(root: &Path, outputs: &'a [(String, String)]) -> R
     Ok(changed)
 }
 
-/// Writes what `command` generates, or with `check` changes nothing, prints what would change, and fails if
-/// anything would. Names are paths from the root.
+/// Writes what `command` generates, all of it or nothing, whatever lies there now. With `check` changes nothing,
+/// prints what would change, and fails if anything would. Names are paths from the root.
 pub(crate) fn settle(
     root: &Path,
-    outputs: impl IntoIterator<Item = (impl AsRef<str>, String)>,
+    outputs: impl IntoIterator<Item = (impl Into<String>, String)>,
     check: bool,
     command: &str,
 ) -> Result<ExitCode> {
-    let mut stale = false;
-    for (name, new) in outputs {
-        let name = name.as_ref();
-        let path = root.join(name);
-        let old =
-            fs::read(&path).map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).unwrap_or_default();
-        if old == new {
-            continue;
-        }
-        stale = true;
-        if check {
-            println!("{name} is stale:\n{}", difference(name, &old, &new));
-        } else {
-            replace(&path, &new)?;
+    let outputs: Vec<(String, String)> =
+        outputs.into_iter().map(|(name, contents)| (name.into(), contents)).collect();
+    if !check {
+        for name in replace_all(root, &outputs)? {
             println!("{name} written");
         }
+        return Ok(ExitCode::SUCCESS);
     }
-    if check && stale {
+    let mut stale = false;
+    for (name, new) in &outputs {
+        let old = fs::read(root.join(name)).unwrap_or_default();
+        if old != new.as_bytes() {
+            stale = true;
+            println!("{name} is stale:\n{}", difference(name, &String::from_utf8_lossy(&old), new));
+        }
+    }
+    if stale {
         println!("run `{command}` and commit the result");
         return Ok(ExitCode::FAILURE);
     }
@@ -219,5 +222,14 @@ mod tests {
         assert!(!folder.path().join("b").exists());
         assert_eq!(replace_all(folder.path(), &outputs("c")).unwrap(), ["a", "b", "c"]);
         assert!(replace_all(folder.path(), &outputs("c")).unwrap().is_empty());
+
+        // What is generated is written the same way.
+        fs::write(folder.path().join("a"), "damaged").unwrap();
+        let settle = |last: &str, check| settle(folder.path(), outputs(last), check, "a command");
+        assert!(settle("in the way/c", false).is_err());
+        assert_eq!(settle("c", true).unwrap(), ExitCode::FAILURE);
+        assert_eq!(fs::read_to_string(folder.path().join("a")).unwrap(), "damaged");
+        assert_eq!(settle("c", false).unwrap(), ExitCode::SUCCESS);
+        assert_eq!(settle("c", true).unwrap(), ExitCode::SUCCESS);
     }
 }

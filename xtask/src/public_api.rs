@@ -39,20 +39,20 @@ pub(crate) fn run(root: &Path, check: bool) -> Result<ExitCode> {
             continue;
         }
         let name = folder.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        let listing = Sources::read(&source)?.listing();
+        let listing = Sources::read(&source, None)?.listing();
         outputs.insert(format!("docs/public-api/{name}.txt"), listing);
     }
     file::settle(root, outputs, check, "cargo xtask public-api")
 }
 
-/// The listing of the crate in `source` as it would be with `generated` for what is generated.
+/// The listing of the crate in `source` as it would be with `generated` for what is generated. What lies there
+/// of that is not read: it may be damaged.
 pub(crate) fn listing_with(source: &Path, generated: &str) -> Result<String> {
-    let mut sources = Sources::read(source)?;
-    let items = syn::parse_file(generated).context("the generated file is not Rust")?.items;
-    sources.0.retain(|place, _| place.first().is_none_or(|module| module != "generated"));
-    sources.add(items, source, vec!["generated".into()])?;
-    Ok(sources.listing())
+    Ok(Sources::read(source, Some(generated))?.listing())
 }
+
+/// The module that `cargo xtask codegen` writes.
+const GENERATED: &str = "generated";
 
 /// The modules of one crate.
 #[derive(Default)]
@@ -60,21 +60,33 @@ struct Sources(BTreeMap<Place, Vec<Item>>);
 
 /// What a path leads to within the crate.
 #[derive(Debug, PartialEq)]
-enum Target {
+enum Definition {
     Module(Place),
     Item(Key),
 }
 
 impl Sources {
-    fn read(folder: &Path) -> Result<Self> {
+    /// Reads the crate in `folder`, with `generated` for what its generated file says.
+    fn read(folder: &Path, generated: Option<&str>) -> Result<Self> {
         let mut sources = Self::default();
+        if let Some(code) = generated {
+            let items = syn::parse_file(code).context("the generated file is not Rust")?.items;
+            sources.add(items, &folder.join(GENERATED), vec![GENERATED.into()])?;
+        }
         sources.file(&folder.join("lib.rs"), folder, Place::new())?;
         Ok(sources)
     }
 
     fn file(&mut self, path: &Path, folder: &Path, place: Place) -> Result<()> {
+        if self.0.contains_key(&place) {
+            return Ok(());
+        }
         let parsed = syn::parse_file(&file::read(path)?);
-        self.add(parsed.with_context(|| format!("{} is not Rust", path.display()))?.items, folder, place)
+        let parsed = parsed.with_context(|| {
+            let mend = if place == [GENERATED] { "; `cargo xtask codegen` writes it anew" } else { "" };
+            format!("{} is not Rust{mend}", path.display())
+        })?;
+        self.add(parsed.items, folder, place)
     }
 
     /// Adds a module whose child modules are in `folder`.
@@ -118,11 +130,13 @@ impl Sources {
                 Item::Use(one) if is_public(&one.vis) && !hidden(&one.attrs) => {
                     for Leaf { path, name } in leaves(&one.tree) {
                         let items = match self.resolve(place, &path, DEPTH) {
-                            Some(Target::Module(target)) if name == "*" => self.list(&target, shown, seen),
-                            Some(Target::Module(target)) => {
+                            Some(Definition::Module(target)) if name == "*" => {
+                                self.list(&target, shown, seen)
+                            }
+                            Some(Definition::Module(target)) => {
                                 module(&name, self.list(&target, shown, seen)).into_iter().collect()
                             }
-                            Some(Target::Item(key)) => self.item(key, &name, shown, seen),
+                            Some(Definition::Item(key)) => self.item(key, &name, shown, seen),
                             None => parse_str(&re_export(&path, &name)).into_iter().collect(),
                         };
                         found.push((name, items));
@@ -169,12 +183,12 @@ impl Sources {
             for item in items {
                 let Item::Impl(one) = item else { continue };
                 let is_its = match self.resolve(place, &type_path(&one.self_ty), DEPTH) {
-                    Some(Target::Item(key)) => of == Some(&key),
+                    Some(Definition::Item(key)) => of == Some(&key),
                     _ => of.is_none(),
                 };
                 let names = one.trait_.as_ref().map(|(path, _)| names(path)).unwrap_or_default();
                 let is_shown = match self.resolve(place, &names, DEPTH) {
-                    Some(Target::Item(key)) => shown.contains(&key),
+                    Some(Definition::Item(key)) => shown.contains(&key),
                     _ => true,
                 };
                 if is_its && is_shown && !hidden(&one.attrs) {
@@ -187,34 +201,34 @@ impl Sources {
         found
     }
 
-    fn resolve(&self, place: &Place, path: &[String], depth: usize) -> Option<Target> {
+    fn resolve(&self, place: &Place, path: &[String], depth: usize) -> Option<Definition> {
         let (first, rest) = path.split_first()?;
         let target = match first.as_str() {
-            "*" => return Some(Target::Module(place.clone())),
-            "crate" => Target::Module(Place::new()),
-            "self" => Target::Module(place.clone()),
-            "super" => Target::Module(place.split_last()?.1.to_vec()),
+            "*" => return Some(Definition::Module(place.clone())),
+            "crate" => Definition::Module(Place::new()),
+            "self" => Definition::Module(place.clone()),
+            "super" => Definition::Module(place.split_last()?.1.to_vec()),
             name => self.find(place, name, depth)?,
         };
         match target {
-            Target::Module(inner) if !rest.is_empty() => self.resolve(&inner, rest, depth),
+            Definition::Module(inner) if !rest.is_empty() => self.resolve(&inner, rest, depth),
             target => rest.is_empty().then_some(target),
         }
     }
 
-    fn find(&self, place: &Place, name: &str, depth: usize) -> Option<Target> {
+    fn find(&self, place: &Place, name: &str, depth: usize) -> Option<Definition> {
         let (depth, below, items) = (depth.checked_sub(1)?, child(place, name), self.0.get(place)?);
         if self.0.contains_key(&below) {
-            return Some(Target::Module(below));
+            return Some(Definition::Module(below));
         }
         if items.iter().any(|item| head(item).is_some_and(|(ident, ..)| ident == name)) {
-            return Some(Target::Item((place.clone(), name.to_owned())));
+            return Some(Definition::Item((place.clone(), name.to_owned())));
         }
         let uses = items.iter().filter_map(|item| if let Item::Use(one) = item { Some(one) } else { None });
         let leaves = uses.flat_map(|one| leaves(&one.tree));
         let mut leaves = leaves.filter(|leaf| leaf.name == name || leaf.name == "*");
         leaves.find_map(|leaf| match self.resolve(place, &leaf.path, depth)? {
-            Target::Module(inner) if leaf.name == "*" => self.find(&inner, name, depth),
+            Definition::Module(inner) if leaf.name == "*" => self.find(&inner, name, depth),
             target => Some(target),
         })
     }
