@@ -47,7 +47,7 @@ pub(crate) struct Arguments {
     /// The day the document was retrieved (YYYY-MM-DD), when the document does not say.
     #[arg(long, value_name = "YYYY-MM-DD", value_parser = import::parse_date)]
     date: Option<String>,
-    /// Go on although the vendor broke something: somebody has read what and decided how to go on.
+    /// Go on although callers break or may break: somebody has read what and decided how to go on.
     #[arg(long)]
     accept_breaking: bool,
     /// Do not compile and test the client.
@@ -61,21 +61,24 @@ pub(crate) struct Arguments {
     report: PathBuf,
 }
 
-/// Updates the repository at `root`, prints the report and keeps it, also when it stops.
+/// Updates the repository at `root` and prints the report, also when it stops.
 pub(crate) fn run(root: &Path, arguments: &Arguments) -> Result<ExitCode> {
     let (report, finished) = report(root, arguments)?;
     print!("{report}");
-    Ok(if finished { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    Ok(if finished? { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-/// Updates the repository at `root`: the report, and whether it came to the end.
-fn report(root: &Path, arguments: &Arguments) -> Result<(String, bool)> {
+/// Updates the repository at `root`: the report, which is kept, and whether it came to the end.
+fn report(root: &Path, arguments: &Arguments) -> Result<(String, Result<bool>)> {
     let (document, text) = file::read_document(&arguments.file)?;
     let mut report = UpdateReport::new(&document, version(root)?);
-    update(root, arguments, (&document, &text), &mut report)?;
+    let outcome = update(root, arguments, (&document, &text), &mut report);
+    if let Err(error) = &outcome {
+        report.stop("It ended with an error", &format!("{error:#}"));
+    }
     let markdown = report.markdown();
     file::replace(&root.join(&arguments.report), &markdown)?;
-    Ok((markdown, report.is_finished()))
+    Ok((markdown, outcome.map(|()| report.is_finished())))
 }
 
 /// Fills the report.
@@ -120,7 +123,11 @@ fn update(
         format!("`{OVERLAY}:{}`: {}: {}; {}", misfit.line, misfit.action, misfit.problem, misfit.mend)
     }));
     let operations = callers::Operations::new(root, &[&vendored, &imported], &[&resolved_before, &resolved])?;
-    report.added = added(&resolved_before, &resolved);
+    let (ids_before, ids) = (operation_ids(&resolved_before), operation_ids(&resolved));
+    report.added = ids.difference(&ids_before).cloned().collect();
+    if edits.asked.is_empty() {
+        report.removed = ids_before.difference(&ids).cloned().collect();
+    }
     report.changed(
         diff::compare(&comparable(vendored)?, &comparable(imported.clone())?),
         diff::compare(&comparable(resolved_before)?, &comparable(resolved.clone())?),
@@ -140,6 +147,7 @@ fn update(
     let generated = outputs.iter().find(|(name, _)| *name == GENERATED).map(|(_, code)| code);
     if let Some(code) = generated.filter(|_| source.join("lib.rs").exists()) {
         let before = committed::text(root, &arguments.since, GENERATED)?;
+        report.code_changed = before != *code;
         let listing = |code: &str| public_api::listing_with(&source, code);
         report.rust = Some(RustChanges::new(&listing(&before)?, &listing(code)?)?);
     }
@@ -147,12 +155,8 @@ fn update(
         report.stop("Some edits are yours to make", "Make them as listed below, and run this again. Until then the verdicts are of what could be applied.");
         return Ok(());
     }
-    if report.is_breaking() && !arguments.accept_breaking {
-        report.stop(
-            "The vendor's change breaks callers",
-            "Read what breaks below. Either the client can hide it, or the next version says so. \
-             Then run this again with `--accept-breaking`.",
-        );
+    if let Some((what, why)) = report.open_decision().filter(|_| !arguments.accept_breaking) {
+        report.stop(what, why);
         return Ok(());
     }
 
@@ -179,17 +183,12 @@ fn with_paths(mut document: Value, moved: &[(String, String)]) -> Value {
     document
 }
 
-/// Our ids that the document before did not have.
-fn added(before: &Value, after: &Value) -> Vec<String> {
-    let ids = |document: &Value| -> BTreeSet<String> {
-        let operations = METHODS.into_iter().flat_map(|method| {
-            let paths = document.get("paths").and_then(Value::as_object).into_iter().flatten();
-            paths
-                .filter_map(move |(_, item)| Some(item.get(method)?.get("operationId")?.as_str()?.to_owned()))
-        });
-        operations.collect()
-    };
-    ids(after).difference(&ids(before)).cloned().collect()
+/// The ids of all operations.
+fn operation_ids(document: &Value) -> BTreeSet<String> {
+    let paths = document.get("paths").and_then(Value::as_object).into_iter().flatten();
+    let operations =
+        paths.flat_map(|(_, item)| METHODS.into_iter().filter_map(move |method| item.get(method)));
+    operations.filter_map(|operation| Some(operation.get("operationId")?.as_str()?.to_owned())).collect()
 }
 
 /// The document without what differs in every import: where it came from.

@@ -14,12 +14,15 @@ const CLIENT: &str = "crates/client/";
 /// Places of a field that are named before the rest is counted.
 const NAMED_PLACES: usize = 5;
 
-/// Rooms that every operation has a part in, each with what an operation's own line looks like there.
-const PARTS: [(&str, &str, &str); 4] = [
+/// Files that every operation has a part in, each with what an operation's own line looks like there: all that
+/// the coverage test asks for, and what it reads itself.
+const PARTS: [(&str, &str, &str); 6] = [
+    ("how it may be repeated", "crates/client/src/operation.rs", "\"{}\""),
     ("a method", "crates/client/src/", ".{}("),
     ("a request", "crates/client/tests/it/requests.rs", "\"{}\""),
-    ("a route", "crates/simulator/src/", "\"{}\""),
-    ("a command", "crates/cli/tests/it/coverage.rs", "\"{}\""),
+    ("a route", "crates/simulator/src/operations.rs", "\"{}\""),
+    ("a step of the demo", "crates/cli/src/commands/demo/walk.rs", "\"{}\""),
+    ("a command", "crates/cli/tests/it/coverage.rs", "(\"{}\", \""),
 ];
 
 /// The operations of our slice: what the vendor calls them, what we do, and where they are used.
@@ -114,31 +117,36 @@ impl Operations {
         })
     }
 
-    /// Parts that an operation lacks, each with a place where a like operation has its own.
+    /// Parts that an operation lacks, each with the line beside which it belongs: that of an operation of the
+    /// same noun, or of any.
     pub(super) fn missing_parts(&self, id: &str) -> Vec<String> {
         let noun = id.split('_').next().unwrap_or(id);
-        let line_of = |room: &str, pattern: &str, id: &str| {
-            let needle = pattern.replace("{}", id);
-            self.files.iter().filter(|(name, _)| name.starts_with(room) && name.ends_with(".rs")).find_map(
-                |(name, text)| {
-                    let line = text.lines().position(|line| line.contains(&needle))?;
-                    Some(format!("{name}:{}", line + 1))
-                },
-            )
-        };
-        let mut missing = Vec::new();
-        for (part, room, pattern) in PARTS {
-            if line_of(room, pattern, id).is_some() {
-                continue;
-            }
-            let like = self.uses.keys().filter(|other| other.starts_with(noun) && *other != id);
-            let place = like.filter_map(|other| line_of(room, pattern, other)).next();
-            missing.push(format!(
-                "{part} ({})",
-                place.map_or(room.to_owned(), |place| format!("beside {place}"))
-            ));
-        }
-        missing
+        let missing = PARTS.into_iter().filter(|(_, room, pattern)| self.line(room, pattern, id).is_none());
+        let named = missing.map(|(part, room, pattern)| {
+            let (like, others): (Vec<_>, Vec<_>) =
+                self.uses.keys().partition(|other| other.starts_with(noun));
+            let place = like.into_iter().chain(others).find_map(|other| self.line(room, pattern, other));
+            place.map_or(format!("{part} (in {room})"), |place| format!("{part} (beside {place})"))
+        });
+        named.collect()
+    }
+
+    /// Parts that an operation has, each with its line.
+    pub(super) fn parts(&self, id: &str) -> Vec<String> {
+        let own = PARTS
+            .into_iter()
+            .filter_map(|(part, room, pattern)| Some(format!("{part} ({})", self.line(room, pattern, id)?)));
+        own.collect()
+    }
+
+    /// File and line of an operation's part, if it has it.
+    fn line(&self, room: &str, pattern: &str, id: &str) -> Option<String> {
+        let needle = pattern.replace("{}", id);
+        let files = self.files.iter().filter(|(name, _)| name.starts_with(room) && name.ends_with(".rs"));
+        files.into_iter().find_map(|(name, text)| {
+            let line = text.lines().position(|line| line.contains(&needle))?;
+            Some(format!("{name}:{}", line + 1))
+        })
     }
 }
 

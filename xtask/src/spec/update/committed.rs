@@ -22,5 +22,7 @@ pub(super) fn text(root: &Path, revision: &str, name: &str) -> Result<String> {
 
 /// The document `name`, likewise.
 pub(super) fn document(root: &Path, revision: &str, name: &str) -> Result<Value> {
-    file::parse(&text(root, revision, name)?, Path::new(name))
+    file::parse(&text(root, revision, name)?, Path::new(name)).with_context(|| {
+        format!("{revision} has a damaged file; judge against another with `--since REVISION`")
+    })
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use anyhow::{Context, Result};
 use quote::ToTokens;
-use syn::{Attribute, Fields, Item, TraitItem};
+use syn::{Attribute, Fields, FnArg, ImplItemFn, Item, TraitItem, parse_quote};
 
 use crate::spec::diff::rules::SemverStep;
 
@@ -20,21 +20,25 @@ impl RustChanges {
     pub(super) fn new(old: &str, new: &str) -> Result<Self> {
         let (old, new) = (members(old)?, members(new)?);
         let mut changes = Self::default();
-        // A method that only sets a field is told with the field.
-        let sets = |name: &str, all: &Members| {
-            name.rsplit_once("::")
-                .is_some_and(|(holder, method)| all.contains_key(&format!("{holder}.{method}")))
+        // What comes and goes with a thing is told with it, and a method that only sets a field with the field.
+        let told = |name: &str, all: &Members, other: &Members| {
+            let of_a_thing = name.match_indices(['.', ':', ' ']).any(|(end, _)| {
+                let holder = &name[..end];
+                all.get(holder).is_some_and(|(text, _)| !text.is_empty()) && !other.contains_key(holder)
+            });
+            let sets = |(holder, method): (&str, &str)| all.contains_key(&format!("{holder}.{method}"));
+            of_a_thing || name.rsplit_once("::").is_some_and(sets)
         };
-        for (name, (text, _)) in old.iter().filter(|(name, _)| !sets(name, &old)) {
+        for (name, (text, _)) in old.iter().filter(|(name, _)| !told(name, &old, &new)) {
             match new.get(name) {
                 None => changes.breaking.push(format!("`{name}` is gone")),
-                Some((now, _)) if now != text => {
+                Some((now, _)) if breaks(text, now) => {
                     changes.breaking.push(format!("`{name}` was `{text}` and is `{now}` now"))
                 }
                 Some(_) => {}
             }
         }
-        let fresh = new.iter().filter(|(name, _)| !old.contains_key(*name) && !sets(name, &new));
+        let fresh = new.iter().filter(|(name, _)| !old.contains_key(*name) && !told(name, &new, &old));
         for (name, (_, closed_in)) in fresh {
             // Who builds or takes apart a closed thing must name all that it has.
             if closed_in.as_ref().is_some_and(|holder| old.contains_key(holder)) {
@@ -53,6 +57,27 @@ impl RustChanges {
             (true, true) => SemverStep::None,
         }
     }
+}
+
+/// Says if a caller of the one is none of the other. Callers do not write the names of arguments, so another
+/// name breaks nobody; but the same names in another order are values in another order.
+fn breaks(was: &str, now: &str) -> bool {
+    let call = |code: &str| {
+        let mut function: ImplItemFn = syn::parse_str(&format!("{code} {{}}")).ok()?;
+        let mut names = Vec::new();
+        for argument in &mut function.sig.inputs {
+            if let FnArg::Typed(typed) = argument {
+                names.push(text(&typed.pat));
+                typed.pat = parse_quote!(_);
+            }
+        }
+        Some((text(&function), names))
+    };
+    let (Some((was, old)), Some((now, new))) = (call(was), call(now)) else { return was != now };
+    let kept = |of: &[String], other: &[String]| -> Vec<String> {
+        of.iter().filter(|name| other.contains(name)).cloned().collect()
+    };
+    was != now || kept(&old, &new) != kept(&new, &old)
 }
 
 /// All that has a name, with its text, and the closed thing that it is a part of, if it is.
@@ -230,5 +255,29 @@ mod tests {
         }
         let changes = RustChanges::new(old, &old.replace("Option<u8>", "u8")).unwrap();
         assert_eq!(changes.breaking, ["`types::A.a` was `Option<u8>` and is `u8` now"]);
+    }
+
+    #[test]
+    fn another_name_of_an_argument_breaks_nobody_and_another_order_does() {
+        let of =
+            |arguments: &str| format!("pub struct A {{}} impl A {{ pub fn f(&self, {arguments}) {{}} }}");
+        let step = |new: &str| steps(&of("a: impl Into<String>, b: impl Into<String>"), &of(new));
+        assert_eq!(step("a: impl Into<String>, c: impl Into<String>"), SemverStep::None);
+        assert_eq!(step("b: impl Into<String>, a: impl Into<String>"), SemverStep::Major);
+        assert_eq!(step("a: impl Into<String>, b: impl Into<u8>"), SemverStep::Major);
+        assert_eq!(step("a: impl Into<String>"), SemverStep::Major);
+    }
+
+    #[test]
+    fn a_type_that_comes_or_goes_is_told_in_a_line() {
+        let one =
+            "#[derive(Clone)] pub struct A { pub a: u8 } impl A { pub fn a(self) {} pub fn b(self) {} }";
+        let all = format!("{one} #[derive(Clone)] pub enum B {{ C }} impl Copy for B {{}}");
+        let told = |old: &str, new: &str| {
+            let changes = RustChanges::new(old, new).unwrap();
+            [changes.breaking, changes.compatible].concat()
+        };
+        assert_eq!(told(&all, one), ["`B` is gone"]);
+        assert_eq!(told(one, &all), ["`B` is new"]);
     }
 }

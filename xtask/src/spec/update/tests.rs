@@ -1,3 +1,8 @@
+mod damage;
+#[cfg(unix)]
+mod look;
+mod verdicts;
+
 use serde_json::{Value, json};
 
 use super::{Arguments, report};
@@ -18,23 +23,41 @@ fn checkout() -> Checkout {
     checkout
 }
 
-fn update(checkout: &Checkout, document: &Value, accept_breaking: bool, no_test: bool) -> (String, bool) {
-    let file = checkout.write("new.json", &document.to_string());
-    let arguments = Arguments {
-        file,
+fn arguments(checkout: &Checkout, document: &Value, accept_breaking: bool, no_test: bool) -> Arguments {
+    Arguments {
+        file: checkout.write("new.json", &document.to_string()),
         date: Some("2026-01-31".into()),
         accept_breaking,
         no_test,
         since: "HEAD".into(),
         report: REPORT.into(),
-    };
+    }
+}
+
+fn update(checkout: &Checkout, document: &Value, accept_breaking: bool, no_test: bool) -> (String, bool) {
+    let arguments = arguments(checkout, document, accept_breaking, no_test);
     let (report, finished) = report(checkout.root(), &arguments).unwrap();
     assert_eq!(checkout.read(REPORT), report, "what is printed is kept");
-    (report, finished)
+    (report, finished.unwrap())
 }
 
 fn files(checkout: &Checkout) -> [String; 3] {
     [REGISTRY, "openapi/resolved.json", "crates/api/src/generated.rs"].map(|name| checkout.read(name))
+}
+
+fn git(checkout: &Checkout, arguments: &[&str]) {
+    let git = std::process::Command::new("git").args(arguments).current_dir(checkout.root()).status();
+    assert!(git.unwrap().success(), "git {arguments:?}");
+}
+
+/// The same, with all of it committed.
+fn committed() -> Checkout {
+    let checkout = checkout();
+    git(&checkout, &["init", "--quiet"]);
+    git(&checkout, &["add", "--all"]);
+    let author = ["-c", "user.name=a", "-c", "user.email=a@localhost", "-c", "commit.gpgsign=false"];
+    git(&checkout, &[author.as_slice(), &["commit", "--quiet", "--message", "all"]].concat());
+    checkout
 }
 
 #[test]
@@ -165,59 +188,10 @@ fn the_tests_of_requests_have_the_last_word() {
     checkout.write("crates/client/tests/it/main.rs", "#[test]\nfn requests() {\n    panic!();\n}\n");
     let (report, finished) = update(&checkout, &build_images(), false, false);
     assert!(!finished && report.contains("## Failed: requests are as recorded"), "{report}");
+    assert!(report.contains("Whether there is anything to release is not known yet."), "{report}");
 
     checkout.write("crates/client/src/lib.rs", "fn read() -> u8 {\n    \"\"\n}\n");
     let (report, finished) = update(&checkout, &build_images(), false, false);
     assert!(!finished && report.contains("## Failed: api and client do not compile"), "{report}");
     assert!(report.contains("- crates/client/src/lib.rs:2:5: error[E0308]"), "{report}");
-}
-
-/// Runs `.ci/look` in the checkout against an address that answers once; whether it succeeded. What it hands to cargo is
-/// kept in `asked`.
-#[cfg(unix)]
-fn look(checkout: &Checkout, status: &str, body: &str) -> bool {
-    use std::os::unix::fs::PermissionsExt;
-    checkout.write(".ci/look", include_str!("../../../../.ci/look"));
-    let cargo = checkout.write("bin/cargo", "#!/bin/sh\n{ echo \"$@\"; cat; } > asked\n");
-    std::fs::set_permissions(cargo, PermissionsExt::from_mode(0o755)).unwrap();
-    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    let address = listener.local_addr().unwrap();
-    let length = body.len();
-    let answer = format!("HTTP/1.1 {status}\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n{body}");
-    let server = std::thread::spawn(move || {
-        let (mut connection, _) = listener.accept().unwrap();
-        std::io::Read::read(&mut connection, &mut [0; 4096]).unwrap();
-        std::io::Write::write_all(&mut connection, answer.as_bytes()).unwrap();
-    });
-    let mut path = vec![checkout.root().join("bin")];
-    path.extend(std::env::split_paths(&std::env::var_os("PATH").unwrap()));
-    let looked = std::process::Command::new("bash")
-        .arg(".ci/look")
-        .current_dir(checkout.root())
-        .env("PATH", std::env::join_paths(path).unwrap())
-        .env("DOCUMENT_URL", format!("http://{address}/openapi.json"))
-        .status();
-    server.join().unwrap();
-    looked.unwrap().success()
-}
-
-#[cfg(unix)]
-#[test]
-fn a_look_takes_over_what_is_new_and_leaves_what_is_known() {
-    let checkout = checkout();
-    let git =
-        std::process::Command::new("git").args(["init", "--quiet"]).current_dir(checkout.root()).status();
-    assert!(git.unwrap().success());
-    let known = build_images().to_string();
-    assert!(look(&checkout, "200 OK", &known));
-    assert!(!checkout.root().join("asked").exists(), "a document that is known asks for nothing");
-    assert!(!look(&checkout, "404 Not Found", "<html>"));
-    assert!(!checkout.root().join("asked").exists() && !checkout.root().join("target/look").exists());
-
-    let new = known.replace("Job-Output", "JobListEntry");
-    assert!(look(&checkout, "200 OK", &new));
-    let asked = checkout.read("asked");
-    assert!(asked.starts_with("xtask spec update - --date "), "{asked}");
-    assert!(asked.ends_with(&format!("--report target/look/report.md\n{new}")), "{asked}");
-    assert!(checkout.root().join("target/look/patch").exists());
 }
