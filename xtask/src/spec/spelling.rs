@@ -220,9 +220,11 @@ fn is_null(schema: &Value) -> bool {
 fn null_value_to_nullable(schema: &mut Map<String, Value>) {
     if let Some(Value::Array(values)) = schema.get_mut("enum")
         && values.iter().any(Value::is_null)
-        && values.len() > 1
     {
-        values.retain(|value| !value.is_null());
+        // What is only null keeps its list, which is all that says so.
+        if values.iter().any(|value| !value.is_null()) {
+            values.retain(|value| !value.is_null());
+        }
         schema.insert("nullable".into(), json!(true));
     }
 }
@@ -277,6 +279,8 @@ mod tests {
                 json!({"type": "string", "nullable": true}),
             ),
             (json!({"anyOf": [{"type": "null"}]}), json!({"enum": [null], "nullable": true})),
+            (json!({"type": "null"}), json!({"enum": [null], "nullable": true})),
+            (json!({"const": null}), json!({"enum": [null], "nullable": true})),
             (json!({"type": "string", "nullable": false}), json!({"type": "string"})),
             (
                 json!({"type": ["string", "integer"]}),

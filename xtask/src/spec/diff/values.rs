@@ -90,12 +90,14 @@ pub(super) fn about(comparison: &mut Comparison<'_>) {
         }
         _ => {}
     }
+    // What is only null is a type of its own.
+    let is_null = |view: &View<'_>| view.kind() == Some("null");
     match (comparison.old.flag("nullable"), comparison.new.flag("nullable")) {
-        (false, true) => {
+        (false, true) if !is_null(&comparison.new) => {
             let rule = comparison.pick(Rule::RequestBecameNullable, Rule::ResponseBecameNullable);
             comparison.keyword(rule, "nullable", "may be null now");
         }
-        (true, false) => {
+        (true, false) if !is_null(&comparison.old) => {
             let rule = comparison.pick(Rule::RequestNoLongerNullable, Rule::ResponseNoLongerNullable);
             comparison.keyword(rule, "nullable", "may no longer be null");
         }
@@ -129,6 +131,16 @@ pub(super) fn kind(comparison: &mut Comparison<'_>) -> bool {
             Rule::RequestTypeNarrowed,
             Rule::ResponseTypeNarrowed,
             "was number and is integer now".to_owned(),
+        ),
+        (Some(old), Some("null")) if comparison.old.flag("nullable") => (
+            Rule::RequestTypeNarrowed,
+            Rule::ResponseTypeNarrowed,
+            format!("was {old} or null and is only null now"),
+        ),
+        (Some("null"), Some(new)) if comparison.new.flag("nullable") => (
+            Rule::RequestTypeWidened,
+            Rule::ResponseTypeWidened,
+            format!("was only null and is {new} or null now"),
         ),
         (Some(old), Some(new)) => {
             (Rule::RequestTypeChanged, Rule::ResponseTypeChanged, format!("was {old} and is {new} now"))

@@ -158,3 +158,20 @@ fn a_part_of_a_whole_is_named_like_the_whole() {
     let report = diff(&tag("string"), &tag("integer"));
     assert_eq!(report.findings[0].sentence, "`Tag.state` was string and is integer now");
 }
+
+#[test]
+fn what_is_only_null_is_a_type_and_what_was_null_before_can_be_read() {
+    let (nullable, null) = (json!({"type": ["string", "null"]}), json!({"type": "null"}));
+    for null in
+        [null.clone(), json!({"const": null}), json!({"enum": [null]}), json!({"anyOf": [{"type": "null"}]})]
+    {
+        assert_same(&json!({"type": "null"}), &null);
+        assert_eq!(rules(&diff(&reading(&nullable), &reading(&null))), ["response-type-narrowed"]);
+        assert_eq!(rules(&diff(&reading(&null), &reading(&nullable))), ["response-type-widened"]);
+        assert_eq!(rules(&diff(&sending(&nullable), &sending(&null))), ["request-type-narrowed"]);
+        assert_eq!(rules(&diff(&sending(&null), &sending(&nullable))), ["request-type-widened"]);
+        let array = json!({"type": "array"});
+        assert_eq!(rules(&diff(&reading(&array), &reading(&null))), ["response-type-changed"]);
+        assert_eq!(rules(&diff(&reading(&null), &reading(&array))), ["response-type-changed"]);
+    }
+}
