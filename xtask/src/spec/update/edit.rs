@@ -11,14 +11,14 @@ pub(super) const SLICE: &str = "openapi/slice.toml";
 pub(super) const OVERLAY: &str = "openapi/overlay.yaml";
 
 /// One change of the lines of a file.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub(super) struct Edit {
     /// A part of the line that it is about.
     old: String,
     change: Change,
 }
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 enum Change {
     Replace(String),
     Remove,
@@ -44,6 +44,10 @@ impl Edit {
         let lines =
             text.lines().enumerate().filter(|(_, line)| line.contains(&self.old) && !line.starts_with('#'));
         lines.map(|(index, _)| index + 1).collect()
+    }
+
+    fn is_addition(&self) -> bool {
+        matches!(self.change, Change::After(_))
     }
 
     fn describe(&self) -> String {
@@ -93,16 +97,26 @@ impl Edits {
         self.files.iter().find(|(other, _)| *other == name).map_or("", |(_, text)| text)
     }
 
-    /// An edit whose result is certain: it is made when everything else is settled.
-    pub(super) fn add(&mut self, name: &'static str, edit: Edit, why: &str) {
-        for line in edit.lines(self.text(name)) {
-            self.will_make.push(format!("`{name}:{line}`: {why}; {}", edit.describe()));
+    /// Edits whose result is certain, for one reason: they are made when everything else is settled. The first is
+    /// the one that matters; where its line is written in another way than is known here, a person must make it.
+    pub(super) fn add(&mut self, edits: Vec<(&'static str, Edit)>, why: &str) {
+        let mut places = Vec::new();
+        let mut is_certain = None;
+        let mend = edits.first().map(|(_, edit)| edit.describe()).unwrap_or_default();
+        for (name, edit) in edits {
+            let lines = edit.lines(&self.edited(name));
+            is_certain.get_or_insert(!lines.is_empty() || edit.is_addition());
+            if !self.made.contains(&(name, edit.clone())) && (!lines.is_empty() || edit.is_addition()) {
+                let lines: Vec<String> = lines.iter().map(usize::to_string).collect();
+                let colon = if lines.is_empty() { "" } else { ":" };
+                places.push(format!("`{name}{colon}{}`", lines.join(",")));
+                self.made.push((name, edit));
+            } else if places.is_empty() {
+                places.push(format!("`{name}`"));
+            }
         }
-        if matches!(edit.change, Change::After(_)) && edit.lines(self.text(name)).is_empty() {
-            // The heading is not there yet.
-            self.will_make.push(format!("`{name}`: {why}; {}", edit.describe()));
-        }
-        self.made.push((name, edit));
+        let sentence = format!("{}: {why}; {mend}", places.join(", "));
+        if is_certain == Some(true) { self.will_make.push(sentence) } else { self.asked.push(sentence) }
     }
 
     /// An edit of the line that has `old`, which a person must make.
@@ -116,9 +130,8 @@ impl Edits {
     pub(super) fn edited(&self, name: &str) -> String {
         let edits = self.made.iter().filter(|(other, _)| *other == name);
         edits.fold(self.text(name).to_owned(), |mut text, (_, edit)| {
-            if let Change::After(_) = edit.change
-                && edit.lines(&text).is_empty()
-            {
+            // The heading need not be there yet.
+            if edit.is_addition() && edit.lines(&text).is_empty() {
                 text = format!("{text}\n{}\n", edit.old);
             }
             edit.apply(&text)

@@ -94,13 +94,20 @@ fn operations(
             }
         };
         let new = name(now.method, now.path);
-        edits.add(SLICE, Edit::replace(ours, &new), &format!("`{ours}` is `{new}` now ({reason})"));
-        if let Some((_, old)) = ours.split_once(' ').filter(|(_, old)| *old != now.path) {
-            // Of a path with several methods each target is looked at by its own action.
-            let (from, to) = (format!("[\"{old}\"]"), format!("[\"{}\"]", now.path));
-            edits.add(OVERLAY, Edit::replace(&from, &to), "the same path, in a target");
-            moved.push((old.to_owned(), now.path.to_owned()));
+        let quoted = |text: &str| format!("\"{text}\"");
+        let mut made = vec![(SLICE, Edit::replace(&quoted(ours), &quoted(&new)))];
+        if let Some((method, old)) = ours.split_once(' ') {
+            let target = |path: &str| format!("[{}]", quoted(path));
+            if old != now.path {
+                made.push((OVERLAY, Edit::replace(&target(old), &target(now.path))));
+                moved.push((old.to_owned(), now.path.to_owned()));
+            }
+            let of = |method: &str| format!("{}.{}", target(now.path), method.to_lowercase());
+            if of(method) != of(now.method) {
+                made.push((OVERLAY, Edit::replace(&of(method), &of(now.method))));
+            }
         }
+        edits.add(made, &format!("`{ours}` is `{new}` now ({reason})"));
         *ours = new;
     }
     slice.operations.retain(|operation| !operation.is_empty());
@@ -220,7 +227,7 @@ fn schemas(document: &Value, before: &Value, slice: &mut Slice, edits: &mut Edit
             (true, false) => Edit::replace(&format!("\"{their}\" = \"{our}\""), &line),
             (false, _) => Edit::after("[rename]", &line),
         };
-        edits.add(SLICE, edit, &what);
+        edits.add(vec![(SLICE, edit)], &what);
         slice.rename.remove(&their);
         if name != our {
             slice.rename.insert(name, our);
