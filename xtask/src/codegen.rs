@@ -4,7 +4,7 @@ mod gate;
 mod models;
 mod reading;
 mod requests;
-mod validity;
+pub(crate) mod validity;
 
 use std::cell::RefCell;
 use std::collections::BTreeSet;
@@ -55,9 +55,15 @@ pub(crate) fn resolve(mut registry: Value, overlay: &Overlay, before: Option<&Va
     Ok(registry)
 }
 
-/// What a resolved document becomes.
+/// What a resolved document becomes, if readers in any language can rely on it.
 pub(crate) fn outputs(resolved: Value, slice: &Slice) -> Result<Vec<Output>> {
-    validity::check(&resolved)?;
+    let problems = validity::problems(&resolved);
+    ensure!(problems.is_empty(), "resolved.json would not be valid:\n  {}", problems.join("\n  "));
+    files(resolved, slice)
+}
+
+/// The files of a resolved document.
+pub(crate) fn files(resolved: Value, slice: &Slice) -> Result<Vec<Output>> {
     Ok(vec![
         ("openapi/resolved.json", file::to_stable_json(&resolved)?),
         ("crates/api/src/generated.rs", generate(resolved, &slice.adjustments)?),

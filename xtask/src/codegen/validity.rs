@@ -1,17 +1,15 @@
 //! Whether a resolved document is one that readers in any language can rely on.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
-use anyhow::{Result, ensure};
 use serde_json::{Map, Value};
 
 use crate::spec::escape;
 use crate::spec::spelling::each_schema;
 
-/// Refuses a document with all places that are not right, and what to do about them.
-pub(super) fn check(document: &Value) -> Result<()> {
-    let mut problems = Vec::new();
-    undescribed(document, &mut problems);
+/// All that is not right, each with its place and what to do about it.
+pub(crate) fn problems(document: &Value) -> Vec<String> {
+    let mut problems = undescribed(document);
     references(document, "", &mut problems);
     let mut copy = document.clone();
     each_schema(&mut copy, |place, schema| {
@@ -28,24 +26,31 @@ pub(super) fn check(document: &Value) -> Result<()> {
             }
         }
     });
-    ensure!(problems.is_empty(), "resolved.json would not be valid:\n  {}", problems.join("\n  "));
-    Ok(())
+    problems
 }
 
-fn undescribed(document: &Value, problems: &mut Vec<String>) {
+/// Answers without a sentence, those of a status together: one action mends them.
+fn undescribed(document: &Value) -> Vec<String> {
+    let mut places: BTreeMap<&str, Vec<String>> = BTreeMap::new();
     for (path, item) in document["paths"].as_object().into_iter().flatten() {
         for (method, operation) in item.as_object().into_iter().flatten() {
             for (status, response) in operation["responses"].as_object().into_iter().flatten() {
                 if response.get("$ref").is_none() && !response["description"].is_string() {
-                    let path = escape(path);
-                    problems.push(format!(
-                        "/paths/{path}/{method}/responses/{status} has no description: add an action for `{status}` to \
-                         openapi/overlay.yaml"
-                    ));
+                    let place = format!("/paths/{}/{method}/responses/{status}", escape(path));
+                    places.entry(status).or_default().push(place);
                 }
             }
         }
     }
+    let line = |(status, places): (&str, Vec<String>)| {
+        let all = if places.len() > 1 { format!(" and {} more", places.len() - 1) } else { String::new() };
+        format!(
+            "{}{all} has no description: add an action with the target `$.paths.*.*.responses[\"{status}\"]` and the update \
+             `description: …` to openapi/overlay.yaml",
+            places[0]
+        )
+    };
+    places.into_iter().map(line).collect()
 }
 
 fn references(value: &Value, place: &str, problems: &mut Vec<String>) {
@@ -109,7 +114,7 @@ mod tests {
     #[test]
     fn every_place_is_told_with_what_to_do() {
         let document = json!({
-            "paths": {"/a": {"get": {"responses": {"200": {"description": "d"}, "4XX": {},
+            "paths": {"/b": {"get": {"responses": {"422": {}}}}, "/a": {"get": {"responses": {"200": {"description": "d"}, "4XX": {},
                 "422": {"content": {"application/json": {"schema": {"$ref": "#/components/schemas/Gone"}}}}}}}},
             "components": {"schemas": {
                 "Bad": {"properties": {"id": {}}, "required": ["id", "nosuch"]},
@@ -117,15 +122,16 @@ mod tests {
                 "Base": {"properties": {"base": {}}, "required": ["base"]},
                 "Open": {"type": "object", "additionalProperties": true, "required": ["any"]}}},
         });
-        let error = check(&document).unwrap_err().to_string();
-        assert_eq!(error.lines().count(), 5, "{error}");
+        let problems = problems(&document);
+        assert_eq!(problems.len(), 4, "{problems:#?}");
         for part in [
-            "/paths/~1a/get/responses/4XX has no description: add an action for `4XX`",
-            "/paths/~1a/get/responses/422 has no description",
+            "/paths/~1a/get/responses/4XX has no description: add an action with the target \
+             `$.paths.*.*.responses[\"4XX\"]`",
+            "/paths/~1a/get/responses/422 and 1 more has no description",
             "`#/components/schemas/Gone` at /paths/~1a/get/responses/422/content/application~1json/schema points to nothing",
             "/components/schemas/Bad requires `nosuch`",
         ] {
-            assert!(error.contains(part), "{part}: {error}");
+            assert!(problems.iter().any(|problem| problem.contains(part)), "{part}: {problems:#?}");
         }
     }
 }

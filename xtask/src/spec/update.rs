@@ -25,13 +25,14 @@ use anyhow::{Context, Result};
 use clap::Args;
 use serde_json::Value;
 
+use crate::codegen::{self, validity};
 use crate::spec::diff::{self, Document};
 use crate::spec::import::{self, REGISTRY};
 use crate::spec::overlay::Overlay;
 use crate::spec::slice::Slice;
 use crate::spec::words::{self, WORDS};
 use crate::spec::{METHODS, references};
-use crate::{codegen, file, public_api};
+use crate::{file, public_api};
 use edit::{Edits, OVERLAY, SLICE};
 use report::UpdateReport;
 use rust::RustChanges;
@@ -122,10 +123,11 @@ fn update(
     edits.asked.extend(misfits.into_iter().map(|misfit| {
         format!("`{OVERLAY}:{}`: {}: {}; {}", misfit.line, misfit.action, misfit.problem, misfit.mend)
     }));
+    edits.asked.extend(validity::problems(&resolved));
     let operations = callers::Operations::new(root, &[&vendored, &imported], &[&resolved_before, &resolved])?;
     let (ids_before, ids) = (operation_ids(&resolved_before), operation_ids(&resolved));
-    report.added = ids.difference(&ids_before).cloned().collect();
     if edits.asked.is_empty() {
+        report.added = ids.difference(&ids_before).cloned().collect();
         report.removed = ids_before.difference(&ids).cloned().collect();
     }
     report.changed(
@@ -136,7 +138,7 @@ fn update(
     report.problems = std::mem::take(&mut edits.asked);
     report.will_edit = std::mem::take(&mut edits.will_make);
 
-    let outputs = match codegen::outputs(resolved, &slice) {
+    let outputs = match codegen::files(resolved, &slice) {
         Ok(outputs) => outputs,
         Err(error) => {
             report.stop("The generator does not take the document", &format!("{error:#}"));

@@ -100,6 +100,23 @@ impl UpdateReport {
         self.stopped.is_none() && self.checks.iter().all(|check| check.failed.is_none())
     }
 
+    /// Each new sentence with the places where it stands.
+    fn new_words(&self) -> Vec<String> {
+        let mut places: Vec<(&str, Vec<&str>)> = Vec::new();
+        for (place, words) in &self.words {
+            match places.iter_mut().find(|(known, _)| known == words) {
+                Some((_, places)) => places.push(place),
+                None => places.push((words, vec![place])),
+            }
+        }
+        let line = |(words, places): (&str, Vec<&str>)| {
+            let more =
+                if places.len() > 1 { format!(" and {} more", places.len() - 1) } else { String::new() };
+            format!("`{}`{more}: {}", place_name(places[0]), cut(words))
+        };
+        places.into_iter().map(line).collect()
+    }
+
     pub(super) fn markdown(&self) -> String {
         let mut text = format!("# Update to {}\n", self.title);
         if let Some((what, why)) = &self.stopped {
@@ -131,9 +148,7 @@ impl UpdateReport {
         if let Some(rust) = &self.rust {
             list(&mut text, "What breaks Rust callers", &shortened(rust.breaking.clone()));
         }
-        let words =
-            self.words.iter().map(|(place, words)| format!("`{}`: {}", place_name(place), cut(words)));
-        list(&mut text, "The vendor's words that are new", &shortened(words.collect()));
+        list(&mut text, "The vendor's words that are new", &shortened(self.new_words()));
         list(
             &mut text,
             "New operations without a method: for openapi/slice.toml, or to be left",

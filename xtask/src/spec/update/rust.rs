@@ -22,7 +22,7 @@ impl RustChanges {
         let mut changes = Self::default();
         // What comes and goes with a thing is told with it, and a method that only sets a field with the field.
         let told = |name: &str, all: &Members, other: &Members| {
-            let of_a_thing = name.match_indices(['.', ':', ' ']).any(|(end, _)| {
+            let of_a_thing = name.match_indices(['.', ':', '<', ' ']).any(|(end, _)| {
                 let holder = &name[..end];
                 all.get(holder).is_some_and(|(text, _)| !text.is_empty()) && !other.contains_key(holder)
             });

@@ -145,6 +145,81 @@ fn a_schema_with_another_name_and_an_operation_that_moved_are_followed_in_one_ru
 }
 
 #[test]
+fn another_path_or_method_changes_its_own_lines_alone() {
+    let checkout = checkout();
+    let target = "  - target: $.paths[\"/public/v2/build-image/jobs/{job_name}/logs\"].get\n    description: A short id.\n    \
+        update: {operationId: build_logs}\n";
+    checkout.write("openapi/overlay.yaml", &format!("{}{target}", checkout.read("openapi/overlay.yaml")));
+    codegen::run(checkout.root(), false).unwrap();
+    let mut document = build_images();
+    let paths = document["paths"].as_object_mut().unwrap();
+    // The path of two operations, with which the paths of others begin.
+    let jobs = paths.remove("/public/v2/build-image/jobs").unwrap();
+    paths.insert("/public/v2/build-image/job".into(), jobs);
+    let logs = &mut paths["/public/v2/build-image/jobs/{job_name}/logs"];
+    logs["post"] = logs.as_object_mut().unwrap().remove("get").unwrap();
+    let (report, finished) = update(&checkout, &document, true, true);
+    assert!(finished, "{report}");
+    for part in [
+        "- `openapi/slice.toml:3`, `openapi/overlay.yaml:8`: `POST /public/v2/build-image/jobs` is ",
+        "- `openapi/slice.toml:4`: `GET /public/v2/build-image/jobs` is ",
+        "- `openapi/slice.toml:7`, `openapi/overlay.yaml:14`: `GET /public/v2/build-image/jobs/{job_name}/logs` is ",
+        "- `GET /public/v2/build-image/jobs` is `GET /public/v2/build-image/job` now. ",
+    ] {
+        assert!(report.contains(part), "{part}\nis not in\n{report}");
+    }
+    let slice = BUILD_IMAGES_SLICE.replace("build-image/jobs\"", "build-image/job\"").replace(
+        "GET /public/v2/build-image/jobs/{job_name}/logs",
+        "POST /public/v2/build-image/jobs/{job_name}/logs",
+    );
+    assert_eq!(checkout.read("openapi/slice.toml"), slice);
+    let overlay = checkout.read("openapi/overlay.yaml");
+    assert!(
+        overlay.contains("[\"/public/v2/build-image/job\"].get") && overlay.contains("/logs\"].post"),
+        "{overlay}"
+    );
+    assert_eq!(codegen::run(checkout.root(), true).unwrap(), std::process::ExitCode::SUCCESS);
+}
+
+#[test]
+fn a_line_that_is_written_in_another_way_is_for_a_person() {
+    let checkout = checkout();
+    checkout.write("openapi/slice.toml", &BUILD_IMAGES_SLICE.replace("\"Job-Output\" = ", "'Job-Output' = "));
+    let text = build_images().to_string().replace("Job-Output", "JobListEntry");
+    let (report, finished) = update(&checkout, &serde_json::from_str(&text).unwrap(), true, true);
+    assert!(!finished, "{report}");
+    assert!(
+        report.contains(
+            "## Edits that you must make\n- `openapi/slice.toml`: the schema `Job-Output` is called"
+        ),
+        "{report}"
+    );
+}
+
+#[test]
+fn what_makes_the_document_invalid_is_told_together_with_the_verdicts() {
+    let checkout = checkout();
+    let overlay =
+        checkout.read("openapi/overlay.yaml").replace("responses.*", "responses[\"200\", \"401\", \"422\"]");
+    checkout.write("openapi/overlay.yaml", &overlay);
+    let mut document = build_images();
+    for (path, method) in [("jobs", "get"), ("jobs/{job_name}", "delete")] {
+        let operation = &mut document["paths"][format!("/public/v2/build-image/{path}")][method];
+        operation["responses"]["4XX"] = json!({"description": "Words."});
+    }
+    let (report, finished) = update(&checkout, &document, false, true);
+    assert!(!finished && report.contains("## Stopped: Some edits are yours to make"), "{report}");
+    for part in [
+        "- /paths/~1public~1v2~1build-image~1jobs/get/responses/4XX and 1 more has no description: add an action with the \
+         target `$.paths.*.*.responses[\"4XX\"]`",
+        "| public Rust API | | No differences. |",
+        "- `/public/v2/build-image/jobs/get/responses/4XX/description` and 1 more: Words.",
+    ] {
+        assert!(report.contains(part), "{part}\nis not in\n{report}");
+    }
+}
+
+#[test]
 fn all_that_does_not_fit_is_told_at_once_before_anything_is_written() {
     let checkout = checkout();
     let before = files(&checkout);

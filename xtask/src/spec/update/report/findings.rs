@@ -50,15 +50,20 @@ pub(super) fn grouped<'a>(
     groups
 }
 
-/// A sentence without the operation that it is about: `GET /a` is *the call*.
+/// A sentence without the operation that it is about: `GET /a` is *the call*. One about two keeps them.
 fn general(sentence: &str) -> String {
     let mut parts: Vec<&str> = sentence.split('`').collect();
+    let mut routes = 0;
     for (index, part) in parts.iter_mut().enumerate() {
         let is_route =
             part.split_once(" /").is_some_and(|(method, _)| method.chars().all(|c| c.is_ascii_uppercase()));
         if index % 2 == 1 && is_route {
             *part = "\0";
+            routes += 1;
         }
+    }
+    if routes > 1 {
+        return sentence.to_owned();
     }
     parts.join("`").replace("`\0`", "the call")
 }
@@ -80,12 +85,16 @@ pub(super) fn changed(text: &mut String, vendor: &DiffReport, operations: &Opera
             let _ = writeln!(text, "- {}", shortened(says).join("; "));
             continue;
         }
+        let mut shown = None;
         for (says, finding, affected) in groups {
             let (rule, why, step) = (finding.rule.id(), finding.rule.why(), render::step(finding.step));
             let says = escape(&says);
             let field = field(&finding.old).filter(|_| !rule.contains("-added"));
             let uses = field.and_then(|(schema, field)| operations.field_uses(&schema, &field));
-            let uses = uses.map(|uses| format!("\n  {uses}")).unwrap_or_default();
+            let is_new = uses.is_some() && uses != shown;
+            shown = uses.or(shown);
+            let uses =
+                shown.as_ref().filter(|_| is_new).map(|uses| format!("\n  {uses}")).unwrap_or_default();
             let _ =
                 writeln!(text, "- {says}. {why} `{rule}`, step {step}: {}{uses}", ids(affected.into_iter()));
         }

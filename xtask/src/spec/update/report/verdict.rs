@@ -22,7 +22,7 @@ impl UpdateReport {
             ))
         } else if breaks_rust {
             Some((
-                "The change breaks Rust callers, though nothing on the wire",
+                "The change breaks Rust callers",
                 "Read what breaks below. Either the overlay can hide it, or the next version says so. \
                  Then run this again with `--accept-breaking`.",
             ))
@@ -95,13 +95,14 @@ impl UpdateReport {
             let sure = self.documents().flat_map(|report| report.findings.iter().filter(sure));
             let sure = sure.map(|finding| finding.step).chain([rust_step]).max().unwrap_or(rust_step);
             let otherwise = match next_version(&self.version, sure) {
-                Some(next) => format!("the step is {}: {} → {next}", render::step(sure), self.version),
-                None => "there is nothing to release".into(),
+                _ if sure == step => String::new(),
+                Some(next) => {
+                    let step = render::step(sure);
+                    format!(" If they break no caller, the step is {step}: {} → {next}.", self.version)
+                }
+                None => " If they break no caller, there is nothing to release.".into(),
             };
-            let _ = writeln!(
-                text,
-                "\nA person must judge {judge} of the findings. If they break no caller, {otherwise}."
-            );
+            let _ = writeln!(text, "\nA person must judge {judge} of the findings.{otherwise}");
         }
     }
 }
