@@ -19,9 +19,9 @@ use syn::{
 use crate::file;
 
 /// A module's path from the crate's root.
-type Place = Vec<String>;
+type ModulePath = Vec<String>;
 /// Where an item is declared, and its name.
-type Key = (Place, String);
+type Key = (ModulePath, String);
 
 /// How many re-exports in a row are followed: a name that leads to itself ends.
 const DEPTH: usize = 16;
@@ -56,12 +56,12 @@ const GENERATED: &str = "generated";
 
 /// The modules of one crate.
 #[derive(Default)]
-struct Sources(BTreeMap<Place, Vec<Item>>);
+struct Sources(BTreeMap<ModulePath, Vec<Item>>);
 
 /// What a path leads to within the crate.
 #[derive(Debug, PartialEq)]
 enum Definition {
-    Module(Place),
+    Module(ModulePath),
     Item(Key),
 }
 
@@ -73,11 +73,11 @@ impl Sources {
             let items = syn::parse_file(code).context("the generated file is not Rust")?.items;
             sources.add(items, &folder.join(GENERATED), vec![GENERATED.into()])?;
         }
-        sources.file(&folder.join("lib.rs"), folder, Place::new())?;
+        sources.file(&folder.join("lib.rs"), folder, ModulePath::new())?;
         Ok(sources)
     }
 
-    fn file(&mut self, path: &Path, folder: &Path, place: Place) -> Result<()> {
+    fn file(&mut self, path: &Path, folder: &Path, place: ModulePath) -> Result<()> {
         if self.0.contains_key(&place) {
             return Ok(());
         }
@@ -90,7 +90,7 @@ impl Sources {
     }
 
     /// Adds a module whose child modules are in `folder`.
-    fn add(&mut self, items: Vec<Item>, folder: &Path, place: Place) -> Result<()> {
+    fn add(&mut self, items: Vec<Item>, folder: &Path, place: ModulePath) -> Result<()> {
         for item in &items {
             let Item::Mod(module) = item else { continue };
             if hidden(&module.attrs) {
@@ -114,8 +114,8 @@ impl Sources {
     fn listing(&self) -> String {
         // The first round finds out which items are shown: an impl of a trait that is not is no one's affair.
         let mut shown = BTreeSet::new();
-        self.list(&Place::new(), &BTreeSet::new(), &mut shown);
-        let mut items = self.list(&Place::new(), &shown, &mut BTreeSet::new());
+        self.list(&ModulePath::new(), &BTreeSet::new(), &mut shown);
+        let mut items = self.list(&ModulePath::new(), &shown, &mut BTreeSet::new());
         items.extend(self.impls(None, &shown));
         let code =
             prettyplease::unparse(&syn::File { shebang: None, frontmatter: None, attrs: Vec::new(), items });
@@ -123,7 +123,7 @@ impl Sources {
     }
 
     /// The public items of a module by name, each with its impls.
-    fn list(&self, place: &Place, shown: &BTreeSet<Key>, seen: &mut BTreeSet<Key>) -> Vec<Item> {
+    fn list(&self, place: &ModulePath, shown: &BTreeSet<Key>, seen: &mut BTreeSet<Key>) -> Vec<Item> {
         let mut found: Vec<(String, Vec<Item>)> = Vec::new();
         for item in self.0.get(place).into_iter().flatten() {
             match item {
@@ -201,11 +201,11 @@ impl Sources {
         found
     }
 
-    fn resolve(&self, place: &Place, path: &[String], depth: usize) -> Option<Definition> {
+    fn resolve(&self, place: &ModulePath, path: &[String], depth: usize) -> Option<Definition> {
         let (first, rest) = path.split_first()?;
         let target = match first.as_str() {
             "*" => return Some(Definition::Module(place.clone())),
-            "crate" => Definition::Module(Place::new()),
+            "crate" => Definition::Module(ModulePath::new()),
             "self" => Definition::Module(place.clone()),
             "super" => Definition::Module(place.split_last()?.1.to_vec()),
             name => self.find(place, name, depth)?,
@@ -216,7 +216,7 @@ impl Sources {
         }
     }
 
-    fn find(&self, place: &Place, name: &str, depth: usize) -> Option<Definition> {
+    fn find(&self, place: &ModulePath, name: &str, depth: usize) -> Option<Definition> {
         let (depth, below, items) = (depth.checked_sub(1)?, child(place, name), self.0.get(place)?);
         if self.0.contains_key(&below) {
             return Some(Definition::Module(below));
@@ -268,7 +268,7 @@ fn re_export(path: &[String], name: &str) -> String {
     format!("pub use {}{};", path.join("::"), if renamed { format!(" as {name}") } else { String::new() })
 }
 
-fn child(place: &Place, name: &str) -> Place {
+fn child(place: &ModulePath, name: &str) -> ModulePath {
     place.iter().cloned().chain([name.to_owned()]).collect()
 }
 

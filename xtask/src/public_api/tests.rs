@@ -2,7 +2,7 @@ use super::*;
 
 fn listing(source: &str) -> String {
     let mut sources = Sources::default();
-    sources.add(syn::parse_file(source).unwrap().items, Path::new(""), Place::new()).unwrap();
+    sources.add(syn::parse_file(source).unwrap().items, Path::new(""), ModulePath::new()).unwrap();
     let listing = sources.listing();
     listing.split_once("\n\n").unwrap().1.to_owned()
 }
