@@ -8,7 +8,7 @@ use mlspace_registry_transfer as transfer;
 
 use crate::failure::Failure;
 use crate::io::Io;
-use crate::logins::{self, Account};
+use crate::logins::{self, Account, Find};
 use crate::reference::{Lookup, Name, Reference};
 
 /// The beginning of full names.
@@ -96,19 +96,15 @@ impl<'a> Service<'a> {
 
     /// Credentials for a registry. The password of the key's owner goes to no other registry than that of
     /// the service.
-    pub(crate) async fn credentials(
-        &mut self,
-        io: &Io,
-        host: &str,
-    ) -> Result<(String, transfer::Credentials), Failure> {
+    pub(crate) async fn credentials(&mut self, io: &Io, host: &str) -> Result<(String, Find), Failure> {
         let client = self.client;
         let account = match client {
             Some(client) if logins::has_user(io) && self.is_own(io, host).await? => {
-                Some(Account::with_password(io, client, &self.client_id)?)
+                Account::with_password(io, client, &self.client_id).map(Some)
             }
-            _ => None,
+            _ => Ok(None),
         };
-        Ok((host.to_owned(), logins::credentials(io, account, host)?))
+        Ok((host.to_owned(), logins::credentials(io, account, host)))
     }
 
     async fn is_own(&mut self, io: &Io, host: &str) -> Result<bool, Failure> {
@@ -138,7 +134,7 @@ pub(crate) async fn pull_name(text: &str, client: &Client, io: &Io) -> Result<tr
     Ok(name.parse()?)
 }
 
-/// True for a host on this machine, which may speak plain http.
+/// True for a host on this machine, which may speak plain http, and which no proxy stands before.
 pub(crate) fn is_local(host: &str) -> bool {
     format!("https://{host}/").parse().is_ok_and(|url| is_loopback(&url))
 }

@@ -109,13 +109,21 @@ pub(crate) fn has_user(io: &Io) -> bool {
     io.variable("MLCR_PERSONAL_EMAIL").is_some()
 }
 
-/// The credentials for a registry that are stored here; anonymous if there are none.
-pub(crate) fn credentials(io: &Io, account: Option<Account>, host: &str) -> Result<Credentials, Failure> {
-    Ok(match stored(io, account, host)? {
-        Some((user, password)) => Credentials::password(user, password.expose().to_owned()),
-        None => Credentials::anonymous(),
+/// How the credentials that are stored here for a registry are found when it asks for some: only then is the keyring
+/// disturbed, and only then is it of interest that a file cannot be read. Anonymous if there are none.
+pub(crate) fn credentials(io: &Io, account: Result<Option<Account>, Failure>, host: &str) -> Find {
+    let kept = account.and_then(|account| Kept::at(io, account, host)).map_err(|failure| failure.message);
+    Box::new(move || {
+        let Some(kept) = kept.as_ref().map_err(Clone::clone)? else { return Ok(Credentials::anonymous()) };
+        let password = kept.store.password(&kept.login.service, &kept.login.account)?;
+        Ok(password.map_or_else(Credentials::anonymous, |password| {
+            Credentials::password(&kept.login.user, password.expose().to_owned())
+        }))
     })
 }
+
+/// Finds credentials when they are wanted.
+pub(crate) type Find = Box<dyn Fn() -> Result<Credentials, String> + Send + Sync>;
 
 /// Where docker, podman and CI systems keep more, for a registry that does not take the stored ones. What this
 /// program would answer as docker's helper is known.
@@ -129,13 +137,27 @@ pub(crate) fn stored(
     account: Option<Account>,
     host: &str,
 ) -> Result<Option<(String, Secret)>, Failure> {
-    let login = match (Logins::read(io)?.by_host.remove(host), account, io.variable("MLCR_PERSONAL_EMAIL")) {
-        (Some(login), _, _) => login,
-        (None, Some(account), Some(user)) => {
-            Login { user: user.to_owned(), service: account.service, account: account.id }
-        }
-        _ => return Ok(None),
-    };
-    let password = PasswordStore::at(io)?.password(&login.service, &login.account).map_err(Failure::other)?;
+    let Some(Kept { login, store }) = Kept::at(io, account, host)? else { return Ok(None) };
+    let password = store.password(&login.service, &login.account).map_err(Failure::other)?;
     Ok(password.map(|password| (login.user, password)))
+}
+
+/// Who signs in to a registry, and what keeps the password.
+struct Kept {
+    login: Login,
+    store: PasswordStore,
+}
+
+impl Kept {
+    fn at(io: &Io, account: Option<Account>, host: &str) -> Result<Option<Self>, Failure> {
+        let login = Logins::read(io)?.by_host.remove(host);
+        let login = match (login, account, io.variable("MLCR_PERSONAL_EMAIL")) {
+            (Some(login), _, _) => login,
+            (None, Some(account), Some(user)) => {
+                Login { user: user.to_owned(), service: account.service, account: account.id }
+            }
+            _ => return Ok(None),
+        };
+        Ok(Some(Self { login, store: PasswordStore::at(io)? }))
+    }
 }

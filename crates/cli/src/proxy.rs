@@ -4,6 +4,7 @@
 use hyper_util::client::proxy::matcher::Matcher;
 use mlspace_registry_net::excepts_all;
 
+use crate::address::is_local;
 use crate::failure::Failure;
 use crate::io::Io;
 
@@ -19,10 +20,11 @@ pub(crate) struct Proxy {
 /// in silence.
 pub(crate) fn used(io: &Io, url: &str) -> Result<Option<Proxy>, Failure> {
     const NAMES: [&str; 4] = ["HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"];
-    // Plain http goes to this machine only, and never through a proxy.
-    let Some(target) = url.parse::<http::Uri>().ok().filter(|uri| uri.scheme_str() == Some("https")) else {
-        return Ok(None);
+    // What goes to this machine goes through no proxy, and plain http goes nowhere else.
+    let is_far = |uri: &http::Uri| {
+        uri.scheme_str() == Some("https") && uri.authority().is_some_and(|place| !is_local(place.as_str()))
     };
+    let Some(target) = url.parse::<http::Uri>().ok().filter(is_far) else { return Ok(None) };
     let Some((variable, value)) = NAMES.iter().find_map(|name| Some((*name, io.variable(name)?))) else {
         return Ok(None);
     };

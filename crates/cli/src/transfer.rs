@@ -3,12 +3,11 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use mlspace_registry_transfer::{Client, Credentials, Error, Observer};
+use mlspace_registry_transfer::{CertificateProblem, Client, ClientBuilder, Error, Observer};
 
-use crate::address;
 use crate::context::Context;
 use crate::failure::{Exit, Failure, REPORT, causes};
-use crate::logins;
+use crate::logins::{self, Find};
 use crate::proxy;
 use crate::settings::files;
 
@@ -16,28 +15,29 @@ impl Context<'_> {
     /// A client for these registries. Sends nothing.
     pub(crate) fn transfer_client(
         &self,
-        credentials: impl IntoIterator<Item = (String, Credentials)>,
+        credentials: impl IntoIterator<Item = (String, Find)>,
         plain_http: &[String],
         observer: Observer,
     ) -> Result<Client, Failure> {
-        let settings = self.settings()?;
-        let credentials: Vec<_> = credentials.into_iter().collect();
-        for (host, _) in credentials.iter().filter(|(host, _)| !address::is_local(host)) {
+        let mut builder = self.transfer_settings()?.observer(observer);
+        builder = plain_http.iter().fold(builder, ClientBuilder::plain_http);
+        for (host, find) in credentials {
             proxy::used(self.io, &format!("https://{host}"))?;
+            builder = builder.credentials_when_asked(host, find);
         }
-        let mut builder = Client::builder().clock(self.io.clock.clone()).observer(observer);
+        Ok(builder.build()?)
+    }
+
+    /// What the settings say to a client of any registry.
+    pub(crate) fn transfer_settings(&self) -> Result<ClientBuilder, Failure> {
+        let settings = self.settings()?;
+        let mut builder = Client::builder().clock(self.io.clock.clone());
         builder = builder.docker_logins(logins::elsewhere(self.io));
         for program in ["docker", "containers"] {
             let folders = [Some(Path::new("/etc").join(program)), files::user_folder(self.io, program)];
             for folder in folders.into_iter().flatten() {
                 builder = builder.certificate_folder(folder.join("certs.d"));
             }
-        }
-        for host in plain_http {
-            builder = builder.plain_http(host);
-        }
-        for (host, credentials) in credentials {
-            builder = builder.credentials(host, credentials);
         }
         if let Some(pem) = settings.certificates()? {
             builder = builder.certificates(pem);
@@ -48,7 +48,7 @@ impl Context<'_> {
         if let Some(folder) = files::cache_folder(self.io) {
             builder = builder.cache(folder);
         }
-        Ok(builder.build()?)
+        Ok(builder)
     }
 
     /// Waits for a transfer, but no longer than the user wants it to go on. What is stopped leaves no name
@@ -104,6 +104,9 @@ fn kind(error: &Error) -> (Exit, &'static str, Option<&'static str>) {
     if error.is_outcome_unknown() {
         return (Exit::Unknown, "outcome_unknown", Some(AGAIN));
     }
+    if let Some(problem) = error.certificate() {
+        return (Exit::Other, "not_reached", Some(certificate_advice(problem)));
+    }
     if let Error::TokenEndpoint { .. } = error {
         let hint = "it is a fault of the registry or of what stands before it: tell whoever runs it";
         return (Exit::SignIn, "sign_in_refused", Some(hint));
@@ -116,7 +119,11 @@ fn kind(error: &Error) -> (Exit, &'static str, Option<&'static str>) {
     if error.is_not_found() {
         return (Exit::NotFound, "not_found", None);
     }
-    match (error.status(), error) {
+    let reason = match error {
+        Error::NoToken(reason) => &**reason,
+        error => error,
+    };
+    match (error.status(), reason) {
         (Some(429), _) => (Exit::Limit, "rate_limited", Some("wait a minute, then run it again")),
         (Some(445), _) => (Exit::Firewall, "blocked_by_firewall", Some("change the names that were sent")),
         (_, Error::Invalid(_)) => (Exit::Usage, "invalid", None),
@@ -125,6 +132,23 @@ fn kind(error: &Error) -> (Exit, &'static str, Option<&'static str>) {
         (_, Error::Source { .. }) => (Exit::Other, "not_an_image", None),
         _ if error.is_transport() => (Exit::Other, "not_reached", Some(AGAIN)),
         _ => (Exit::Other, "failed", None),
+    }
+}
+
+fn certificate_advice(problem: &CertificateProblem) -> &'static str {
+    match problem {
+        CertificateProblem::Issuer(_) => {
+            "if it is the right registry, put the certificate of its authority into \
+             `/etc/docker/certs.d/HOST/ca.crt` or `~/.config/containers/certs.d/HOST/ca.crt`, or name its file with \
+             MLSPACE_CA_FILE"
+        }
+        CertificateProblem::Time(_) => {
+            "check this machine's clock; if it is right, whoever runs the registry has to renew its certificate"
+        }
+        CertificateProblem::Name(_) => {
+            "check the registry's name: it must be one that its certificate is for"
+        }
+        _ => "tell whoever runs the registry that its certificate cannot be used",
     }
 }
 

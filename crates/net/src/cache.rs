@@ -196,6 +196,17 @@ where
         true
     }
 
+    /// Drops the value of that generation, whatever came of it; a newer one stays.
+    pub fn forget(&self, generation: u64) {
+        self.state().current.take_if(|(value, _)| value.generation == generation);
+    }
+
+    /// True if there was a value, its time has passed, and the next is not being fetched.
+    pub fn has_ended(&self, clock: &dyn Clock) -> bool {
+        let state = self.state();
+        state.fetching.is_none() && state.current.as_ref().is_some_and(|(_, life)| !life.lives(clock.now()))
+    }
+
     /// Drops a fetch that is under way, and what it holds.
     pub fn abandon(&self) {
         let fetching = self.state().fetching.take();
@@ -397,6 +408,24 @@ mod tests {
         of.cache.accepted(2);
         assert!(refused(2));
         assert_eq!(of.numbered().await, Ok(3));
+    }
+
+    #[tokio::test]
+    async fn a_value_is_forgotten_by_its_generation_and_ends_with_its_time() {
+        let of = Fixture::new();
+        let has_ended = || of.cache.has_ended(&*of.clock);
+        assert!(!has_ended());
+        assert_eq!(of.numbered().await, Ok(1));
+        of.cache.forget(1);
+        assert_eq!(of.numbered().await, Ok(2));
+        of.cache.forget(1);
+        assert_eq!(of.numbered().await, Ok(2));
+        of.pass(3599);
+        assert!(!has_ended());
+        of.pass(1);
+        assert!(has_ended());
+        assert!(of.hanging().now_or_never().is_none());
+        assert!(!has_ended(), "the next is under way");
     }
 
     #[tokio::test]

@@ -3,7 +3,7 @@
 use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
 #[cfg(feature = "rustls")]
@@ -14,16 +14,19 @@ use mlspace_registry_net::{
 use tokio::sync::{OnceCell, Semaphore};
 use url::Url;
 
+use crate::compression::compress::Compressors;
 use crate::credentials::Credentials;
-use crate::credentials::docker::DockerLogins;
+use crate::credentials::docker::{DockerLogins, Find, Lead};
+use crate::digest::Digest;
 use crate::error::{Error, Result};
 use crate::progress::Observer;
 use crate::push::cache::Cache;
-use crate::push::turns::Turns;
+use crate::push::place::{Arrival, BlobKey};
 use crate::registry::auth::Auth;
 use crate::registry::candidates::Candidates;
 use crate::registry::http::Registry;
 use crate::retry::{Patience, default_policy};
+use crate::turns::Turns;
 
 /// Blobs that are moved at the same time, unless set otherwise.
 pub const DEFAULT_CONCURRENCY: usize = 4;
@@ -43,14 +46,17 @@ pub(crate) struct Inner {
     http: reqwest::Client,
     certificates: Vec<Vec<u8>>,
     certificate_folders: Vec<PathBuf>,
-    credentials: HashMap<String, Vec<Credentials>>,
+    credentials: HashMap<String, Vec<Lead>>,
     docker_logins: DockerLogins,
     plain_http: HashSet<String>,
     pub(crate) patience: Patience,
     pub(crate) concurrency: usize,
     /// One for each blob that may move at the same time.
     pub(crate) permits: Semaphore,
-    pub(crate) turns: Turns,
+    pub(crate) sending: Turns<BlobKey, Arrival>,
+    /// By folder and blob.
+    pub(crate) fetching: Turns<(PathBuf, Digest), ()>,
+    compressors: Mutex<Weak<Compressors>>,
     pub(crate) cache: Cache,
     registries: Mutex<HashMap<String, Arc<OnceCell<Arc<Registry>>>>>,
 }
@@ -58,7 +64,7 @@ pub(crate) struct Inner {
 /// Settings of a [`Client`].
 #[must_use]
 pub struct ClientBuilder {
-    credentials: HashMap<String, Vec<Credentials>>,
+    credentials: HashMap<String, Vec<Lead>>,
     docker_logins: DockerLogins,
     plain_http: HashSet<String>,
     certificates: Vec<Vec<u8>>,
@@ -121,6 +127,16 @@ impl Client {
 }
 
 impl Inner {
+    /// The threads that compress; one set for all that need them at the time.
+    pub(crate) fn compressors(&self) -> Arc<Compressors> {
+        let mut shared = self.compressors.lock().unwrap_or_else(PoisonError::into_inner);
+        shared.upgrade().unwrap_or_else(|| {
+            let compressors = Arc::new(Compressors::start());
+            *shared = Arc::downgrade(&compressors);
+            compressors
+        })
+    }
+
     /// The address of a registry that may be spoken to in plain http only if it is on this machine, and then only if
     /// it shows that it knows nothing else.
     async fn secure_address(&self, name: &str) -> Result<Url> {
@@ -177,7 +193,20 @@ impl ClientBuilder {
     /// Who to be at a registry, named as in references (`host` or `host:port`). What is given later for the same
     /// one is tried where the registry refuses what was given before.
     pub fn credentials(mut self, registry: impl Into<String>, credentials: Credentials) -> Self {
-        self.credentials.entry(registry.into()).or_default().push(credentials);
+        self.credentials.entry(registry.into()).or_default().push(Lead::Known(credentials));
+        self
+    }
+
+    /// As [`credentials`](Self::credentials), of somebody who is found out only when the registry asks for a sign-in:
+    /// for what opens a keyring. The function may block for as long as [`idle`](Self::idle); its error is told where
+    /// nobody else gets through, and must hold no secret.
+    pub fn credentials_when_asked(
+        mut self,
+        registry: impl Into<String>,
+        find: impl Fn() -> Result<Credentials, String> + Send + Sync + 'static,
+    ) -> Self {
+        let lead = Lead::Wanted(Find(Arc::new(find)));
+        self.credentials.entry(registry.into()).or_default().push(lead);
         self
     }
 
@@ -267,7 +296,9 @@ impl ClientBuilder {
                 patience,
                 concurrency: self.concurrency,
                 permits: Semaphore::new(self.concurrency),
-                turns: Turns::default(),
+                sending: Turns::default(),
+                fetching: Turns::default(),
+                compressors: Mutex::default(),
                 cache: Cache::new(self.cache),
                 registries: Mutex::default(),
             }),

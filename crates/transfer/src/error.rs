@@ -3,9 +3,10 @@
 use std::fmt;
 use std::io;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
-use mlspace_registry_net::certificate_problem;
+use mlspace_registry_net::{CertificateProblem, certificate_problem};
 
 /// A result of this crate.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -64,6 +65,11 @@ pub enum Error {
         /// The fault of the endpoint.
         detail: String,
     },
+
+    /// There is no token to sign a request with, which was not sent. Predicates look through to the reason, which all
+    /// requests share that waited for the same token.
+    #[error(transparent)]
+    NoToken(Arc<Self>),
 
     /// A request or its answer got lost on the way.
     #[error("{what}: {kind}")]
@@ -218,6 +224,7 @@ impl Error {
         match self {
             Self::Registry(error) => Some(error),
             Self::Exhausted { source, .. } => source.registry(),
+            Self::NoToken(source) => source.registry(),
             _ => None,
         }
     }
@@ -237,7 +244,19 @@ impl Error {
         match self {
             Self::SignIn { .. } | Self::TokenEndpoint { .. } => true,
             Self::Exhausted { source, .. } => source.is_sign_in(),
+            Self::NoToken(source) => source.is_sign_in(),
             _ => matches!(self.status(), Some(401 | 403)),
+        }
+    }
+
+    /// What is wrong with the registry's certificate, if that is why nothing was sent. Another attempt fares no
+    /// better.
+    pub fn certificate(&self) -> Option<&CertificateProblem> {
+        match self {
+            Self::Transport { source, .. } => source.as_deref()?.downcast_ref(),
+            Self::Exhausted { source, .. } => source.certificate(),
+            Self::NoToken(source) => source.certificate(),
+            _ => None,
         }
     }
 
@@ -252,6 +271,7 @@ impl Error {
             Self::Transport { kind, .. } => {
                 !matches!(kind, TransportKind::Connect | TransportKind::Certificate)
             }
+            Self::NoToken(_) => false,
             Self::Exhausted { source, .. } => source.may_have_worked(),
             _ => self.status().is_some_and(|status| status >= 500),
         }
@@ -262,6 +282,7 @@ impl Error {
         match self {
             Self::Transport { .. } => true,
             Self::Exhausted { source, .. } => source.is_transport(),
+            Self::NoToken(source) => source.is_transport(),
             _ => false,
         }
     }

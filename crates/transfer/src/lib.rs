@@ -17,9 +17,10 @@ mod registry;
 mod retry;
 mod source;
 mod target;
+mod turns;
 
 #[doc(inline)]
-pub use mlspace_registry_net::{Clock, ManualClock, RetryPolicy, SystemClock};
+pub use mlspace_registry_net::{CertificateProblem, Clock, ManualClock, RetryPolicy, SystemClock};
 
 pub use client::{Client, ClientBuilder, DEFAULT_CONCURRENCY, DEFAULT_IDLE};
 pub use compression::Compression;

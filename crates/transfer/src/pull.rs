@@ -217,7 +217,14 @@ async fn fetch(
     wanted: &Wanted,
     meter: &Meter,
 ) -> Result<(Moved, u64)> {
-    // It is never closed.
+    // Whoever wants the same in the same folder comes after it, and finds it there.
+    let turn = writer.folder().map(|folder| (folder.to_owned(), wanted.named.digest.clone()));
+    let turn = turn.map(|key| client.inner.fetching.of(&key));
+    let _turn = match &turn {
+        Some(turn) => Some(turn.lock().await),
+        None => None,
+    };
+    // After the turn: whoever waits for another's blob keeps no third from moving. It is never closed.
     let _permit = client.inner.permits.acquire().await;
     let (looking, named) = (writer.clone(), wanted.named.clone());
     let slot = tokio::task::spawn_blocking(move || looking.slot(&named)).await;

@@ -3,8 +3,7 @@
 pub(crate) mod cache;
 mod feed;
 mod layer;
-mod place;
-pub(crate) mod turns;
+pub(crate) mod place;
 mod upload;
 mod write_manifest;
 
@@ -178,7 +177,7 @@ impl Push {
 
     async fn place(&self, tasks: Vec<BlobTask>) -> BlobsPlaced {
         let compressors =
-            tasks.iter().any(|task| task.compress.is_some()).then(|| self.client.inner.turns.compressors());
+            tasks.iter().any(|task| task.compress.is_some()).then(|| self.client.inner.compressors());
         let placer = Arc::new(Placer {
             client: self.client.clone(),
             compressors,

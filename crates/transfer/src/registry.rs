@@ -5,5 +5,7 @@ pub(crate) mod auth;
 pub(crate) mod candidates;
 mod challenge;
 pub(crate) mod http;
+pub(crate) mod ranges;
 pub(crate) mod referrers;
 pub(crate) mod repository;
+mod token;

@@ -148,6 +148,14 @@ impl Writer {
         }
     }
 
+    /// The folder, by its one true name, if it is one that others may write at the same time.
+    pub(crate) fn folder(&self) -> Option<&Path> {
+        match self {
+            Self::Folder(folder) => Some(folder.place()),
+            Self::Archive(_) => None,
+        }
+    }
+
     /// Names the images; all their blobs are there.
     pub(crate) fn finish(self, roots: &[Root]) -> Result<()> {
         match self {

@@ -10,7 +10,7 @@ use mlspace_registry_cli::Keyring;
 use mlspace_registry_simulator::Simulator;
 
 use crate::docker::helper;
-use crate::fixture::Person;
+use crate::fixture::{Person, layout};
 use crate::installed::tool;
 use crate::support::Mlcr;
 
@@ -161,6 +161,25 @@ async fn a_rotated_password_goes_to_the_keyring_and_from_there_to_docker() {
 
     assert_eq!(docker(&keyring).run("erase").await.code, 0);
     assert_eq!(docker(&keyring).run("get").await.code, 1);
+}
+
+#[tokio::test]
+async fn a_password_that_cannot_be_read_stops_no_push_that_needs_none() {
+    for (auth, code) in [("open", 0), ("bearer", 3)] {
+        let simulator = Simulator::builder().quirk(format!("registry-auth={auth}").parse().unwrap());
+        let simulator = simulator.start().await.unwrap();
+        let home = tempfile::tempdir().unwrap();
+        let person = |keyring: Keyring| Mlcr { keyring, ..Person::at(&simulator, home.path()) };
+        assert_eq!(person(opened()).run("password rotate --yes").await.code, 0);
+        layout(&home.path().join("source"), b"x");
+        let line = format!("image push {} app:v1", home.path().join("source").display());
+        let done = person(locked()).run(&line).await;
+        assert_eq!((done.code, done.stderr.contains("the keyring is locked")), (code, code != 0), "{done}");
+        let passwords = home.path().join(".config/mlcr/registry-passwords.json");
+        std::fs::write(passwords, "no JSON").unwrap();
+        let done = person(opened()).run(&line).await;
+        assert_eq!((done.code, done.stderr.contains("not a file of passwords")), (code, code != 0), "{done}");
+    }
 }
 
 #[tokio::test]

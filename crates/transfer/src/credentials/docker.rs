@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::fmt;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use base64::Engine as _;
 use base64::alphabet::STANDARD;
@@ -47,8 +48,26 @@ pub(crate) enum Lead {
         /// The registry as the helper knows it.
         server: String,
     },
+    /// Only a function knows.
+    Wanted(Find),
     /// It ends here, and this is why.
     Lost(String),
+}
+
+/// A function that finds credentials when they are wanted, and may block.
+#[derive(Clone)]
+pub(crate) struct Find(pub(crate) Arc<dyn Fn() -> Result<Credentials, String> + Send + Sync>);
+
+impl PartialEq for Find {
+    fn eq(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+}
+
+impl fmt::Debug for Find {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Find")
+    }
 }
 
 #[derive(Default, Deserialize)]

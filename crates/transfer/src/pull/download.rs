@@ -3,7 +3,7 @@
 use std::io::{Seek, SeekFrom, Write};
 
 use bytes::Bytes;
-use reqwest::header::{CONTENT_RANGE, RANGE};
+use reqwest::header::RANGE;
 use reqwest::{Method, Response, StatusCode};
 use tokio::sync::mpsc;
 
@@ -14,6 +14,7 @@ use crate::progress::Meter;
 use crate::registry::answer::failure;
 use crate::registry::auth::Scope;
 use crate::registry::http::{Registry, Request};
+use crate::registry::ranges::begins_at;
 use crate::retry::{Patience, is_passing};
 use crate::target::Slot;
 
@@ -109,7 +110,7 @@ impl<'a> Download<'a> {
             None => self.registry.send(&scope, &whole).await?,
         };
         match response.status().as_u16() {
-            206 if begins_at(&response) == Some(written.len) => {}
+            206 if begins_at(response.headers()) == Some(written.len) => {}
             // From the beginning.
             200 => {
                 written.hasher = Hasher::of(&self.named.digest);
@@ -172,9 +173,4 @@ impl Written {
         }
         Ok(self)
     }
-}
-
-fn begins_at(response: &Response) -> Option<u64> {
-    let text = response.headers().get(CONTENT_RANGE)?.to_str().ok()?;
-    text.strip_prefix("bytes ")?.split('-').next()?.parse().ok()
 }

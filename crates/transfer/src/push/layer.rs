@@ -12,7 +12,8 @@ use crate::progress::Meter;
 use crate::push::cache::Cache;
 use crate::push::feed::{self, Feed};
 use crate::push::upload::Upload;
-use crate::registry::repository::{Repository, UploadSession, moved, received};
+use crate::registry::ranges::received;
+use crate::registry::repository::{Repository, UploadSession, moved};
 use crate::retry::is_passing;
 use crate::source::data::Data;
 

@@ -15,6 +15,12 @@ use crate::registry::repository::{Mount, Repository};
 use crate::source::Blob;
 use crate::source::data::Data;
 
+/// A registry, a blob, and how it is compressed on its way there.
+pub(crate) type BlobKey = (String, Digest, Option<Compression>);
+
+/// A repository that has got the blob, and what it became there.
+pub(crate) type Arrival = Option<(String, Compressed)>;
+
 /// A blob that goes to one registry, into one repository or more.
 pub(crate) struct BlobTask {
     pub(crate) number: usize,
@@ -51,7 +57,7 @@ impl Placer {
         let observer = &self.client.inner.patience.observer;
         let mut results: Vec<(BlobPlace, Result<Compressed, Arc<Error>>)> = Vec::new();
         let turn =
-            self.client.inner.turns.of(&(task.registry.clone(), task.blob.digest.clone(), task.compress));
+            self.client.inner.sending.of(&(task.registry.clone(), task.blob.digest.clone(), task.compress));
         let mut first = turn.lock().await;
         // After the turn: whoever waits for another's blob keeps no third from moving. It is never closed.
         let _permit = self.client.inner.permits.acquire().await;

@@ -12,7 +12,8 @@ use crate::error::{Error, Result};
 use crate::progress::Meter;
 use crate::push::feed;
 use crate::registry::http::Request;
-use crate::registry::repository::{Repository, UploadSession, moved, received};
+use crate::registry::ranges::received;
+use crate::registry::repository::{Repository, UploadSession, moved};
 use crate::retry::{Patience, is_passing};
 use crate::source::data::{Data, PIECE};
 

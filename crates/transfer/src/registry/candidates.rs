@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use tokio::sync::Mutex;
+use tokio::time::timeout;
 
 use crate::credentials::docker::{DockerLogins, Lead};
 use crate::credentials::helper;
@@ -21,47 +22,42 @@ pub(crate) struct Candidates {
 
 struct Search {
     found: Vec<Credentials>,
-    /// Where more may be found; not known before the first look.
-    leads: Option<VecDeque<Lead>>,
+    /// Where more may be found.
+    leads: VecDeque<Lead>,
+    /// Those of docker and podman are among them.
+    has_looked: bool,
     problems: Vec<String>,
 }
 
 impl Candidates {
     pub(crate) fn new(
         registry: String,
-        given: Vec<Credentials>,
+        given: impl IntoIterator<Item = Lead>,
         logins: DockerLogins,
         patience: Duration,
     ) -> Self {
-        let found = given.into_iter().filter(|given| !given.is_anonymous()).collect();
-        let search = Mutex::new(Search { found, leads: None, problems: Vec::new() });
-        Self { registry, logins, patience, search }
+        let leads = given.into_iter().collect();
+        let search = Search { found: Vec::new(), leads, has_looked: false, problems: Vec::new() };
+        Self { registry, logins, patience, search: Mutex::new(search) }
     }
 
     /// The candidate of that number; `None` after the last.
     pub(crate) async fn get(&self, at: usize) -> Option<Credentials> {
         let mut search = self.search.lock().await;
         while search.found.len() <= at {
-            let leads = search.leads.get_or_insert_with(|| self.logins.leads(&self.registry));
-            let Some(lead) = leads.front().cloned() else {
+            if search.leads.is_empty() && !search.has_looked {
+                search.leads = self.logins.leads(&self.registry);
+                search.has_looked = true;
+            }
+            let Some(lead) = search.leads.front().cloned() else {
                 return (search.found.len() == at).then(Credentials::anonymous);
             };
-            let credentials = match lead {
-                Lead::Known(credentials) => Ok(Some(credentials)),
-                Lead::Lost(problem) => Err(problem),
-                Lead::Helper { name, server } => {
-                    // Rare and large; every request waits here in passing.
-                    let asking = Box::pin(helper::ask(&name, &server));
-                    let asked = tokio::time::timeout(self.patience, asking).await;
-                    asked.unwrap_or_else(|_| {
-                        Err(format!("the credential helper `docker-credential-{name}` does not end"))
-                    })
-                }
-            };
-            // Only now: somebody else may have stopped waiting for the same helper.
-            search.leads.as_mut().map(VecDeque::pop_front);
-            match credentials {
-                Ok(Some(credentials)) if !search.found.contains(&credentials) => {
+            // Rare and large; every request waits here in passing.
+            let found = Box::pin(self.follow(lead)).await;
+            // Only now: somebody else may have stopped waiting for the same one.
+            search.leads.pop_front();
+            match found {
+                Ok(credentials) if !credentials.is_anonymous() && !search.found.contains(&credentials) => {
                     search.found.push(credentials);
                 }
                 Ok(_) => {}
@@ -69,6 +65,26 @@ impl Candidates {
             }
         }
         search.found.get(at).cloned()
+    }
+
+    /// Where a lead leads to; to nobody if there is nothing.
+    async fn follow(&self, lead: Lead) -> Result<Credentials, String> {
+        match lead {
+            Lead::Known(credentials) => Ok(credentials),
+            Lead::Lost(problem) => Err(problem),
+            Lead::Helper { name, server } => {
+                let asked = timeout(self.patience, helper::ask(&name, &server)).await;
+                asked.unwrap_or_else(|_| {
+                    Err(format!("the credential helper `docker-credential-{name}` does not end"))
+                })
+            }
+            Lead::Wanted(find) => {
+                let finding = tokio::task::spawn_blocking(move || find.0());
+                let found = timeout(self.patience, finding).await;
+                let found = found.map_err(|_| "the stored password was not found in time".to_owned())?;
+                found.unwrap_or_else(|error| Err(format!("the stored password was not found: {error}")))
+            }
+        }
     }
 
     /// The final word on a sign-in that no candidate got through.

@@ -173,13 +173,19 @@ impl Registry {
             let signature = if signs { self.auth.sign(scope).await? } else { None };
             let mut headers = request.headers.clone();
             if let Some(signature) = &signature {
-                headers.insert(AUTHORIZATION, signature.header.clone());
+                headers.insert(AUTHORIZATION, signature.header());
             }
             let is_stream = stream.is_some();
             let body = stream.take().unwrap_or_else(|| request.body.clone().into());
             let sending =
                 self.http.request(request.method.clone(), request.url.clone()).headers(headers).body(body);
             let sending = exchange(&self.patience, sending);
+            let sending = async {
+                match &signature {
+                    Some(signature) => signature.alongside(sending).await,
+                    None => sending.await,
+                }
+            };
             // Whoever sends a stream watches it; the wait for an answer is part of that.
             let response = if is_stream {
                 sending.await

@@ -3,7 +3,7 @@
 use std::sync::atomic::Ordering;
 
 use bytes::Bytes;
-use reqwest::header::{ACCEPT, CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, HeaderName, LOCATION, RANGE};
+use reqwest::header::{ACCEPT, CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, HeaderName, LOCATION};
 use reqwest::{Method, Response};
 use url::Url;
 
@@ -13,6 +13,7 @@ use crate::manifest::Manifest;
 use crate::registry::answer::failure;
 use crate::registry::auth::Scope;
 use crate::registry::http::{Registry, Request, location};
+use crate::registry::ranges::received;
 use crate::registry::referrers::{Referrer, lists_referrers};
 
 pub(crate) const OCTETS: &str = "application/octet-stream";
@@ -248,18 +249,6 @@ pub(crate) fn moved(
 
 pub(crate) fn session(request: &Request, headers: &HeaderMap) -> Result<UploadSession> {
     Ok(UploadSession { url: location(request, headers)?, min_chunk: number(headers, MIN_CHUNK).unwrap_or(0) })
-}
-
-/// The number of bytes that the registry has. Registries write `0-0` for none; for a single byte it is then sent
-/// again, and what comes of it is sorted out like any other disagreement.
-pub(crate) fn received(headers: &HeaderMap) -> Option<u64> {
-    let text = headers.get(RANGE)?.to_str().ok()?;
-    let (first, last) = text.trim_start_matches("bytes=").split_once('-')?;
-    match (first.parse().ok()?, last.parse().ok()?) {
-        (0_u64, 0_u64) => Some(0),
-        (0, last) => last.checked_add(1),
-        _ => None,
-    }
 }
 
 pub(crate) fn number(headers: &HeaderMap, name: HeaderName) -> Option<u64> {

@@ -21,6 +21,8 @@ const FOREIGN: [&str; 6] =
 
 pub(crate) struct Folder {
     path: PathBuf,
+    /// The same without links and the like.
+    place: PathBuf,
 }
 
 /// Makes sure that a folder that exists is a layout, or can become one without spoiling something else.
@@ -52,7 +54,7 @@ impl Folder {
     /// Makes the folder, and removes what killed pulls left in it, but for what can be resumed.
     pub(super) fn begin(path: &Path, blobs: &[Descriptor]) -> Result<Self> {
         check(path)?;
-        let folder = Self { path: path.to_owned() };
+        let mut folder = Self { path: path.to_owned(), place: path.to_owned() };
         let resumable: HashSet<&str> = blobs.iter().map(|blob| blob.digest.hex()).collect();
         sweep(path, OsStr::new(""), |_| false);
         for algorithm in ["sha256", "sha512"] {
@@ -63,7 +65,14 @@ impl Folder {
         }
         // Before anything is fetched: whether names can be added.
         folder.existing()?;
+        if let Ok(place) = path.canonicalize() {
+            folder.place = place;
+        }
         Ok(folder)
+    }
+
+    pub(super) fn place(&self) -> &Path {
+        &self.place
     }
 
     /// The folder of that algorithm's blobs.

@@ -42,6 +42,82 @@ async fn many_requests_at_once_fetch_one_token() {
 }
 
 #[tokio::test]
+async fn a_token_outlives_the_push_that_asked_for_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let source = image(&[bytes(1, 100)]).write(folder.path());
+    let registry = bearer().await;
+    let (client, to) = (registry.signed_in(), registry.name("app:v1"));
+    let asked = async {
+        while registry.simulator.requests("oci_token") == 0 {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::select! {
+        biased;
+        _ = push(&client, &source, &to) => panic!("it was to be given up"),
+        () = asked => {}
+    }
+    push(&client, &source, &to).await;
+    assert_eq!(registry.simulator.requests("oci_token"), 1);
+}
+
+#[tokio::test]
+async fn nobody_waits_for_the_next_token_while_the_old_one_lives() {
+    let folder = tempfile::tempdir().unwrap();
+    let source = image(&[bytes(1, 100)]).write(folder.path());
+    let registry = Registry::start().await;
+    let ask = Fault::status(401).header("www-authenticate", "Bearer realm=\"/service/token\"");
+    registry.fault("oci_blob_head", ask.times(1));
+    let token = serde_json::json!({ "token": "T", "expires_in": 100 });
+    registry.fault("oci_token", Fault::json(200, &token).times(1));
+    registry.fault("oci_token", Fault::hang().after(1));
+    let (builder, clock) = client();
+    let client = builder.concurrency(1).build().unwrap();
+    push(&client, &source, &registry.name("app:v1")).await;
+    assert_eq!(registry.simulator.requests("oci_token"), 1);
+    clock.advance(std::time::Duration::from_secs(80));
+    push(&client, &source, &registry.name("app:v2")).await;
+    assert_eq!(registry.simulator.requests("oci_token"), 2);
+}
+
+#[tokio::test]
+async fn a_token_endpoint_that_fails_is_told_to_all_who_waited_for_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let source = image(&[bytes(1, 100), bytes(2, 100)]).write(folder.path());
+    let registry = bearer().await;
+    registry.fault("oci_token", Fault::status(503));
+    let error = try_push(&registry.signed_in(), &source, &registry.name("app:v1")).await.unwrap_err();
+    assert!(matches!(*error, Error::NoToken(_)) && error.status() == Some(503), "{error:?}");
+    assert!(!error.is_sign_in() && !error.is_outcome_unknown());
+}
+
+#[tokio::test]
+async fn credentials_are_looked_for_only_where_a_registry_asks_for_some() {
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+    let folder = tempfile::tempdir().unwrap();
+    let source = image(&[bytes(1, 100)]).write(folder.path());
+    for (auth, works) in [("open", true), ("basic", true), ("bearer", true), ("bearer", false)] {
+        let registry = Registry::with(&[&format!("registry-auth={auth}")]).await;
+        let (asked, right) = (Arc::new(AtomicUsize::new(0)), registry.credentials());
+        let count = asked.clone();
+        let find = move || {
+            count.fetch_add(1, Ordering::SeqCst);
+            if works { Ok(right.clone()) } else { Err("the safe is locked".to_owned()) }
+        };
+        let client = client().0.credentials_when_asked(registry.address(), find).build().unwrap();
+        let pushed = try_push(&client, &source, &registry.name("app:v1")).await;
+        assert_eq!(asked.load(Ordering::SeqCst), usize::from(auth != "open"), "{auth}");
+        if !works {
+            let error = pushed.unwrap_err();
+            assert!(error.is_sign_in() && error.to_string().contains("the safe is locked"), "{error}");
+        } else {
+            pushed.unwrap();
+        }
+    }
+}
+
+#[tokio::test]
 async fn a_token_that_ends_within_a_large_layer_is_renewed_and_the_layer_goes_on() {
     let folder = tempfile::tempdir().unwrap();
     let layer = bytes(1, 12 * MIB);

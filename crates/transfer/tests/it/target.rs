@@ -114,6 +114,24 @@ async fn pulls_into_one_layout_at_once_all_succeed_and_lose_no_name() {
     }
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn pulls_of_one_client_into_one_layout_fetch_a_blob_once() {
+    let (registry, _) = filled(&bytes(1, MIB)).await;
+    let folder = tempfile::tempdir().unwrap();
+    let client = client().0.concurrency(2).build().unwrap();
+    // Under another name it is the same folder.
+    std::fs::create_dir(folder.path().join("out")).unwrap();
+    let pulls = (0..8).map(|n| {
+        let into = folder.path().join(if n % 2 == 0 { "out" } else { "./out/../out" });
+        tokio::spawn(client.pull([registry.name("app:v1")], Target::layout(into)).send())
+    });
+    for pull in futures_util::future::join_all(pulls).await {
+        pull.unwrap().unwrap();
+    }
+    assert_eq!(registry.count("GET", "/blobs/"), 2);
+    check(&folder.path().join("out"));
+}
+
 #[tokio::test]
 async fn what_file_systems_put_into_folders_by_themselves_is_no_obstacle() {
     let (registry, _) = filled(&bytes(1, 100)).await;

@@ -89,10 +89,11 @@ fn registry<'a>(
     let client_id = context.settings().map_err(local)?.client_id.unwrap_or_default();
     // The host is the service's own: the service named it, or the settings did.
     let account = Account::with_password(context.io, client, &client_id).ok();
-    let credentials = logins::credentials(context.io, account, &host).map_err(local)?;
-    if credentials.is_anonymous() {
+    if logins::stored(context.io, account, &host).map_err(local)?.is_none() {
         return Err("no registry password is stored".into());
     }
+    let account = Account::with_password(context.io, client, &client_id).map(Some);
+    let credentials = logins::credentials(context.io, account, &host);
     let told = (context.global.verbose > 1).then(|| context.io.stderr.clone());
     let observer = Arc::new(move |event: &transfer::Event| {
         if let (Some(stderr), Some(line)) = (&told, requests::line_of(event)) {
