@@ -83,7 +83,46 @@ fn parameter(text: &str) -> (String, &str) {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+
+    /// As registries write it.
+    fn written(challenge: &Challenge) -> String {
+        let Challenge::Bearer { realm, service, scope } = challenge else {
+            return "Basic realm=\"of others, Bearer realm=x\"".into();
+        };
+        let quoted = |name: &str, value: &str| {
+            format!("{name}=\"{}\"", value.replace('\\', "\\\\").replace('"', "\\\""))
+        };
+        let parameters = [("realm", Some(realm)), ("service", service.as_ref()), ("scope", scope.as_ref())];
+        let parameters = parameters.iter().filter_map(|(name, value)| Some(quoted(name, (*value)?)));
+        format!("Bearer {}", parameters.collect::<Vec<_>>().join(","))
+    }
+
+    proptest! {
+        #[test]
+        fn any_header_is_taken_apart_or_left(text in "(Basic|Bearer|realm|[=\", \\\\a])*|\\PC{0,40}") {
+            parse(&text);
+        }
+
+        #[test]
+        fn challenges_are_read_as_they_were_written(
+            offered in prop::collection::vec(
+                prop_oneof![
+                    Just(Challenge::Basic),
+                    ("\\PC{1,20}", prop::option::of("\\PC{1,9}"), prop::option::of("\\PC{1,9}")).prop_map(
+                        |(realm, service, scope)| Challenge::Bearer { realm, service, scope }
+                    ),
+                ],
+                0..4,
+            ),
+            between in "( ?, ?){1,2}",
+        ) {
+            let text = offered.iter().map(written).collect::<Vec<_>>().join(&between);
+            prop_assert_eq!(parse(&text), offered);
+        }
+    }
 
     fn bearer(realm: &str, service: Option<&str>, scope: Option<&str>) -> Challenge {
         Challenge::Bearer {
