@@ -8,10 +8,11 @@ use crate::digest::Digest;
 use crate::error::{Error, Result};
 use crate::manifest::{DOCKER_INDEX, DOCKER_MANIFEST, OCI_INDEX, OCI_MANIFEST};
 use crate::reference::Reference;
-use crate::registry::answer::failure;
+use crate::registry::answer::{exchange, failure};
 use crate::registry::auth::Scope;
 use crate::registry::http::Request;
 use crate::registry::referrers::lists_referrers;
+use crate::retry::Patience;
 
 const CONTENT_DIGEST: HeaderName = HeaderName::from_static("docker-content-digest");
 
@@ -49,6 +50,27 @@ impl Client {
             digest: text(headers, CONTENT_DIGEST).and_then(|digest| digest.parse().ok()),
             size: text(headers, CONTENT_LENGTH).and_then(|length| length.parse().ok()),
         })
+    }
+
+    /// Makes sure that a host is a registry: that it answers as one, or asks for a sign-in, which it does not get.
+    /// Cost: one request, and a connection more for a host on this machine, to see whether it speaks TLS.
+    ///
+    /// # Errors
+    /// [`Error::Registry`] with the status of another answer; [`Error::Transport`] if there is none.
+    pub async fn check_registry(&self, registry: &str) -> Result<()> {
+        let registry = self.registry(registry).await?;
+        let what = || format!("ask {} whether it is a registry", registry.name);
+        let ask = || async {
+            let sending = exchange(&registry.patience, registry.http.get(registry.url("")));
+            let sent = tokio::time::timeout(registry.patience.idle, sending).await;
+            let answer = sent.map_err(|_| Patience::stalled(what()))?;
+            let answer = answer.map_err(|error| Error::transport(what(), error))?;
+            match answer.status().as_u16() {
+                200 | 401 => Ok(()),
+                _ => Err(failure(&registry.patience, what(), answer).await),
+            }
+        };
+        registry.patience.repeat(ask).await
     }
 
     /// True if the registry has the API that lists what refers to a manifest: signatures and the like. Cost: one

@@ -9,6 +9,7 @@ use std::time::UNIX_EPOCH;
 
 use clap::Args;
 use mlspace_registry::{Client, DEFAULT_BASE_URL, Error, TransportKind};
+use mlspace_registry_net::is_loopback;
 
 use crate::commands::password::HOW_TO_GET_ONE;
 use crate::connect;
@@ -85,10 +86,9 @@ async fn examine(context: &Context<'_>, findings: &mut Findings) {
         sources => findings.ok("settings", sources.join(", ")),
     }
     let address = settings.base_url.clone().unwrap_or_else(|| DEFAULT_BASE_URL.to_owned());
+    let is_own = address.parse().is_ok_and(|url| is_loopback(&url));
     match proxy::used(context.io, &address) {
-        _ if address.starts_with("http://") => {
-            findings.ok("proxy", "not used for plain http to this machine")
-        }
+        Ok(None) if is_own => findings.ok("proxy", "not used for this machine"),
         Ok(Some(Proxy { variable, address })) => findings.ok("proxy", format!("{variable} names {address}")),
         Ok(None) => findings.ok("proxy", "none for this address"),
         Err(failure) => {

@@ -29,6 +29,8 @@ mod reading;
 #[cfg(unix)]
 mod readme;
 mod references;
+#[cfg(unix)]
+mod registries;
 mod settings;
 mod signing_in;
 mod sim;

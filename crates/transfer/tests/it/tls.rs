@@ -4,7 +4,7 @@ use std::error::Error as _;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use mlspace_registry_transfer::{ClientBuilder, Error, Reference, Target, TransportKind};
+use mlspace_registry_transfer::{CertificateProblem, ClientBuilder, Error, Reference, Target, TransportKind};
 use rcgen::{CertificateParams, KeyPair, date_time_ymd};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::TlsAcceptor;
@@ -123,6 +123,22 @@ async fn a_certificate_that_is_not_taken_is_told_by_what_is_wrong_and_never_trie
         assert!(front.connections.load(Ordering::SeqCst) <= 3);
     }
     assert!(registry.requests().is_empty(), "nothing goes without TLS after that");
+}
+
+#[tokio::test]
+async fn a_host_is_told_to_be_a_registry_or_none_with_tls_and_without() {
+    let registry = Registry::with(&["registry-auth=bearer"]).await;
+    let front = front(&registry, |_| {}).await;
+    let client = client().0.certificates(front.certificate.clone()).build().unwrap();
+    client.check_registry(registry.address()).await.unwrap();
+    client.check_registry(&front.address).await.unwrap();
+    assert_eq!(registry.count("GET", "/service/token"), 0);
+    let service = registry.simulator.base_url().replace("http://", "");
+    assert_eq!(client.check_registry(&service).await.unwrap_err().status(), Some(404));
+    let stranger = crate::fixture::client().0.build().unwrap();
+    let error = stranger.check_registry(&front.address).await.unwrap_err();
+    assert!(matches!(error.certificate(), Some(CertificateProblem::Issuer(_))), "{error:?}");
+    assert!(client.check_registry("127.0.0.1:1").await.unwrap_err().is_transport());
 }
 
 #[tokio::test]

@@ -3,10 +3,10 @@
 use std::sync::Mutex;
 use std::time::{Duration, UNIX_EPOCH};
 
-use mlspace_registry_net::{heed_no_proxy, trust};
+use mlspace_registry_transfer::RetryPolicy;
 
-use crate::address::is_local;
 use crate::context::Context;
+use crate::failure::causes;
 use crate::watch::{Exchange, Watcher};
 
 /// How long the registry may take to say that it is there.
@@ -53,20 +53,14 @@ impl Watcher for Probe {
     }
 }
 
-/// Asks a host whether it is a registry: one answers with 200, or asks to sign in.
+/// Asks a host whether it is a registry, in the way that a push reaches it.
 pub(super) async fn registry_answers(host: &str, context: &Context<'_>) -> Result<(), String> {
-    let is_local = is_local(host);
-    let scheme = if is_local { "http" } else { "https" };
-    let certificates = context.settings().and_then(|settings| settings.certificates());
-    let certificates: Vec<_> = certificates.map_err(|failure| failure.message)?.into_iter().collect();
-    let http = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none());
-    let http = if is_local { http.no_proxy() } else { heed_no_proxy(http) };
-    let http = trust(http, &certificates).map_err(|error| error.to_string())?;
-    let http = http.timeout(context.global.timeout.unwrap_or(PATIENCE)).build();
-    let http = http.map_err(|error| error.to_string())?;
-    let answer = http.get(format!("{scheme}://{host}/v2/")).send().await;
-    match answer.map_err(|error| crate::failure::causes(&error.without_url()))?.status().as_u16() {
-        200 | 401 => Ok(()),
-        status => Err(format!("answers {status}, as no registry does")),
-    }
+    let settings = context.transfer_settings().map_err(|failure| failure.message)?;
+    let patience = context.global.timeout.unwrap_or(PATIENCE);
+    let client = settings.idle(patience).retry(RetryPolicy::none()).build();
+    let answer = client.map_err(|error| causes(&error))?.check_registry(host).await;
+    answer.map_err(|error| match error.status() {
+        Some(status) => format!("answers {status}, as no registry does"),
+        None => causes(&error),
+    })
 }
