@@ -145,10 +145,7 @@ impl Pull {
             context.warn("left_out", &message, json!({ "layers": report.foreign }));
         }
         let Some(spool) = spool else { return context.print(&report) };
-        let copied = File::open(&spool).and_then(|mut file| io::copy(&mut file, &mut context.io.stdout));
-        copied
-            .and_then(|_| context.io.stdout.flush())
-            .map_err(|error| Failure::other(format!("cannot write the image to stdout: {error}")))?;
+        to_stdout(context, spool).await?;
         let mut text = Vec::new();
         output::one(&mut text, &Look { color: false, ..context.look() }, &report)?;
         if !context.global.quiet {
@@ -192,6 +189,20 @@ fn spool(io: &Io) -> Result<tempfile::TempPath, Failure> {
     let file = tempfile::NamedTempFile::new_in(&folder);
     let cannot = |error| Failure::other(format!("cannot write in {}: {error}", folder.display()));
     Ok(file.map_err(cannot)?.into_temp_path())
+}
+
+/// Writes a file to stdout, whose reader may be slow or asleep.
+async fn to_stdout(context: &mut Context<'_>, spool: tempfile::TempPath) -> Result<(), Failure> {
+    let mut stdout = std::mem::replace(&mut context.io.stdout, Box::new(io::sink()));
+    let copy = move || {
+        let copied = File::open(&spool).and_then(|mut file| io::copy(&mut file, &mut stdout));
+        (copied.and_then(|_| stdout.flush()), stdout)
+    };
+    let copied =
+        async { tokio::task::spawn_blocking(copy).await.map_err(|error| Failure::other(error.to_string())) };
+    let (copied, stdout) = context.until_interrupted(copied).await?;
+    context.io.stdout = stdout;
+    copied.map_err(|error| Failure::other(format!("cannot write the image to stdout: {error}")))
 }
 
 /// Nothing is spoiled that is there.
