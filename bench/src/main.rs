@@ -28,7 +28,8 @@ enum Command {
         #[arg(long, default_value_t = 100_000)]
         repositories: usize,
     },
-    /// Pushes and pulls against skopeo, which must be installed, as docker-registry must.
+    /// Pushes and pulls against docker-registry, which must be installed, beside skopeo and crane as far as they are, and
+    /// beside itself under eatmydata.
     Push {
         /// Folder to be made and removed; it needs 6 GB.
         folder: PathBuf,
@@ -36,6 +37,9 @@ enum Command {
         rounds: usize,
         #[arg(value_enum)]
         only: Option<push::Part>,
+        /// Over TLS, with an authority of its own.
+        #[arg(long)]
+        tls: bool,
     },
     /// One client under faults for a while: every outcome is compared with what the registry then holds.
     Soak {
@@ -60,8 +64,8 @@ fn main() -> anyhow::Result<()> {
     runtime.block_on(async {
         match Arguments::parse().command {
             Command::Client { runs, repositories } => client::run(runs, repositories).await,
-            Command::Push { folder, rounds, only } => {
-                push::run(&folder, rounds, only);
+            Command::Push { folder, rounds, only, tls } => {
+                push::run(&folder, rounds, only, tls);
                 Ok(())
             }
             Command::Soak { seconds, tasks, seed } => {

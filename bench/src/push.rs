@@ -1,16 +1,20 @@
-//! Pushes and pulls beside `skopeo`, against `docker-registry` on loopback, in one run. Linux.
+//! Pushes and pulls beside the programs of others that are installed, against `docker-registry` on loopback, in one
+//! run, in turn; in plain http, or over TLS with an authority of its own. Linux.
 #![allow(clippy::unwrap_used, clippy::expect_used)] // A benchmark that cannot go on stops.
 
 mod data;
 pub(crate) mod mover;
+mod movers;
+mod registry;
 
 use std::fs;
-use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use data::{write_docker_archive, write_layout};
+use movers::{Mover, skopeo};
+use registry::{Registry, Tls};
 
 const MB: u64 = 1_000_000;
 /// Ticks of a second in `/proc`; the same on every Linux of today.
@@ -34,144 +38,149 @@ pub(crate) enum Part {
 }
 
 /// The folder is made and removed.
-pub(crate) fn run(folder: &Path, rounds: usize, only: Option<Part>) {
+pub(crate) fn run(folder: &Path, rounds: usize, only: Option<Part>, is_encrypted: bool) {
     fs::create_dir(folder).expect("the folder must not exist yet");
     println!("load at the beginning: {}", fs::read_to_string("/proc/loadavg").unwrap().trim());
+    let tls = is_encrypted.then(|| Tls::make(folder));
+    println!("{}", if is_encrypted { "over TLS" } else { "in plain http" });
     for (part, measure) in [
-        (Part::Layout, large_layout as fn(&Path, usize)),
+        (Part::Layout, large_layout as fn(&Path, usize, Option<&Tls>)),
         (Part::Archive, docker_archive),
         (Part::Many, many_images),
     ] {
         if only.is_none_or(|only| only == part) {
-            measure(folder, rounds);
+            measure(folder, rounds, tls.as_ref());
         }
     }
     fs::remove_dir_all(folder).unwrap();
     println!("load at the end: {}", fs::read_to_string("/proc/loadavg").unwrap().trim());
 }
 
-fn large_layout(folder: &Path, rounds: usize) {
+/// What one program took, round by round.
+type Costs = (&'static str, Vec<Cost>);
+
+fn large_layout(folder: &Path, rounds: usize, tls: Option<&Tls>) {
     let layout = folder.join("large");
     let layers: Vec<_> = (0..8).map(|n| (n, 187 * MB + n * MB / 8)).collect();
     write_layout(&layout, &[("v1".into(), layers)]);
-    let (mut ours, mut theirs, mut pull, mut their_pull) = (vec![], vec![], vec![], vec![]);
+    let movers = Mover::installed();
+    let none = || movers.iter().map(|mover| (mover.name(), Vec::new())).collect::<Vec<Costs>>();
+    let (mut pushes, mut pulls) = (none(), none());
     for round in 0..rounds {
-        let registry = Registry::start(folder);
-        let to = format!("{}/large", registry.address);
-        ours.push(cost(own().args(["push", &text(&layout), &to])));
-        let back = folder.join("back");
-        pull.push(cost(own().args(["pull", &format!("{to}:v1"), &text(&back)])));
-        assert!(back.join("index.json").exists());
-        fs::remove_dir_all(&back).unwrap();
-        their_pull.push(cost(&mut skopeo(&format!("docker://{to}:v1"), &format!("oci:{}:v1", text(&back)))));
-        fs::remove_dir_all(&back).unwrap();
-        drop(registry);
-        let registry = Registry::start(folder);
-        let to = format!("docker://{}/large:v1", registry.address);
-        theirs.push(cost(&mut skopeo(&format!("oci:{}:v1", text(&layout)), &to)));
+        for (at, mover) in movers.iter().enumerate() {
+            let registry = Registry::start(folder, tls);
+            let (repository, back) = (format!("{}/large", registry.address), folder.join("back"));
+            pushes[at].1.push(cost(&mut mover.push(&layout, &repository, tls)));
+            pulls[at].1.push(cost(&mut mover.pull(&repository, &back, tls)));
+            assert!(back.join("index.json").exists());
+            fs::remove_dir_all(&back).unwrap();
+        }
         eprintln!("large layout: round {}", round + 1);
     }
-    compare("push 1.5 GB, 8 compressed layers, OCI layout", &ours, &theirs);
-    compare("pull of the same", &pull, &their_pull);
+    compare("push 1.5 GB, 8 compressed layers, OCI layout", &pushes);
+    compare("pull of the same", &pulls);
     fs::remove_dir_all(layout).unwrap();
 }
 
-fn docker_archive(folder: &Path, rounds: usize) {
+fn docker_archive(folder: &Path, rounds: usize, tls: Option<&Tls>) {
     let archive = folder.join("docker.tar");
     write_docker_archive(&archive, 4, 250 * MB);
     let (mut ours, mut again, mut theirs, mut sizes) = (vec![], vec![], vec![], (0, 0));
+    let has_skopeo = Mover::installed().contains(&Mover::Skopeo);
     for round in 0..rounds {
-        let registry = Registry::start(folder);
+        let registry = Registry::start(folder, tls);
         let (to, cache) = (format!("{}/docker", registry.address), folder.join("cache"));
-        let push = || cost(own().args(["push", &text(&archive), &to, &text(&cache)]));
+        let push = || cost(&mut Mover::Own.own(&["push", &text(&archive), &to, &text(&cache)], tls));
         ours.push(push());
         again.push(push());
         sizes.0 = registry.size();
         fs::remove_dir_all(cache).unwrap();
         drop(registry);
-        let registry = Registry::start(folder);
-        let to = format!("docker://{}/docker:v1", registry.address);
-        theirs.push(cost(&mut skopeo(&format!("docker-archive:{}", text(&archive)), &to)));
-        sizes.1 = registry.size();
+        if has_skopeo {
+            let registry = Registry::start(folder, tls);
+            let to = format!("docker://{}/docker:v1", registry.address);
+            theirs.push(cost(&mut skopeo(&format!("docker-archive:{}", text(&archive)), &to, "dest", tls)));
+            sizes.1 = registry.size();
+        }
         eprintln!("docker archive: round {}", round + 1);
     }
-    compare("push 1.0 GB docker archive of real files, gzip", &ours, &theirs);
+    let what = "push 1.0 GB docker archive of real files, gzip";
+    compare(what, &[("ours", ours), ("skopeo", theirs)]);
     println!(
         "  stored {} MB, skopeo {} MB: {:.2}",
         sizes.0 / MB,
         sizes.1 / MB,
         sizes.0 as f64 / sizes.1 as f64
     );
-    println!("  second push: {:.3} s", median(&again, |cost| cost.wall));
+    println!("  second push: {:.3} s", spread(&again, |cost| cost.wall).median);
     fs::remove_file(archive).unwrap();
 }
 
-fn many_images(folder: &Path, rounds: usize) {
+fn many_images(folder: &Path, rounds: usize, tls: Option<&Tls>) {
     let layout = folder.join("many");
     let image = |n: u64| (format!("v{n}"), (0..3).map(|layer| (1000 + 3 * n + layer, 20_000)).collect());
     write_layout(&layout, &(0..200).map(image).collect::<Vec<_>>());
     let (mut ours, mut theirs) = (vec![], vec![]);
+    let has_skopeo = Mover::installed().contains(&Mover::Skopeo);
     for round in 0..rounds {
-        let registry = Registry::start(folder);
-        ours.push(cost(own().args(["push", &text(&layout), &format!("{}/many", registry.address)])));
+        let registry = Registry::start(folder, tls);
+        let to = format!("{}/many", registry.address);
+        ours.push(cost(&mut Mover::Own.own(&["push", &text(&layout), &to], tls)));
         drop(registry);
-        let registry = Registry::start(folder);
-        let mut sum = Cost::default();
-        for n in 0..200 {
-            let to = format!("docker://{}/many:v{n}", registry.address);
-            let one = cost(&mut skopeo(&format!("oci:{}:v{n}", text(&layout)), &to));
-            sum = Cost {
-                wall: sum.wall + one.wall,
-                cpu: sum.cpu + one.cpu,
-                memory: sum.memory.max(one.memory),
-            };
+        if has_skopeo {
+            let registry = Registry::start(folder, tls);
+            let mut sum = Cost::default();
+            for n in 0..200 {
+                let to = format!("docker://{}/many:v{n}", registry.address);
+                let one = cost(&mut skopeo(&format!("oci:{}:v{n}", text(&layout)), &to, "dest", tls));
+                sum = Cost {
+                    wall: sum.wall + one.wall,
+                    cpu: sum.cpu + one.cpu,
+                    memory: sum.memory.max(one.memory),
+                };
+            }
+            theirs.push(sum);
         }
-        theirs.push(sum);
         eprintln!("many images: round {}", round + 1);
     }
-    compare("push 200 images of 3 small layers, one call beside a loop", &ours, &theirs);
+    let what = "push 200 images of 3 small layers, one call beside a loop";
+    compare(what, &[("ours", ours), ("skopeo", theirs)]);
 }
 
-fn median(costs: &[Cost], of: impl Fn(&Cost) -> f64) -> f64 {
+/// The middle of some values, and the least and the largest.
+struct Spread {
+    least: f64,
+    median: f64,
+    largest: f64,
+}
+
+fn spread(costs: &[Cost], of: impl Fn(&Cost) -> f64) -> Spread {
     let mut values: Vec<_> = costs.iter().map(of).collect();
     values.sort_by(f64::total_cmp);
-    values[values.len() / 2]
+    Spread { least: values[0], median: values[values.len() / 2], largest: values[values.len() - 1] }
 }
 
-fn compare(what: &str, ours: &[Cost], theirs: &[Cost]) {
+/// Prints what each took, and what part of it ours is, the first of them.
+fn compare(what: &str, costs: &[Costs]) {
     println!("{what}");
-    for (name, unit, of) in [
+    for (quantity, unit, of) in [
         ("wall", "s", (|cost| cost.wall) as fn(&Cost) -> f64),
         ("cpu", "s", |cost| cost.cpu),
         ("peak memory", "MiB", |cost| cost.memory),
     ] {
-        let (ours, theirs) = (median(ours, of), median(theirs, of));
-        println!("  {name}: {ours:.2} {unit}, skopeo {theirs:.2} {unit}: {:.2}", ours / theirs);
+        let ours = spread(&costs[0].1, of).median;
+        for (name, costs) in costs.iter().filter(|(_, costs)| !costs.is_empty()) {
+            let Spread { least, median, largest } = spread(costs, of);
+            let part = ours / median;
+            println!(
+                "  {quantity}: {name} {median:.2} {unit} ({least:.2} to {largest:.2}); ours is {part:.2} of it"
+            );
+        }
     }
 }
 
 fn text(path: &Path) -> String {
     path.to_str().unwrap().to_owned()
-}
-
-fn own() -> Command {
-    let mut command = Command::new(std::env::current_exe().unwrap());
-    command.arg("move");
-    command
-}
-
-fn skopeo(from: &str, to: &str) -> Command {
-    let mut command = Command::new("skopeo");
-    command.args([
-        "--insecure-policy",
-        "copy",
-        "-q",
-        "--src-tls-verify=false",
-        "--dest-tls-verify=false",
-        from,
-        to,
-    ]);
-    command
 }
 
 /// Runs a program and reads what it used from `/proc`, before it is gone.
@@ -196,51 +205,4 @@ fn cost(command: &mut Command) -> Cost {
     let cpu = (fields[11].parse::<f64>().unwrap() + fields[12].parse::<f64>().unwrap()) / TICKS;
     assert!(child.wait().unwrap().success(), "{command:?} failed");
     Cost { wall, cpu, memory }
-}
-
-/// A registry with nothing in it.
-struct Registry {
-    process: Child,
-    address: String,
-    storage: PathBuf,
-}
-
-impl Registry {
-    fn start(folder: &Path) -> Self {
-        let (storage, configuration) = (folder.join("storage"), folder.join("registry.yml"));
-        let place = text(&storage);
-        let settings = format!(
-            "version: 0.1\nlog: {{level: info, accesslog: {{disabled: true}}}}\n\
-             storage: {{filesystem: {{rootdirectory: {place}}}}}\nhttp: {{addr: '127.0.0.1:0'}}\n"
-        );
-        fs::write(&configuration, settings).unwrap();
-        let mut command = Command::new("docker-registry");
-        command.arg("serve").arg(configuration).stdout(Stdio::null()).stderr(Stdio::piped());
-        let mut process = command.spawn().expect("docker-registry is not installed");
-        let mut log = BufReader::new(process.stderr.take().unwrap()).lines();
-        let listening =
-            |line: String| Some(line.split_once("listening on ")?.1.split('"').next()?.to_owned());
-        let address = log.find_map(|line| listening(line.unwrap())).expect("the registry did not start");
-        std::thread::spawn(move || log.for_each(drop));
-        Self { process, address, storage }
-    }
-
-    /// Bytes of all blobs.
-    fn size(&self) -> u64 {
-        fn size(path: &Path) -> u64 {
-            let entries = fs::read_dir(path).unwrap().map(|entry| entry.unwrap());
-            entries
-                .map(|e| if e.path().is_dir() { size(&e.path()) } else { e.metadata().unwrap().len() })
-                .sum()
-        }
-        size(&self.storage.join("docker/registry/v2/blobs"))
-    }
-}
-
-impl Drop for Registry {
-    fn drop(&mut self) {
-        let _ = self.process.kill();
-        let _ = self.process.wait();
-        let _ = fs::remove_dir_all(&self.storage);
-    }
 }

@@ -9,21 +9,36 @@ use mlspace_registry_transfer::{Client, Reference, Source, Target};
 #[derive(Subcommand)]
 pub(crate) enum Move {
     /// Every image of a source, under its own tag.
-    Push { source: PathBuf, repository: Reference, cache: Option<PathBuf> },
+    Push {
+        source: PathBuf,
+        repository: Reference,
+        cache: Option<PathBuf>,
+        #[arg(long)]
+        ca: Option<PathBuf>,
+    },
     /// One image into a folder.
-    Pull { reference: Reference, folder: PathBuf },
+    Pull {
+        reference: Reference,
+        folder: PathBuf,
+        #[arg(long)]
+        ca: Option<PathBuf>,
+    },
 }
 
 impl Move {
     pub(crate) async fn run(self) -> Result<()> {
+        let (Self::Push { ca, .. } | Self::Pull { ca, .. }) = &self;
+        let mut builder = Client::builder();
+        if let Some(path) = ca {
+            builder = builder.certificates(std::fs::read(path)?);
+        }
         let (source, repository, cache) = match self {
-            Self::Push { source, repository, cache } => (source, repository, cache),
-            Self::Pull { reference, folder } => {
-                Client::builder().build()?.pull([reference], Target::layout(folder)).send().await?;
+            Self::Push { source, repository, cache, .. } => (source, repository, cache),
+            Self::Pull { reference, folder, .. } => {
+                builder.build()?.pull([reference], Target::layout(folder)).send().await?;
                 return Ok(());
             }
         };
-        let mut builder = Client::builder();
         if let Some(folder) = cache {
             builder = builder.cache(folder);
         }
