@@ -126,7 +126,7 @@ impl Task {
 
     async fn list_images(&mut self) -> &'static str {
         let what = "list of images";
-        match self.client.images().list(self.own).collect_complete().await {
+        match self.client.images().list(self.own).collect_verified().await {
             Ok(list) => {
                 let there: HashSet<Uuid> = self.simulator.images(self.own).iter().map(|one| one.id).collect();
                 let read: HashSet<Uuid> = list.items.iter().map(|one| one.id).collect();
@@ -143,7 +143,7 @@ impl Task {
     async fn list_repositories(&mut self) -> &'static str {
         let what = "list of repositories";
         let before: HashSet<Uuid> = self.simulator.repository_ids().into_iter().collect();
-        let list = self.client.repositories().list().page_size(PAGE).collect_complete().await;
+        let list = self.client.repositories().list().page_size(PAGE).collect_verified().await;
         match list {
             Ok(list) => {
                 let read: HashSet<Uuid> = list.items.iter().map(|one| one.id).collect();

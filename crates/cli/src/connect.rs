@@ -36,6 +36,9 @@ pub(crate) fn client_through(
             builder = builder.api_key(key);
         }
     }
+    if let Some(host) = io.variable("MLCR_REGISTRY") {
+        builder = builder.registry_host(host);
+    }
     if let Some(url) = settings.base_url {
         builder = builder.base_url(url);
     }

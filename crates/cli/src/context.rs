@@ -4,7 +4,7 @@ use std::cell::Cell;
 use std::sync::Arc;
 use std::time::{Duration, Instant, UNIX_EPOCH};
 
-use mlspace_registry::{Client, Completeness, Pager, UnreadableRow};
+use mlspace_registry::{Client, Completeness, Error, Lookup, Pager, UnreadableRow};
 use serde_json::json;
 
 use crate::connect;
@@ -15,7 +15,6 @@ use crate::options::{Format, Global};
 use crate::output::progress::Progress;
 use crate::output::text::printable;
 use crate::output::{self, Look, Program, Record, Sink};
-use crate::reference::Lookup;
 use crate::requests::Requests;
 use crate::settings::Settings;
 use crate::watch::Watched;
@@ -134,8 +133,9 @@ impl<'a> Context<'a> {
             };
             let item = match item {
                 Some(Ok(item)) => item,
+                // The verdict tells of it.
+                Some(Err(Error::Incomplete { .. })) | None => break None,
                 Some(Err(error)) => break Some(error.into()),
-                None => break None,
             };
             progress.step();
             read += 1;
@@ -216,7 +216,7 @@ impl<'a> Context<'a> {
     }
 
     /// Says how something was found, to those who want to know.
-    pub(crate) fn say_lookup(&self, lookup: &Lookup<'_>) {
+    pub(crate) fn say_lookup(&self, lookup: &Lookup) {
         lookup.notes().for_each(|note| self.detail(&note));
         self.say_requests();
     }

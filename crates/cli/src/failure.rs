@@ -1,6 +1,6 @@
 //! Why a command ends without having done what it should: one message, one exit code.
 
-use mlspace_registry::{ApiError, Error};
+use mlspace_registry::{ApiError, Error, NameError, NameProblem};
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -157,9 +157,33 @@ impl From<Error> for Failure {
 
 impl From<&Error> for Failure {
     fn from(error: &Error) -> Self {
+        if let Some(error) = error.name() {
+            return Self::from(error);
+        }
         let (exit, code, hint) = kind(error);
         let service = error.api().map(|error| Box::new(Answered::from(error)));
         Self { hint: hint.map(str::to_owned), service, ..Self::new(exit, code, causes(error)) }
+    }
+}
+
+impl From<&NameError> for Failure {
+    fn from(error: &NameError) -> Self {
+        let (exit, code) = match error.problem() {
+            NameProblem::NotFound => (Exit::NotFound, "not_found"),
+            NameProblem::Ambiguous => (Exit::NotFound, "ambiguous"),
+            NameProblem::Incomplete | NameProblem::Unreadable => (Exit::Safety, "refused"),
+            _ => (Exit::Usage, "usage"),
+        };
+        let advice = error.next_step();
+        let hint = match (error.problem(), error.repository()) {
+            (NameProblem::NotFound, Some(repository)) if error.candidates().is_empty() => {
+                Some(format!("`mlcr image ls {repository}` shows the tags that there are"))
+            }
+            (NameProblem::Unreadable, _) => advice.map(|advice| format!("{advice}; {ODD_ANSWER}")),
+            _ => advice.map(str::to_owned),
+        };
+        let candidates = error.candidates().to_vec();
+        Self { hint, candidates, ..Self::new(exit, code, error.message()) }
     }
 }
 
@@ -265,12 +289,14 @@ fn root(error: &Error) -> &Error {
 /// The error and its causes in one line, without what is said twice.
 pub(crate) fn causes(error: &dyn std::error::Error) -> String {
     let mut line = error.to_string();
+    let operation = line.split_once(": ").map_or(String::new(), |(operation, _)| format!("{operation}: "));
     let mut cause = error.source();
     while let Some(error) = cause {
         let text = error.to_string();
-        if !line.contains(&text) {
+        let text = text.strip_prefix(&operation).unwrap_or(&text);
+        if !line.contains(text) {
             line.push_str(": ");
-            line.push_str(&text);
+            line.push_str(text);
         }
         cause = error.source();
     }

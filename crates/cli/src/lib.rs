@@ -17,7 +17,6 @@ mod output;
 mod password_store;
 mod proxy;
 mod records;
-mod reference;
 mod requests;
 mod settings;
 mod transfer;

@@ -44,6 +44,7 @@ pub struct ClientBuilder {
     credentials: Option<(String, Secret)>,
     workspace: Option<String>,
     api_key: Option<Secret>,
+    registry_host: Option<String>,
     retry: RetryPolicy,
     rate: Option<NonZeroU32>,
     timeout: Duration,
@@ -65,6 +66,7 @@ impl ClientBuilder {
             credentials: None,
             workspace: None,
             api_key: None,
+            registry_host: None,
             retry: RetryPolicy::default(),
             rate: NonZeroU32::new(DEFAULT_RATE),
             timeout: DEFAULT_TIMEOUT,
@@ -102,6 +104,13 @@ impl ClientBuilder {
     /// Where the service is, with or without `/public/v2`. Default [`DEFAULT_BASE_URL`].
     pub fn base_url(mut self, url: impl Into<String>) -> Self {
         self.base_url = url.into();
+        self
+    }
+
+    /// The host of the image registry, with its port where it has one, for
+    /// [`full_name`](Client::full_name). By default it is learned from the service.
+    pub fn registry_host(mut self, host: impl Into<String>) -> Self {
+        self.registry_host = Some(host.into());
         self
     }
 
@@ -227,6 +236,7 @@ impl ClientBuilder {
             client_secret,
             workspace: self.workspace,
             workspace_key: self.api_key,
+            registry_host: self.registry_host,
             retry: self.retry,
             timeout: self.timeout,
             deadline: self.deadline,

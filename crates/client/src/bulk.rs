@@ -18,7 +18,7 @@ use uuid::Uuid;
 
 use crate::api_error::ApiError;
 use crate::client::Client;
-use crate::error::Error;
+use crate::error::{Error, Result};
 use crate::verify::Verify;
 use ledger::Ledger;
 use work::{Work, in_chunks};
@@ -132,6 +132,21 @@ impl BulkEvents {
 }
 
 /// A bulk delete that has not begun.
+///
+/// ```no_run
+/// use mlspace_registry::Outcome;
+///
+/// # async fn delete(client: mlspace_registry::Client, ids: Vec<mlspace_registry::Uuid>) {
+/// let report = client.images().delete_many(ids).concurrency(2).send().await;
+/// for (id, outcome) in report.outcomes() {
+///     match outcome {
+///         Outcome::Deleted | Outcome::NotFound => {}
+///         Outcome::Rejected(why) => eprintln!("{id}: {why}"),
+///         other => eprintln!("{id}: {other:?}"),
+///     }
+/// }
+/// # }
+/// ```
 #[derive(Debug)]
 #[must_use = "nothing is deleted before `send`"]
 pub struct DeleteMany {
@@ -184,6 +199,29 @@ impl DeleteMany {
         let (sender, receiver) = mpsc::unbounded_channel();
         self.events = Some(sender);
         BulkEvents(receiver)
+    }
+
+    /// Deletes the only id; says whether there was anything to delete.
+    pub(crate) async fn only(self) -> Result<bool> {
+        let (operation, what) = (self.noun.operation(), format!("deleting {}", self.noun.one()));
+        let BulkReport { mut outcomes, stopped_by } = self.send().await;
+        let lost = |error: Arc<Error>| Box::new(Arc::unwrap_or_clone(error));
+        match outcomes.pop().map(|(_, outcome)| outcome) {
+            Some(Outcome::Deleted) => Ok(true),
+            Some(Outcome::NotFound) => Ok(false),
+            Some(Outcome::Rejected(error)) => Err(Error::Api(Box::new(Arc::unwrap_or_clone(error)))),
+            Some(Outcome::Kept) => {
+                let source = Box::new(Error::Protocol("the service said nothing against it".into()));
+                Err(Error::NotApplied { operation, what, source })
+            }
+            Some(Outcome::Unknown(error)) => {
+                Err(Error::Unconfirmed { operation, what, source: error.map(lost) })
+            }
+            Some(Outcome::NotAttempted) | None => match stopped_by {
+                Some(error) => Err(Arc::unwrap_or_clone(error)),
+                None => Err(Error::Internal(format!("{operation}: nothing was sent, and nothing says why"))),
+            },
+        }
     }
 
     /// Does it. One request for each chunk; more only for what was refused, left out or lost.

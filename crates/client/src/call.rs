@@ -147,7 +147,7 @@ impl Core {
             }
             let Some(wait) = decide(&self.settings.retry, call.repeat, attempts, &error) else {
                 let repeated = attempts - u32::from(replayed) > 1;
-                return Err(if repeated { exhausted(attempts, error) } else { error });
+                return Err(if repeated { exhausted(operation.id, attempts, error) } else { error });
             };
             let asked = error.api().is_some_and(|error| error.retry_after().is_some());
             let limited = error.is_rate_limited();
@@ -249,7 +249,7 @@ impl Core {
         let transport = |kind, error: reqwest::Error| Error::Transport {
             operation,
             kind,
-            source: Some(Box::new(error.without_url())),
+            source: Some(Arc::new(error.without_url())),
         };
         match error {
             api::Error::UnexpectedResponse(response) => {
@@ -263,7 +263,7 @@ impl Core {
                     Some(problem) => Error::Transport {
                         operation,
                         kind: TransportKind::Certificate,
-                        source: Some(Box::new(problem)),
+                        source: Some(Arc::new(problem)),
                     },
                     None => transport(TransportKind::Connect, error),
                 }
@@ -318,8 +318,8 @@ impl Core {
     }
 }
 
-fn exhausted(attempts: u32, error: Error) -> Error {
-    Error::Exhausted { attempts, source: Box::new(error) }
+fn exhausted(operation: &'static str, attempts: u32, error: Error) -> Error {
+    Error::Exhausted { operation, attempts, source: Box::new(error) }
 }
 
 /// Says what was expected where, without quoting the answer: it may hold a secret or a page of HTML.

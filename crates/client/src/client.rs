@@ -45,28 +45,28 @@ impl Client {
     }
 
     /// The repositories of the registry.
-    pub fn repositories(&self) -> Repositories<'_> {
-        Repositories { client: self }
+    pub fn repositories(&self) -> Repositories {
+        Repositories { client: self.clone() }
     }
 
     /// The images of a repository.
-    pub fn images(&self) -> Images<'_> {
-        Images { client: self }
+    pub fn images(&self) -> Images {
+        Images { client: self.clone() }
     }
 
     /// The tags of an image.
-    pub fn tags(&self) -> Tags<'_> {
-        Tags { client: self }
+    pub fn tags(&self) -> Tags {
+        Tags { client: self.clone() }
     }
 
     /// The person's registry password.
-    pub fn password(&self) -> Password<'_> {
-        Password { client: self }
+    pub fn password(&self) -> Password {
+        Password { client: self.clone() }
     }
 
     /// The workspaces that the key sees, and their api keys.
-    pub fn workspaces(&self) -> Workspaces<'_> {
-        Workspaces { client: self }
+    pub fn workspaces(&self) -> Workspaces {
+        Workspaces { client: self.clone() }
     }
 
     /// Exchanges the key for a token now, whatever is in the cache, and returns what the service answers.

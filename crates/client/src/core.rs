@@ -11,6 +11,7 @@ use uuid::Uuid;
 use crate::call::Observer;
 use crate::error::Error;
 use crate::limiter::Limiter;
+use crate::names::RegistryAddress;
 use crate::operation::{Needs, refuse_writes};
 use crate::sign_in::{Signature, WorkspaceKey};
 use crate::verify::Verify;
@@ -22,6 +23,7 @@ pub(crate) struct Core {
     pub(crate) limiter: Limiter,
     pub(crate) tokens: Cache<Secret, Error>,
     pub(crate) workspaces: Cache<Arc<WorkspaceKey>, Error>,
+    pub(crate) address: tokio::sync::OnceCell<RegistryAddress>,
     /// The last full signature, so that a call which needs nothing new makes no headers.
     pub(crate) signature: Mutex<Option<Arc<Signature>>>,
 }
@@ -33,6 +35,7 @@ pub(crate) struct Settings {
     pub(crate) client_secret: Secret,
     pub(crate) workspace: Option<String>,
     pub(crate) workspace_key: Option<Secret>,
+    pub(crate) registry_host: Option<String>,
     pub(crate) retry: RetryPolicy,
     pub(crate) timeout: Duration,
     pub(crate) deadline: Duration,
@@ -72,6 +75,7 @@ impl Core {
             limiter,
             tokens: Cache::default(),
             workspaces: Cache::default(),
+            address: tokio::sync::OnceCell::new(),
             signature: Mutex::default(),
         }
     }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::api_error::ApiError;
+use crate::names::{NameError, NameProblem};
 
 /// A result of this crate.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -19,7 +20,7 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 /// }
 /// # }
 /// ```
-#[derive(Debug, thiserror::Error)]
+#[derive(Clone, Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
     /// The request or the settings are wrong. Nothing was sent; correct it and call again.
@@ -52,12 +53,26 @@ pub enum Error {
         /// Where on the way.
         kind: TransportKind,
         /// The cause, as the HTTP library tells it, without the URL.
-        source: Option<Box<dyn std::error::Error + Send + Sync>>,
+        source: Option<Arc<dyn std::error::Error + Send + Sync>>,
     },
 
     /// The service answered with an error.
     #[error(transparent)]
     Api(Box<ApiError>),
+
+    /// A name does not lead to one thing. It carries what may have been meant.
+    #[error(transparent)]
+    Name(Box<NameError>),
+
+    /// A list lacks items, or is not known to have all, so that it is not what it seems.
+    #[error("{operation}: {}", incomplete(*missing))]
+    #[non_exhaustive]
+    Incomplete {
+        /// The operation id.
+        operation: &'static str,
+        /// How many more the service counts; `None` where that is not known.
+        missing: Option<u64>,
+    },
 
     /// The service said yes, and what came with it is not what the document promises.
     #[error("{operation}: the answer is not as documented ({detail})")]
@@ -84,9 +99,11 @@ pub enum Error {
     },
 
     /// Several attempts, and every one failed. Predicates look through to the last.
-    #[error("gave up after {attempts} attempts")]
+    #[error("{operation}: gave up after {attempts} attempts")]
     #[non_exhaustive]
     Exhausted {
+        /// The operation id.
+        operation: &'static str,
         /// How many requests were sent.
         attempts: u32,
         /// The end of the last one.
@@ -119,6 +136,20 @@ pub enum Error {
         /// reading does not show it.
         source: Option<Box<Error>>,
     },
+}
+
+fn incomplete(missing: Option<u64>) -> String {
+    match missing {
+        Some(1) => "the list lacks one item that the service counts".into(),
+        Some(missing) => format!("the list lacks {missing} items that the service counts"),
+        None => "the list is not known to be complete".into(),
+    }
+}
+
+impl From<NameError> for Error {
+    fn from(error: NameError) -> Self {
+        Self::Name(Box::new(error))
+    }
 }
 
 /// Where a request or its answer got lost.
@@ -176,7 +207,26 @@ impl Error {
 
     /// The thing asked for does not exist, as far as the service lets us see.
     pub fn is_not_found(&self) -> bool {
-        self.status() == Some(404)
+        self.name().is_some_and(|error| error.problem() == NameProblem::NotFound)
+            || self.status() == Some(404)
+    }
+
+    /// The name that does not lead to one thing, if that is what it is.
+    pub fn name(&self) -> Option<&NameError> {
+        match self {
+            Self::Name(error) => Some(error),
+            _ => None,
+        }
+    }
+
+    /// It is in conflict with what is there, such as a tag of that name on another image.
+    pub fn is_conflict(&self) -> bool {
+        self.status() == Some(409)
+    }
+
+    /// A list lacks items, or is not known to have all.
+    pub fn is_incomplete(&self) -> bool {
+        matches!(self, Self::Incomplete { .. })
     }
 
     /// The sign-in is missing, wrong or expired.
@@ -217,14 +267,14 @@ impl Error {
     /// How far the request got.
     pub fn was_sent(&self) -> Sent {
         match self {
-            Self::Invalid(_) | Self::Internal(_) | Self::SignIn { .. } => Sent::No,
+            Self::Invalid(_) | Self::Internal(_) | Self::SignIn { .. } | Self::Name(_) => Sent::No,
             Self::Transport { kind: TransportKind::Connect | TransportKind::Certificate, .. } => Sent::No,
             Self::Transport { kind: TransportKind::Truncated, .. } => Sent::Yes,
             Self::Transport { .. } | Self::Unconfirmed { .. } => Sent::Maybe,
             // A gateway's answer does not say what the service behind it did.
             Self::Api(error) if matches!(error.status(), 502..=504) => Sent::Maybe,
             Self::Api(error) if matches!(error.status(), 401 | 429) => Sent::No,
-            Self::Api(_) | Self::Decode { .. } | Self::Protocol(_) => Sent::Yes,
+            Self::Api(_) | Self::Decode { .. } | Self::Protocol(_) | Self::Incomplete { .. } => Sent::Yes,
             Self::Deadline { sent, .. } => *sent,
             Self::Exhausted { source, .. } => source.was_sent(),
             Self::NotApplied { .. } => Sent::No,

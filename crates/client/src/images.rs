@@ -13,48 +13,85 @@ use crate::client::Client;
 use crate::error::Result;
 use crate::operation::{IMAGE_GET, IMAGE_LIST};
 use crate::pager::{Batch, Boxed, Pager, Source};
+use crate::search::ImageSearch;
 use crate::verify::optional;
 
 /// The images of a repository.
-#[derive(Clone, Copy, Debug)]
-pub struct Images<'a> {
-    pub(crate) client: &'a Client,
+///
+/// ```no_run
+/// # async fn one(client: mlspace_registry::Client) -> mlspace_registry::Result<()> {
+/// let images = client.images();
+/// let image = images.find("train/base:latest").await?;
+/// for image in images.list(image.repository_id).collect_complete().await? {
+///     println!("{} {} bytes, {} tags", image.digest, image.size, image.tags.len());
+/// }
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone, Debug)]
+pub struct Images {
+    pub(crate) client: Client,
 }
 
-impl Images<'_> {
+impl Images {
     /// Lists the images of a repository, one row an image with all its tags.
     ///
     /// Two requests: the repository's count is read to compare, and the service gives the whole list at
     /// once. Where the service gives less than it counts, further pages are read and merged by image,
     /// because paging here splits an image over two pages with part of its tags on each.
-    pub fn list(self, repository_id: Uuid) -> Pager<Image> {
+    pub fn list(&self, repository_id: Uuid) -> Pager<Image> {
         Pager::new(ImagesOf { client: self.client.clone(), repository_id })
     }
 
     /// The same for a repository that was just read, whose count is known: one request where it is right.
-    pub fn list_in(self, repository: &Repository) -> Pager<Image> {
+    pub fn list_in(&self, repository: &Repository) -> Pager<Image> {
         self.list(repository.id).counted(u64::try_from(repository.images_count).ok())
+    }
+
+    /// Starts to go through the images of all repositories.
+    pub fn search(&self) -> ImageSearch {
+        ImageSearch::new(self.client.clone())
+    }
+
+    /// Finds one by `NAME:TAG`, `NAME@sha256:DIGEST`, a full name with either, its id or the beginning of that. One
+    /// request for an id; for a name one more than it takes to find the repository.
+    ///
+    /// # Errors
+    /// [`Error::Name`](crate::Error::Name) when there is none, or several fit; otherwise as every call.
+    pub fn find(&self, name: &str) -> impl Future<Output = Result<Image>> + Send + use<> {
+        let (mut lookup, reference) = (self.client.lookup(), name.parse());
+        async move { lookup.image(&reference?).await }
     }
 
     /// Reads one image. One request.
     ///
     /// # Errors
     /// [`is_not_found`](crate::Error::is_not_found) when there is none with this id.
-    pub async fn get(self, id: Uuid) -> Result<Image> {
-        let call = Call::new(&IMAGE_GET).fields(&["image_id"]);
-        self.client.core.call(call, |api| async move { api.image_get(id).send().await }).await
+    pub fn get(&self, id: Uuid) -> impl Future<Output = Result<Image>> + Send + use<> {
+        let (core, call) = (self.client.core.clone(), Call::new(&IMAGE_GET).fields(&["image_id"]));
+        async move { core.call(call, |api| async move { api.image_get(id).send().await }).await }
     }
 
     /// Reads one image, or `None` when there is none with this id. One request.
     ///
     /// # Errors
     /// As every call, but for 404.
-    pub async fn get_opt(self, id: Uuid) -> Result<Option<Image>> {
-        optional(self.get(id).await)
+    pub fn get_opt(&self, id: Uuid) -> impl Future<Output = Result<Option<Image>>> + Send + use<> {
+        let get = self.get(id);
+        async move { optional(get.await) }
+    }
+
+    /// Deletes one image with all its tags; `false` if there was none with this id. One request, more where its answer
+    /// leaves doubt.
+    ///
+    /// # Errors
+    /// As [`Repositories::delete`](crate::Repositories::delete).
+    pub fn delete(&self, id: Uuid) -> impl Future<Output = Result<bool>> + Send + use<> {
+        self.delete_many([id]).only()
     }
 
     /// Starts to delete images.
-    pub fn delete_many(self, ids: impl IntoIterator<Item = Uuid>) -> DeleteMany {
+    pub fn delete_many(&self, ids: impl IntoIterator<Item = Uuid>) -> DeleteMany {
         DeleteMany::new(self.client.clone(), Noun::Images, ids)
     }
 }
@@ -103,6 +140,10 @@ impl Source<Image> for ImagesOf {
 
     fn id(&self, image: &Image) -> Uuid {
         image.id
+    }
+
+    fn operation(&self) -> &'static str {
+        IMAGE_LIST.id
     }
 }
 

@@ -10,7 +10,7 @@
 //!    goes on for ever.
 //! 4. Of a list that came in several answers one walk cannot tell whether it is complete: what is deleted
 //!    from a page that was read moves the rest up, and the count falls with it. Two equal walks can; see
-//!    [`Pager::collect_complete`].
+//!    [`Pager::collect_verified`].
 //! 5. A row that is not as documented is given apart, and costs the others nothing.
 
 use std::collections::HashSet;
@@ -26,7 +26,7 @@ use mlspace_registry_api::UnreadableRow;
 use mlspace_registry_api::types::Repository;
 use uuid::Uuid;
 
-use crate::error::Result;
+use crate::error::{Error, Result};
 use cursor::{Cursor, ONE_ANSWER, read_on};
 
 mod cursor;
@@ -41,7 +41,7 @@ pub(crate) type Boxed<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 #[non_exhaustive]
 pub enum Completeness {
     /// All that there was at one moment: it came in one answer and agrees with the count that was read
-    /// before, or two walks agreed, see [`Pager::collect_complete`]. Only a list that grows between the two
+    /// before, or two walks agreed, see [`Pager::collect_verified`]. Only a list that grows between the two
     /// past the service's largest page, and was exactly as long, is not told from a whole one.
     Complete,
     /// The service counts this many more than it gave, or than could be read.
@@ -67,6 +67,11 @@ impl fmt::Display for Completeness {
 /// A list, read as it is consumed: a [`Stream`] of items. Nothing is sent before the first item is asked
 /// for. After an error the stream has ended.
 ///
+/// A list that the service counts more items of than it gave does not end quietly: its last item is
+/// [`Error::Incomplete`], so that neither `?` in a loop nor `try_collect` takes it for the whole. Who needs to know that
+/// nothing is missing, and not only that nothing is known to be, uses [`collect_complete`](Self::collect_complete); who
+/// can do with less uses [`collect_all`](Self::collect_all), which gives what there is with its verdict.
+///
 /// Items that are deleted while the list is read move the rest up, and the next page then skips some: to
 /// delete what a list shows, read it to its end first.
 ///
@@ -85,6 +90,8 @@ pub struct Pager<T> {
     pages: Pages<T>,
     items: std::vec::IntoIter<T>,
     unreadable: Vec<UnreadableRow>,
+    /// The end has been told.
+    told: bool,
 }
 
 /// The pages of a list, each with what was new on it.
@@ -134,6 +141,8 @@ pub(crate) trait Source<T>: Send + Sync {
     }
     /// The id, which tells items apart.
     fn id(&self, item: &T) -> Uuid;
+    /// The id of the operation that lists.
+    fn operation(&self) -> &'static str;
 }
 
 /// The rows of one request.
@@ -166,7 +175,7 @@ impl<T: Send + 'static> Pager<T> {
         let stage = Stage::Ready(cursor);
         let pages =
             Pages { source, page_size, left: None, stage, completeness: None, changed: false, count: None };
-        Self { pages, items: Vec::new().into_iter(), unreadable: Vec::new() }
+        Self { pages, items: Vec::new().into_iter(), unreadable: Vec::new(), told: false }
     }
 
     /// The next item; `None` at the end.
@@ -177,7 +186,7 @@ impl<T: Send + 'static> Pager<T> {
         StreamExt::next(self).await
     }
 
-    /// Reads the rest of the list into memory.
+    /// Reads the rest of the list into memory, complete or not: the verdict is with it.
     ///
     /// # Errors
     /// As every call.
@@ -188,10 +197,38 @@ impl<T: Send + 'static> Pager<T> {
     async fn rest(&mut self) -> Result<List<T>> {
         let mut items = Vec::new();
         while let Some(item) = self.next().await {
-            items.push(item?);
+            match item {
+                Ok(item) => items.push(item),
+                Err(Error::Incomplete { .. }) => {}
+                Err(error) => return Err(error),
+            }
         }
         let completeness = self.completeness().unwrap_or(Completeness::Unknown);
         Ok(List { items, unreadable: std::mem::take(&mut self.unreadable), completeness })
+    }
+
+    /// Reads the whole list into memory, and gives it only if it is complete: for whoever acts on what is *not* in it.
+    /// See [`collect_verified`](Self::collect_verified), which costs the same.
+    ///
+    /// ```no_run
+    /// # async fn list(client: mlspace_registry::Client) -> mlspace_registry::Result<()> {
+    /// let repositories = client.repositories().list().collect_complete().await?;
+    /// println!("all {} of them", repositories.len());
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// [`Error::Incomplete`] where it is not, or not known to be; that of tags never is, because the service does not
+    /// count them. Otherwise as every call.
+    pub async fn collect_complete(self) -> Result<Vec<T>> {
+        let operation = self.pages.source.operation();
+        let list = self.collect_verified().await?;
+        match list.completeness {
+            Completeness::Complete => Ok(list.items),
+            Completeness::Short { missing } => Err(Error::Incomplete { operation, missing: Some(missing) }),
+            Completeness::Unknown => Err(Error::Incomplete { operation, missing: None }),
+        }
     }
 
     /// Reads the whole list into memory, from its beginning, and tells whether it is complete: a second time
@@ -204,7 +241,7 @@ impl<T: Send + 'static> Pager<T> {
     ///
     /// # Errors
     /// As every call.
-    pub async fn collect_complete(self) -> Result<List<T>> {
+    pub async fn collect_verified(self) -> Result<List<T>> {
         let Pages { source, page_size, count, .. } = self.pages;
         let told = |list: &List<T>, pages: &Pages<T>| match list.completeness {
             Completeness::Complete => true,
@@ -340,7 +377,16 @@ impl<T: Send + 'static> Stream for Pager<T> {
                     self.unreadable.extend(page.unreadable);
                 }
                 Some(Err(error)) => return Poll::Ready(Some(Err(error))),
-                None => return Poll::Ready(None),
+                None => {
+                    let Some(Completeness::Short { missing }) =
+                        self.pages.completeness.filter(|_| !self.told)
+                    else {
+                        return Poll::Ready(None);
+                    };
+                    self.told = true;
+                    let operation = self.pages.source.operation();
+                    return Poll::Ready(Some(Err(Error::Incomplete { operation, missing: Some(missing) })));
+                }
             }
         }
     }

@@ -9,9 +9,21 @@ use crate::operation::GENERATE_PASSWORD;
 use crate::verify::is_lost;
 
 /// The person's registry password, which `docker login` takes.
-#[derive(Clone, Copy, Debug)]
-pub struct Password<'a> {
-    pub(crate) client: &'a Client,
+///
+/// ```no_run
+/// use mlspace_registry::RotationConsent;
+///
+/// # async fn rotate(client: mlspace_registry::Client) -> mlspace_registry::Result<()> {
+/// let consent = RotationConsent::OldPasswordStopsWorkingEverywhere;
+/// let password = client.password().rotate(consent).await?;
+/// # fn store(_: &str) {}
+/// store(password.expose());
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone, Debug)]
+pub struct Password {
+    pub(crate) client: Client,
 }
 
 /// Says that the caller knows what [`Password::rotate`] does.
@@ -21,15 +33,20 @@ pub enum RotationConsent {
     OldPasswordStopsWorkingEverywhere,
 }
 
-impl Password<'_> {
+impl Password {
     /// Replaces the password and returns the new one, which the service shows this once: store it before
     /// anything else. One request, sent exactly once whatever becomes of it.
     ///
     /// # Errors
     /// Refused for service accounts. [`Error::Unconfirmed`] when the answer got lost: the old password may
     /// be dead already, and rotating again is the only way to learn a new one.
-    pub async fn rotate(self, consent: RotationConsent) -> Result<Secret> {
+    pub fn rotate(&self, consent: RotationConsent) -> impl Future<Output = Result<Secret>> + Send + use<> {
         let RotationConsent::OldPasswordStopsWorkingEverywhere = consent;
+        let own = self.clone();
+        async move { own.replace().await }
+    }
+
+    async fn replace(&self) -> Result<Secret> {
         let call = Call::new(&GENERATE_PASSWORD);
         let operation = call.operation.id;
         let answer =

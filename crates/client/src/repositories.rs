@@ -16,37 +16,60 @@ use crate::pager::{Batch, Boxed, Pager, Source};
 use crate::verify::{Verify, confirm, optional};
 
 /// The repositories of the registry.
-#[derive(Clone, Copy, Debug)]
-pub struct Repositories<'a> {
-    pub(crate) client: &'a Client,
+///
+/// ```no_run
+/// # async fn one(client: mlspace_registry::Client) -> mlspace_registry::Result<()> {
+/// let repositories = client.repositories();
+/// let base = repositories.find("train/base").await?;
+/// repositories.update(base.id).description("Base image").add_label("prod").send().await?;
+/// // Futures own what they need.
+/// let read = tokio::spawn(repositories.get(base.id));
+/// println!("{:?}", read.await.expect("no panic")?.labels);
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone, Debug)]
+pub struct Repositories {
+    pub(crate) client: Client,
 }
 
-impl Repositories<'_> {
+impl Repositories {
     /// Lists all repositories. One request for the registry's count and one a page; of a list that takes
     /// several pages one more for the count.
-    pub fn list(self) -> Pager<Repository> {
+    pub fn list(&self) -> Pager<Repository> {
         Pager::new(AllRepositories(self.client.clone()))
+    }
+
+    /// Finds one by its name, its full name, its id or the beginning of that. One request for an id; for a name as many
+    /// pages of the list as it takes to find it.
+    ///
+    /// # Errors
+    /// [`Error::Name`] when there is none, or several fit; otherwise as every call.
+    pub fn find(&self, name: &str) -> impl Future<Output = Result<Repository>> + Send + use<> {
+        let (mut lookup, reference) = (self.client.lookup(), name.parse());
+        async move { lookup.repository(&reference?).await }
     }
 
     /// Reads one repository. One request.
     ///
     /// # Errors
     /// [`is_not_found`](Error::is_not_found) when there is none with this id.
-    pub async fn get(self, id: Uuid) -> Result<Repository> {
-        let call = Call::new(&REPOSITORY_GET).fields(&["repository_id"]);
-        self.client.core.call(call, |api| async move { api.repository_get(id).send().await }).await
+    pub fn get(&self, id: Uuid) -> impl Future<Output = Result<Repository>> + Send + use<> {
+        let (core, call) = (self.client.core.clone(), Call::new(&REPOSITORY_GET).fields(&["repository_id"]));
+        async move { core.call(call, |api| async move { api.repository_get(id).send().await }).await }
     }
 
     /// Reads one repository, or `None` when there is none with this id. One request.
     ///
     /// # Errors
     /// As every call, but for 404.
-    pub async fn get_opt(self, id: Uuid) -> Result<Option<Repository>> {
-        optional(self.get(id).await)
+    pub fn get_opt(&self, id: Uuid) -> impl Future<Output = Result<Option<Repository>>> + Send + use<> {
+        let get = self.get(id);
+        async move { optional(get.await) }
     }
 
     /// Starts a change of description and labels; [`send`](RepositoryUpdate::send) makes it.
-    pub fn update(self, id: Uuid) -> RepositoryUpdate {
+    pub fn update(&self, id: Uuid) -> RepositoryUpdate {
         RepositoryUpdate {
             client: self.client.clone(),
             id,
@@ -62,21 +85,38 @@ impl Repositories<'_> {
     ///
     /// # Errors
     /// [`Error::NotApplied`] or [`Error::Unconfirmed`] when the answer got lost or does not show the change.
-    pub async fn set_favorite(self, id: Uuid, favorite: bool) -> Result<Repository> {
-        let call = Call::new(&REPOSITORY_FAVORITE).fields(&["repository_id", "favorite"]);
-        let body = types::FavoriteInput::new(favorite);
-        let answer = self.client.core.call(call, |api| {
-            let body = body.clone();
-            async move { api.repository_favorite(id, body).send().await }
-        });
-        let what = if favorite { "the favourite mark" } else { "taking the favourite mark away" };
-        let shows = |repository: &Repository| repository.favorite == favorite;
-        let verify = self.client.core.settings.verify == Verify::Always;
-        confirm("repository_favorite", what, answer.await, shows, verify, || self.get_opt(id)).await
+    pub fn set_favorite(
+        &self,
+        id: Uuid,
+        favorite: bool,
+    ) -> impl Future<Output = Result<Repository>> + Send + use<> {
+        let own = self.clone();
+        async move {
+            let call = Call::new(&REPOSITORY_FAVORITE).fields(&["repository_id", "favorite"]);
+            let body = types::FavoriteInput::new(favorite);
+            let answer = own.client.core.call(call, |api| {
+                let body = body.clone();
+                async move { api.repository_favorite(id, body).send().await }
+            });
+            let what = if favorite { "the favourite mark" } else { "taking the favourite mark away" };
+            let shows = |repository: &Repository| repository.favorite == favorite;
+            let verify = own.client.core.settings.verify == Verify::Always;
+            confirm("repository_favorite", what, answer.await, shows, verify, || own.get_opt(id)).await
+        }
+    }
+
+    /// Deletes one repository with all its images and tags; `false` if there was none with this id. One request, more
+    /// where its answer leaves doubt.
+    ///
+    /// # Errors
+    /// The service's refusal; [`Error::NotApplied`] when it is still there although nothing was said against it;
+    /// [`Error::Unconfirmed`] when that could not be read.
+    pub fn delete(&self, id: Uuid) -> impl Future<Output = Result<bool>> + Send + use<> {
+        self.delete_many([id]).only()
     }
 
     /// Starts to delete repositories with all their images and tags.
-    pub fn delete_many(self, ids: impl IntoIterator<Item = Uuid>) -> DeleteMany {
+    pub fn delete_many(&self, ids: impl IntoIterator<Item = Uuid>) -> DeleteMany {
         DeleteMany::new(self.client.clone(), Noun::Repositories, ids)
     }
 }
@@ -195,5 +235,9 @@ impl Source<Repository> for AllRepositories {
 
     fn id(&self, repository: &Repository) -> Uuid {
         repository.id
+    }
+
+    fn operation(&self) -> &'static str {
+        REPOSITORY_LIST.id
     }
 }

@@ -16,20 +16,40 @@ use crate::pager::{Batch, Boxed, Pager, Source};
 use crate::verify::{Verify, confirm};
 
 /// The tags of an image.
-#[derive(Clone, Copy, Debug)]
-pub struct Tags<'a> {
-    pub(crate) client: &'a Client,
+///
+/// ```no_run
+/// # async fn one(client: mlspace_registry::Client) -> mlspace_registry::Result<()> {
+/// let image = client.images().find("train/base:latest").await?;
+/// let tag = client.tags().create(image.id, "v2").color("#2f81f7").send().await?;
+/// client.tags().set_color(tag.id, None).await?;
+/// client.tags().move_to(image.repository_id, "stable", image.id).await?;
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone, Debug)]
+pub struct Tags {
+    pub(crate) client: Client,
 }
 
-impl Tags<'_> {
+impl Tags {
     /// Lists the tags of an image. One request. The service counts no tags, so whether the list is
     /// complete is not known.
-    pub fn list(self, image_id: Uuid) -> Pager<Tag> {
+    pub fn list(&self, image_id: Uuid) -> Pager<Tag> {
         Pager::new(TagsOf { client: self.client.clone(), image_id })
     }
 
+    /// Finds one by `NAME:TAG`, a full name with its tag, its id or the beginning of that. As many pages of the list of
+    /// repositories as it takes to find it.
+    ///
+    /// # Errors
+    /// [`Error::Name`] when there is none, or several fit; otherwise as every call.
+    pub fn find(&self, name: &str) -> impl Future<Output = Result<Tag>> + Send + use<> {
+        let (mut lookup, reference) = (self.client.lookup(), name.parse());
+        async move { lookup.tag(&reference?).await }
+    }
+
     /// Starts to give an image another tag; [`send`](TagCreation::send) does it.
-    pub fn create(self, image_id: Uuid, name: impl Into<String>) -> TagCreation {
+    pub fn create(&self, image_id: Uuid, name: impl Into<String>) -> TagCreation {
         TagCreation { client: self.client.clone(), image_id, name: name.into(), color: None }
     }
 
@@ -40,8 +60,16 @@ impl Tags<'_> {
     /// # Errors
     /// [`Error::Unconfirmed`] when the answer does not show the colour, or got lost: without an answer it is
     /// not known which image to look at.
-    pub async fn set_color(self, tag_id: Uuid, color: Option<&str>) -> Result<Tag> {
-        let color = color.map(check_color).transpose()?;
+    pub fn set_color(
+        &self,
+        tag_id: Uuid,
+        color: Option<&str>,
+    ) -> impl Future<Output = Result<Tag>> + Send + use<> {
+        let (own, color) = (self.clone(), color.map(check_color).transpose());
+        async move { own.set_checked_color(tag_id, color?).await }
+    }
+
+    async fn set_checked_color(&self, tag_id: Uuid, color: Option<String>) -> Result<Tag> {
         let call = Call::new(&TAG_UPDATE).fields(&["tag_id", "color"]);
         let body = types::UpdateTag::new(color.clone());
         let answer = self.client.core.call(call, |api| {
@@ -50,17 +78,17 @@ impl Tags<'_> {
         });
         let answer = answer.await;
         let image_id = answer.as_ref().ok().map(|tag| tag.image_id);
-        let read = || async move {
+        let read = async || {
             let image_id =
                 image_id.ok_or_else(|| Error::Protocol("no answer told which image the tag is of".into()))?;
-            self.find(image_id, |tag| tag.id == tag_id).await
+            self.first(image_id, |tag| tag.id == tag_id).await
         };
         let shows = |tag: &Tag| same_color(&tag.color, &color);
         confirm(TAG_UPDATE.id, "the colour", answer, shows, self.verifies(), read).await
     }
 
     /// The tag of an image that fits, if there is one.
-    async fn find(self, image_id: Uuid, fits: impl Fn(&Tag) -> bool) -> Result<Option<Tag>> {
+    async fn first(&self, image_id: Uuid, fits: impl Fn(&Tag) -> bool) -> Result<Option<Tag>> {
         let list = self.list(image_id).collect_all().await?;
         match (list.items.into_iter().find(fits), list.unreadable.first()) {
             // It may be the one.
@@ -69,13 +97,22 @@ impl Tags<'_> {
         }
     }
 
-    fn verifies(self) -> bool {
+    fn verifies(&self) -> bool {
         self.client.core.settings.verify == Verify::Always
+    }
+
+    /// Deletes one tag; its image stays. `false` if there was none with this id. One request, more where its answer
+    /// leaves doubt.
+    ///
+    /// # Errors
+    /// As [`Repositories::delete`](crate::Repositories::delete).
+    pub fn delete(&self, id: Uuid) -> impl Future<Output = Result<bool>> + Send + use<> {
+        self.delete_many([id]).only()
     }
 
     /// Starts to delete tags. Where an answer leaves doubt, all repositories are listed to see which tags
     /// are still there: the service has no way to read a single tag.
-    pub fn delete_many(self, ids: impl IntoIterator<Item = Uuid>) -> DeleteMany {
+    pub fn delete_many(&self, ids: impl IntoIterator<Item = Uuid>) -> DeleteMany {
         DeleteMany::new(self.client.clone(), Noun::Tags, ids)
     }
 }
@@ -124,7 +161,7 @@ impl TagCreation {
         let shows = |tag: &Tag| {
             tag.name == self.name && (body.color.is_none() || same_color(&tag.color, &body.color))
         };
-        let read = || tags.find(self.image_id, |tag| tag.name == self.name);
+        let read = || tags.first(self.image_id, |tag| tag.name == self.name);
         let what = format!("the tag {:?}", self.name);
         confirm(TAG_CREATE.id, &what, answer, shows, tags.verifies(), read).await
     }
@@ -165,5 +202,9 @@ impl Source<Tag> for TagsOf {
 
     fn id(&self, tag: &Tag) -> Uuid {
         tag.id
+    }
+
+    fn operation(&self) -> &'static str {
+        TAG_LIST.id
     }
 }

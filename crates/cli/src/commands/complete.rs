@@ -65,8 +65,12 @@ async fn names(context: &Context<'_>) -> Result<Cached, Failure> {
     }
     let mut pager = context.client()?.repositories().list();
     let mut repositories = Vec::new();
+    // What is there of a list that is cut is better than nothing.
     while let Some(repository) = pager.next().await {
-        let repository = repository?;
+        let repository = match repository {
+            Err(error) if error.is_incomplete() => break,
+            repository => repository?,
+        };
         let tags = repository.tags.into_iter().map(|tag| tag.name).collect();
         repositories.push((repository.name, tags));
         if repositories.len() == MOST {

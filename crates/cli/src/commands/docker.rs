@@ -11,7 +11,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::json;
 
-use crate::address::Address;
+use crate::address;
 use crate::commands::password;
 use crate::context::Context;
 use crate::docker_config::DockerConfig;
@@ -118,11 +118,11 @@ impl At {
     async fn host(self, context: &Context<'_>) -> Result<String, Failure> {
         match self.registry.or_else(|| context.io.variable("MLCR_REGISTRY").map(str::to_owned)) {
             // A name that is no host would end up in docker's configuration.
-            Some(host) => match crate::address::with_host(&format!("{host}/any")) {
+            Some(host) => match address::with_host(&format!("{host}/any")) {
                 Some(_) => Ok(host),
                 None => Err(Failure::usage(format!("{host} is not the host of a registry"))),
             },
-            None => Ok(Address::learn(&context.client()?, context.io).await?.host),
+            None => Ok(address::address(&context.client()?).await?.host.clone()),
         }
     }
 }

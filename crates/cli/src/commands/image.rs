@@ -4,13 +4,12 @@ pub(crate) mod pull;
 pub(crate) mod push;
 
 use clap::Subcommand;
-use mlspace_registry as sdk;
+use mlspace_registry::{self as sdk, Reference};
 
 use crate::commands::rm::{Noun, Rm};
 use crate::context::Context;
 use crate::failure::{Exit, Failure};
 use crate::listing::{By, Facts, Listed, Listing};
-use crate::reference::{Lookup, Reference};
 
 /// Images.
 #[derive(Debug, Subcommand)]
@@ -60,7 +59,7 @@ impl Image {
         match self {
             Self::Ls { repository, listing } => {
                 let client = context.client()?;
-                let mut lookup = Lookup::new(&client).reading();
+                let mut lookup = client.lookup().reading();
                 let id = lookup.repository_id(&repository).await?;
                 context.say_lookup(&lookup);
                 let verdict = context.print_list("images", client.images().list(id), &listing).await?;
@@ -68,7 +67,7 @@ impl Image {
             }
             Self::Show { image } => {
                 let client = context.client()?;
-                let mut lookup = Lookup::new(&client).reading();
+                let mut lookup = client.lookup().reading();
                 let image = lookup.image(&image).await?;
                 context.say_lookup(&lookup);
                 context.print(&image)

@@ -1,7 +1,7 @@
 //! `mlcr repo`.
 
 use clap::{Args, Subcommand};
-use mlspace_registry::Repository;
+use mlspace_registry::{Reference, Repository};
 use serde_json::json;
 
 use crate::commands::planned::Writer;
@@ -9,7 +9,6 @@ use crate::commands::rm::{Noun, Rm};
 use crate::context::Context;
 use crate::failure::{Exit, Failure};
 use crate::listing::{By, Facts, Listed, Listing};
-use crate::reference::{Lookup, Reference};
 
 /// Repositories.
 #[derive(Debug, Subcommand)]
@@ -84,7 +83,7 @@ impl Repo {
             }
             Self::Show(One { repository }) => {
                 let client = context.client()?;
-                let mut lookup = Lookup::new(&client).reading();
+                let mut lookup = client.lookup().reading();
                 let repository = lookup.repository(&repository).await?;
                 context.say_lookup(&lookup);
                 context.print(&repository)
@@ -100,7 +99,7 @@ impl Repo {
 impl Edit {
     async fn run(self, context: &mut Context<'_>) -> Result<Exit, Failure> {
         let Writer { client, dry_run, .. } = context.writer("changing a repository")?;
-        let mut lookup = Lookup::new(&client);
+        let mut lookup = client.lookup();
         let id = lookup.repository_id(&self.repository).await?;
         context.say_lookup(&lookup);
         if dry_run {
@@ -128,7 +127,7 @@ async fn set_favorite(
     favorite: bool,
 ) -> Result<Exit, Failure> {
     let Writer { client, dry_run, .. } = context.writer("changing a favourite mark")?;
-    let mut lookup = Lookup::new(&client);
+    let mut lookup = client.lookup();
     let id = lookup.repository_id(&repository).await?;
     context.say_lookup(&lookup);
     if dry_run {

@@ -5,13 +5,12 @@ mod plan;
 mod report;
 
 use clap::Args;
-use mlspace_registry::{BulkEvent, BulkReport, Client, DeleteMany, Uuid};
+use mlspace_registry::{BulkEvent, BulkReport, Client, DeleteMany, Error, Reference, Uuid};
 
 use crate::commands::planned::Writer;
 use crate::context::Context;
 use crate::failure::{Exit, Failure, ended};
 use crate::output::progress::Progress;
-use crate::reference::{Lookup, Reference};
 pub(crate) use doomed::Doomed;
 use plan::{Depth, Plan};
 pub(crate) use report::DeleteReport;
@@ -31,7 +30,7 @@ enum Given {
     Reference(Reference),
 }
 
-fn parse(text: &str) -> Result<Given, String> {
+fn parse(text: &str) -> Result<Given, Error> {
     if text == "-" { Ok(Given::Stdin) } else { text.parse().map(Given::Reference) }
 }
 
@@ -83,7 +82,7 @@ impl Rm {
         // well nobody sees the details of the rest.
         let unasked = context.global.yes && !dry_run;
         let depth = Depth { ids: !unasked, details: !(unasked && context.global.quiet) };
-        let mut lookup = Lookup::new(&client);
+        let mut lookup = client.lookup();
         let plan = Plan::make(&mut lookup, noun, &references, depth).await?;
         context.say_lookup(&lookup);
         if plan.is_empty() {
@@ -135,7 +134,7 @@ fn read_references(context: &mut Context<'_>, into: &mut Vec<Reference>) -> Resu
             continue;
         }
         let reference = line.parse();
-        into.push(reference.map_err(|problem: String| {
+        into.push(reference.map_err(|problem: Error| {
             Failure::usage(format!("line {number} of stdin: {problem}; nothing was deleted"))
         })?);
     }

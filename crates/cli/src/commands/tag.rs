@@ -1,7 +1,7 @@
 //! `mlcr tag`.
 
 use clap::Subcommand;
-use mlspace_registry as sdk;
+use mlspace_registry::{self as sdk, Reference};
 use serde_json::json;
 
 use crate::commands::planned::Writer;
@@ -10,7 +10,6 @@ use crate::context::Context;
 use crate::failure::{Exit, Failure};
 use crate::listing::{By, Facts, Listed, Listing};
 use crate::options;
-use crate::reference::{Lookup, Reference};
 
 /// Tags.
 #[derive(Debug, Subcommand)]
@@ -59,7 +58,7 @@ impl Tag {
         match self {
             Self::Ls { image, listing } => {
                 let client = context.client()?;
-                let mut lookup = Lookup::new(&client).reading();
+                let mut lookup = client.lookup().reading();
                 let id = lookup.image_id(&image).await?;
                 context.say_lookup(&lookup);
                 // The service counts no tags, so there is never a verdict to tell of.
@@ -70,7 +69,7 @@ impl Tag {
             Self::Color { tag, color } => {
                 let color = (color != "none").then_some(color);
                 let Writer { client, dry_run, .. } = context.writer("changing a tag")?;
-                let mut lookup = Lookup::new(&client);
+                let mut lookup = client.lookup();
                 let id = match &tag {
                     Reference::Id(id) => *id,
                     Reference::Name(_) => lookup.tag(&tag).await?.id,
@@ -90,7 +89,7 @@ async fn add(
     color: Option<String>,
 ) -> Result<Exit, Failure> {
     let Writer { client, dry_run, .. } = context.writer("adding a tag")?;
-    let mut lookup = Lookup::new(&client);
+    let mut lookup = client.lookup();
     let (id, repository) = lookup.image_in_repository(&image).await?;
     context.say_lookup(&lookup);
     let full = format!("{}:{name}", repository.name);

@@ -59,6 +59,15 @@ impl Noun {
         }
     }
 
+    /// One of them, for a sentence.
+    pub(crate) fn one(self) -> &'static str {
+        match self {
+            Self::Repositories => "the repository",
+            Self::Images => "the image",
+            Self::Tags => "the tag",
+        }
+    }
+
     pub(crate) fn operation(self) -> &'static str {
         match self {
             Self::Repositories => REPOSITORY_DELETE.id,

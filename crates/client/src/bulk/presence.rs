@@ -79,7 +79,7 @@ impl Reader<'_> {
     /// The ids that lists show, and whether they show all. Nothing where that costs more than reading so
     /// many ids.
     async fn listed(&self, ids: usize) -> Result<(HashSet<Uuid>, bool)> {
-        let list = self.client.repositories().list().collect_complete().await?;
+        let list = self.client.repositories().list().collect_verified().await?;
         let mut complete = list.completeness == Completeness::Complete;
         if let Noun::Repositories = self.noun {
             return Ok((list.items.into_iter().map(|repository| repository.id).collect(), complete));
@@ -99,7 +99,7 @@ impl Reader<'_> {
 
     /// One request where the repository counts its images right. One that is gone has none.
     async fn images_in(&self, repository: Repository) -> Result<(Vec<Uuid>, bool)> {
-        let list = self.client.images().list_in(&repository).collect_complete();
+        let list = self.client.images().list_in(&repository).collect_verified();
         let Some(list) = optional(list.await)? else { return Ok((Vec::new(), true)) };
         let all = list.completeness == Completeness::Complete;
         Ok((list.items.into_iter().map(|image| image.id).collect(), all))
@@ -142,7 +142,7 @@ impl Reader<'_> {
             return Presences::new();
         }
         let mut missing: HashSet<Uuid> = ids.iter().copied().collect();
-        let failure = match self.client.repositories().list().collect_complete().await {
+        let failure = match self.client.repositories().list().collect_verified().await {
             Ok(list) => {
                 for tag in list.items.iter().flat_map(|repository| &repository.tags) {
                     missing.remove(&tag.id);

@@ -95,6 +95,10 @@ impl Source<Uuid> for Arc<Changing> {
         Box::pin(async move { Ok(count) })
     }
 
+    fn operation(&self) -> &'static str {
+        "repository_list"
+    }
+
     fn id(&self, id: &Uuid) -> Uuid {
         *id
     }
@@ -124,7 +128,7 @@ proptest! {
         changes in prop::collection::vec(change(), 0..40),
     ) {
         let list = Arc::new(Changing::new(length, changes, most));
-        let read = ready(Pager::new(list.clone()).collect_complete());
+        let read = ready(Pager::new(list.clone()).collect_verified());
         // An answer as long as the count is taken for whole; that it is cut just there cannot be seen.
         prop_assume!(list.now.lock().unwrap().moments.iter().all(|moment| moment.len() != most));
         prop_assert!(read.completeness != Completeness::Complete || list.was(&read.items), "{read:?}");
@@ -133,7 +137,7 @@ proptest! {
     #[test]
     fn a_list_at_rest_is_known_to_be_complete(length in 0..300_usize, most in 1..120_usize) {
         let list = Arc::new(Changing::new(length, Vec::new(), most));
-        let read = ready(Pager::new(list.clone()).collect_complete());
+        let read = ready(Pager::new(list.clone()).collect_verified());
         prop_assert_eq!((read.items.len(), read.completeness), (length, Completeness::Complete));
     }
 }
@@ -149,6 +153,10 @@ impl Source<Uuid> for Endless {
 
     fn count(&self) -> Boxed<'_, Result<Option<u64>>> {
         Box::pin(async { Ok(Some(2_500)) })
+    }
+
+    fn operation(&self) -> &'static str {
+        "repository_list"
     }
 
     fn id(&self, id: &Uuid) -> Uuid {

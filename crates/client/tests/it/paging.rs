@@ -1,7 +1,7 @@
 use std::collections::HashSet;
 use std::num::NonZeroU32;
 
-use mlspace_registry::{Completeness, List, Repository, Uuid};
+use mlspace_registry::{Completeness, Error, List, Repository, Uuid};
 use mlspace_registry_simulator::{Fault, NewImage};
 
 use crate::World;
@@ -11,7 +11,7 @@ fn size(size: u32) -> NonZeroU32 {
 }
 
 async fn listed(world: &World, page_size: u32) -> List<Repository> {
-    world.client.repositories().list().page_size(size(page_size)).collect_complete().await.unwrap()
+    world.client.repositories().list().page_size(size(page_size)).collect_verified().await.unwrap()
 }
 
 fn ids(list: &List<Repository>) -> Vec<Uuid> {
@@ -47,6 +47,34 @@ async fn a_list_that_is_not_long_is_asked_for_in_one_answer() {
     let list = world.client.repositories().list().collect_all().await.unwrap();
     assert_eq!((ids(&list), list.completeness), (all, Completeness::Complete));
     assert_eq!(world.simulator.requests("repository_list"), 1);
+}
+
+/// A list cut to nothing while the registry counts five.
+#[tokio::test]
+async fn no_usual_way_of_reading_takes_a_cut_list_for_the_whole() {
+    use futures_util::TryStreamExt;
+    let (world, _) = World::with_repositories(5).await;
+    world.fail("repository_list", Fault::bytes(200, "application/json", "[]"));
+    let list = || world.client.repositories().list();
+    let lacks_five = |error: &Error| matches!(error, Error::Incomplete { missing: Some(5), .. });
+    assert!(lacks_five(&list().try_collect::<Vec<_>>().await.unwrap_err()));
+    assert!(lacks_five(&list().collect_complete().await.unwrap_err()));
+    let mut pager = list();
+    assert!(lacks_five(&pager.next().await.unwrap().unwrap_err()));
+    assert!(pager.next().await.is_none(), "it is told once");
+    assert_eq!(pager.completeness(), Some(Completeness::Short { missing: 5 }));
+    let told = list().collect_all().await.unwrap();
+    assert_eq!((told.items.len(), told.completeness), (0, Completeness::Short { missing: 5 }));
+}
+
+#[tokio::test]
+async fn a_list_that_may_lack_something_is_not_given_as_complete() {
+    let (world, all) = World::with_repositories(15).await;
+    assert_eq!(world.client.repositories().list().collect_complete().await.unwrap().len(), all.len());
+    world.fail("registry_get", Fault::status(500));
+    let error = world.client.repositories().list().collect_complete().await.unwrap_err();
+    assert!(matches!(error, Error::Incomplete { missing: None, .. }), "{error:?}");
+    assert_eq!(error.to_string(), "repository_list: the list is not known to be complete");
 }
 
 #[tokio::test]
@@ -89,7 +117,7 @@ async fn a_limited_list_of_a_service_with_smaller_pages_is_as_long() {
 async fn a_service_that_refuses_large_pages_is_asked_for_small_ones() {
     let (world, all) = World::with_repositories(250).await;
     world.fail("repository_list", Fault::status(422).times(1));
-    let list = world.client.repositories().list().collect_complete().await.unwrap();
+    let list = world.client.repositories().list().collect_verified().await.unwrap();
     assert_eq!((ids(&list), list.completeness), (all, Completeness::Complete));
     let pages = world.simulator.journal().into_iter().filter(|one| one.operation == Some("repository_list"));
     let sizes: Vec<String> = pages.map(|page| format!("{:?}", page.query)).collect();

@@ -2,10 +2,11 @@
 
 use mlspace_registry::{
     ApiError, BulkEvent, BulkEvents, BulkReport, Client, ClientBuilder, Clock, Completeness, DeleteMany,
-    Error, FieldError, Image, Images, List, ManualClock, Operation, Outcome, Page, Pager, Pages, Password,
-    Registry, Repeat, Repositories, Repository, RepositoryUpdate, RetryPolicy, RotationConsent, Secret, Sent,
-    SystemClock, Tag, TagCreation, Tags, Timestamp, TransportKind, Verify, Wait, WaitReason, Workspace,
-    Workspaces,
+    Error, FieldError, Found, Image, ImageSearch, ImageStream, Images, List, Lookup, ManualClock, Moved,
+    Name, NameError, NameProblem, Operation, Outcome, Page, Pager, Pages, Password, Reference, Registry,
+    RegistryAddress, Repeat, Repositories, Repository, RepositoryUpdate, RetryPolicy, RotationConsent,
+    Secret, Sent, SystemClock, Tag, TagCreation, Tags, Timestamp, TransportKind, Verify, Wait, WaitReason,
+    Workspace, Workspaces,
 };
 
 /// Asserts that the types are what comes first, and returns their names.
@@ -32,17 +33,25 @@ fn every_public_type_can_be_sent_and_all_but_pagers_shared() {
         DeleteMany,
         Error,
         FieldError,
+        Found,
         Image,
-        Images<'static>,
+        ImageSearch,
+        Images,
         List<Image>,
         ManualClock,
+        Moved,
+        Name,
+        NameError,
+        NameProblem,
         Operation,
         Outcome,
         Page<Image>,
-        Password<'static>,
+        Password,
+        Reference,
         Registry,
+        RegistryAddress,
         Repeat,
-        Repositories<'static>,
+        Repositories,
         Repository,
         RepositoryUpdate,
         RetryPolicy,
@@ -52,17 +61,17 @@ fn every_public_type_can_be_sent_and_all_but_pagers_shared() {
         SystemClock,
         Tag,
         TagCreation,
-        Tags<'static>,
+        Tags,
         Timestamp,
         TransportKind,
         Verify,
         Wait,
         WaitReason,
         Workspace,
-        Workspaces<'static>,
+        Workspaces,
     );
     // They hold a request under way, and every step of theirs takes `&mut self`.
-    let sent = are!(Send: Pager<Image>, Pages<Image>);
+    let sent = are!(Send: ImageStream, Lookup, Pager<Image>, Pages<Image>);
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/public-api/client.txt");
     let listing = std::fs::read_to_string(path).unwrap();
     let public = listing.lines().filter_map(|line| {
@@ -84,7 +93,20 @@ fn calls_can_be_spawned() {
         let _ = client.images().delete_many([id]).send().await;
         let _ = client.tags().create(id, "v1").send().await;
         let _ = client.tags().set_color(id, None).await;
+        let _ = (client.find("a").await, client.find_many(["a"]).await, client.full_name("a", "b").await);
+        let _ = client.tags().move_to(id, "v1", id).await;
+        let _ = client.images().search().stream().next().await;
         let _ = client.password().rotate(RotationConsent::OldPasswordStopsWorkingEverywhere).await;
         let _ = (pager.next().await, pager.collect_all().await);
     });
+}
+
+#[tokio::test]
+async fn futures_of_one_call_own_what_they_need() {
+    let world = crate::World::new(mlspace_registry_simulator::Seed::Demo).await;
+    let (client, id) = (&world.client, world.simulator.repository_ids()[0]);
+    let read = tokio::spawn(client.repositories().get(id));
+    let found = tokio::spawn(client.images().find("train/resnet:latest"));
+    assert_eq!(read.await.unwrap().unwrap().id, id);
+    found.await.unwrap().unwrap();
 }

@@ -25,7 +25,7 @@ async fn giving_up_says_how_often_and_keeps_the_last_error() {
     let world = World::new(Seed::Demo).await;
     world.fail("registry_get", Fault::status(503));
     let error = world.client.registry().await.unwrap_err();
-    assert_eq!(error.to_string(), "gave up after 4 attempts");
+    assert_eq!(error.to_string(), "registry_get: gave up after 4 attempts");
     assert_eq!(error.status(), Some(503));
 }
 

@@ -111,7 +111,7 @@ impl Pull {
         if dry_run {
             return context.planned("image_pull", &name, json!({ "target": path }));
         }
-        let mut service = Service::new(client.as_ref(), settings.client_id.unwrap_or_default());
+        let service = Service::new(client.as_ref(), settings.client_id.unwrap_or_default());
         let key = service.credentials(context.io, name.registry()).await?;
         let moving = Moving::new(context.io, &context.global, "pulling");
         let transfer = context.transfer_client([key], &self.plain_http, moving.observer())?;

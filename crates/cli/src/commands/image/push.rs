@@ -5,7 +5,7 @@ mod items;
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
-use mlspace_registry::{Client, Image};
+use mlspace_registry::{Client, Image, Reference};
 use mlspace_registry_transfer::{self as transfer, Compression, Pushed};
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -20,7 +20,6 @@ use crate::output::moving::Moving;
 use crate::output::table::Cell;
 use crate::output::text::size;
 use crate::output::{Look, Record};
-use crate::reference::{Lookup, Reference};
 
 /// A push.
 #[derive(Args, Debug)]
@@ -111,9 +110,9 @@ impl Push {
             Err(failure) => return Err(failure),
         };
         let (images, names): (Vec<_>, Vec<_>) = self.items(context).await?.into_iter().unzip();
-        let mut service = Service::new(client.as_ref(), client_id);
-        let names = service.push_names(&names, context.io).await?;
-        let mount_from = service.push_names(&self.mount_from, context.io).await?;
+        let service = Service::new(client.as_ref(), client_id);
+        let names = service.push_names(&names).await?;
+        let mount_from = service.push_names(&self.mount_from).await?;
         let items: Vec<_> = images.into_iter().zip(names).collect();
         if let Some(client) = client.as_ref().filter(|_| !context.global.quiet) {
             say_what_moves(context, client, &items).await;
@@ -165,7 +164,7 @@ async fn say_what_moves(
     client: &Client,
     items: &[(transfer::Image, transfer::Reference)],
 ) {
-    let mut lookup = Lookup::new(client).reading();
+    let mut lookup = client.lookup().reading();
     for (image, name) in items {
         let Ok(reference) = name.to_string().parse::<Reference>() else { continue };
         let Ok(old) = lookup.image(&reference).await else { continue };
@@ -184,7 +183,7 @@ async fn look_up(
     pushed: &transfer::PushReport,
     color: Option<&str>,
 ) -> (Vec<Named>, Option<Failure>) {
-    let mut lookup = client.map(Lookup::new);
+    let mut lookup = client.map(Client::lookup);
     let (mut images, mut problem) = (Vec::new(), None);
     for one in &pushed.images {
         let mut named = Named {
@@ -211,7 +210,7 @@ async fn look_up(
                         problem = Some(Failure::new(Exit::NotFound, "not_found", message));
                     }
                 }
-                Err(failure) => problem = Some(failure),
+                Err(error) => problem = Some(error.into()),
             }
         }
         images.push(named);

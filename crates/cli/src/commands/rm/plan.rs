@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use mlspace_registry::Uuid;
+use mlspace_registry::{Lookup, Name, Reference, Uuid};
 use serde_json::json;
 
 use super::{Doomed, Noun};
@@ -11,7 +11,6 @@ use crate::failure::Failure;
 use crate::output::table;
 use crate::output::text::size;
 use crate::output::{Look, Record};
-use crate::reference::{Lookup, Name, Reference};
 
 /// How many of what will go are shown before the question; all are in `--dry-run`.
 const SHOWN: usize = 50;
@@ -46,7 +45,7 @@ struct MoreTags {
 impl Plan {
     /// Finds what the references name. An id that does not exist stays in: the report says so.
     pub(super) async fn make(
-        lookup: &mut Lookup<'_>,
+        lookup: &mut Lookup,
         noun: Noun,
         references: &[Reference],
         depth: Depth,
@@ -175,7 +174,7 @@ fn more_tags(target: &Doomed, names: &[&Name]) -> Option<MoreTags> {
 
 /// Looks one thing up. Without details no more is read than finds it.
 async fn target(
-    lookup: &mut Lookup<'_>,
+    lookup: &mut Lookup,
     noun: Noun,
     reference: &Reference,
     details: bool,
@@ -201,7 +200,7 @@ async fn target(
 }
 
 /// Fills in what the repositories that were read say of doomed that were not looked up themselves.
-fn remember(lookup: &Lookup<'_>, noun: Noun, doomed: &mut [Doomed]) {
+fn remember(lookup: &Lookup, noun: Noun, doomed: &mut [Doomed]) {
     let unknown = doomed.iter_mut().filter(|target| target.tags.is_none());
     let mut unknown: HashMap<Uuid, &mut Doomed> = unknown.map(|target| (target.id, target)).collect();
     if unknown.is_empty() {

@@ -1,10 +1,9 @@
 //! Names that may have been meant.
 
-use mlspace_registry::{Image, Repository};
+use mlspace_registry_api::types::{Image, Repository};
 
-use super::Reference;
-use crate::failure::{Exit, Failure};
-use crate::output::text::short_digest;
+use super::problem::{NameError, NameProblem};
+use super::reference::Reference;
 
 /// Candidates that are listed.
 const SHOWN: usize = 5;
@@ -13,17 +12,17 @@ const ALIKE: f64 = 0.8;
 /// The same for hexadecimal digits, of which unrelated ones share fewer.
 const DIGITS_ALIKE: f64 = 0.7;
 
-/// The failure of a reference that fits several: `3fa8 is the beginning of 4 ids`.
+/// The error of a reference that fits several: `3fa8 is the beginning of 4 ids`.
 pub(super) fn ambiguous(
     reference: &Reference,
     relation: &str,
     things: &str,
     mut candidates: Vec<String>,
-) -> Failure {
+) -> NameError {
     let message = format!("{reference} {relation} {} {things}", candidates.len());
     candidates.truncate(2 * SHOWN);
-    Failure { candidates, ..Failure::new(Exit::NotFound, "ambiguous", message) }
-        .hint("give one of these, or more of the id")
+    NameError { candidates, ..NameError::new(NameProblem::Ambiguous, message) }
+        .advice("give one of these, or more of the id")
 }
 
 /// An image as it can be written.
@@ -58,6 +57,14 @@ pub(super) fn nearest_digests(wanted: &str, repository: &Repository, images: &[I
     };
     let name = |image: &Image| format!("{}@{}", repository.name, short_digest(&image.digest));
     best(images.iter().map(|image| (likeness(image), name(image))), DIGITS_ALIKE)
+}
+
+/// The digest as people recognise it: its first twelve digits.
+fn short_digest(digest: &str) -> String {
+    match digest.split_once(':') {
+        Some((algorithm, hex)) if hex.len() > 12 && hex.is_ascii() => format!("{algorithm}:{}", &hex[..12]),
+        _ => digest.to_owned(),
+    }
 }
 
 fn best(candidates: impl Iterator<Item = (f64, String)>, at_least: f64) -> Vec<String> {

@@ -1,44 +1,54 @@
 //! The ways in which people name a repository, an image or a tag.
-//!
-//! A reference is only ever compared with what the service lists; what goes into a request is an id that
-//! was parsed as one. So no text of a user can become part of a path.
-
-mod candidates;
-pub(crate) mod lookup;
 
 use std::fmt;
 use std::str::FromStr;
 
-use mlspace_registry::Uuid;
+use uuid::Uuid;
 
-pub(crate) use lookup::Lookup;
+use crate::error::Error;
 
 /// Fewer characters of an id are too few to be meant as one.
-const SHORTEST_PREFIX: usize = 4;
+pub(super) const SHORTEST_PREFIX: usize = 4;
 /// Longer than any full name with a digest.
 const LONGEST: usize = 1024;
 
-/// A reference: an id, the beginning of one, a name, or a full name, the last two with a tag or a digest.
+/// What somebody calls a repository, an image or a tag: an id, the beginning of one, a name, or a full name as docker
+/// takes it, the last two with a tag or a digest.
+///
+/// It is only ever compared with what the service lists; what goes into a request is an id that was parsed as one. So
+/// no text of a user can become part of a path.
+///
+/// ```
+/// use mlspace_registry::Reference;
+///
+/// let reference: Reference = "train/resnet:latest".parse()?;
+/// let Reference::Name(name) = reference else { unreachable!() };
+/// assert_eq!((name.base.as_str(), name.tag.as_deref()), ("train/resnet", Some("latest")));
+/// assert!("a/../b".parse::<Reference>().is_err());
+/// # Ok::<(), mlspace_registry::Error>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Reference {
+pub enum Reference {
     /// A whole id.
     Id(Uuid),
     /// A name, or the beginning of an id: only the service's list can tell.
     Name(Name),
 }
 
+/// A name, taken apart.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Name {
+pub struct Name {
     /// The repository's name or full name, or the beginning of an id.
-    pub(crate) base: String,
-    pub(crate) tag: Option<String>,
-    /// Whole, or its beginning.
-    pub(crate) digest: Option<String>,
+    pub base: String,
+    /// The tag, without the colon.
+    pub tag: Option<String>,
+    /// The digest, whole or its beginning, such as `sha256:4f1d`.
+    pub digest: Option<String>,
 }
 
 impl Name {
     /// The text as the beginning of an id, if it can be one.
-    pub(crate) fn as_prefix(&self) -> Option<String> {
+    pub(super) fn as_prefix(&self) -> Option<String> {
         let is_hex = |c: char| c.is_ascii_hexdigit() || c == '-';
         let whole = self.tag.is_none() && self.digest.is_none();
         let fits = (SHORTEST_PREFIX..=36).contains(&self.base.len()) && self.base.chars().all(is_hex);
@@ -48,41 +58,45 @@ impl Name {
 
 impl Reference {
     /// True if it could begin an id if it were longer.
-    fn is_short_of_a_prefix(&self) -> bool {
+    pub(super) fn is_short_of_a_prefix(&self) -> bool {
         let short = |base: &str| base.len() < SHORTEST_PREFIX && base.chars().all(|c| c.is_ascii_hexdigit());
         matches!(self, Self::Name(Name { base, tag: None, digest: None }) if short(base))
     }
 }
 
 impl FromStr for Reference {
-    type Err = String;
+    type Err = Error;
 
-    fn from_str(text: &str) -> Result<Self, String> {
-        let text = text.trim();
-        let expected =
-            "expected an id, the beginning of an id, NAME, NAME:TAG, NAME@sha256:DIGEST or a full name";
-        if text.is_empty() || text.len() > LONGEST {
-            return Err(expected.into());
-        }
-        if let Some(c) = text.chars().find(|c| !c.is_alphanumeric() && !"._-/:@+".contains(*c)) {
-            return Err(format!("{} cannot be part of a name; {expected}", c.escape_debug()));
-        }
-        if let (36, Ok(id)) = (text.len(), text.parse()) {
-            return Ok(Self::Id(id));
-        }
-        let (rest, digest) = match text.split_once('@') {
-            Some((rest, digest)) => (rest, Some(parse_digest(digest)?)),
-            None => (text, None),
-        };
-        let (base, tag) = match rest.rsplit_once(':') {
-            Some((base, tag)) if !tag.contains('/') => (base, Some(tag.to_owned())),
-            _ => (rest, None),
-        };
-        if base.split('/').any(|part| matches!(part, "" | "." | "..")) || tag.as_deref() == Some("") {
-            return Err(expected.into());
-        }
-        Ok(Self::Name(Name { base: base.to_owned(), tag, digest }))
+    fn from_str(text: &str) -> Result<Self, Error> {
+        read(text).map_err(Error::Invalid)
     }
+}
+
+fn read(text: &str) -> Result<Reference, String> {
+    let text = text.trim();
+    let expected =
+        "expected an id, the beginning of an id, NAME, NAME:TAG, NAME@sha256:DIGEST or a full name";
+    if text.is_empty() || text.len() > LONGEST {
+        return Err(expected.into());
+    }
+    if let Some(c) = text.chars().find(|c| !c.is_alphanumeric() && !"._-/:@+".contains(*c)) {
+        return Err(format!("{} cannot be part of a name; {expected}", c.escape_debug()));
+    }
+    if let (36, Ok(id)) = (text.len(), text.parse()) {
+        return Ok(Reference::Id(id));
+    }
+    let (rest, digest) = match text.split_once('@') {
+        Some((rest, digest)) => (rest, Some(parse_digest(digest)?)),
+        None => (text, None),
+    };
+    let (base, tag) = match rest.rsplit_once(':') {
+        Some((base, tag)) if !tag.contains('/') => (base, Some(tag.to_owned())),
+        _ => (rest, None),
+    };
+    if base.split('/').any(|part| matches!(part, "" | "." | "..")) || tag.as_deref() == Some("") {
+        return Err(expected.into());
+    }
+    Ok(Reference::Name(Name { base: base.to_owned(), tag, digest }))
 }
 
 fn parse_digest(text: &str) -> Result<String, String> {
@@ -130,7 +144,7 @@ mod tests {
             (format!("{full}:v1"), name(&full, Some("v1"), None)),
             ("localhost:5000/base".into(), name("localhost:5000/base", None, None)),
         ] {
-            assert_eq!(text.parse(), Ok(reference.clone()), "{text}");
+            assert_eq!(text.parse::<Reference>().unwrap(), reference, "{text}");
             assert_eq!(reference.to_string().to_lowercase(), text.to_lowercase());
         }
     }

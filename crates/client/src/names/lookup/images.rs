@@ -2,20 +2,26 @@
 
 use std::collections::BTreeMap;
 
-use mlspace_registry::{Completeness, Image, List, Repository, UnreadableRow, Uuid};
+use mlspace_registry_api::UnreadableRow;
+use mlspace_registry_api::types::{Image, Repository};
+use uuid::Uuid;
 
 use super::{Lookup, could_be};
-use crate::failure::Failure;
-use crate::reference::candidates::{ambiguous, describe, nearest, nearest_digests};
-use crate::reference::{Name, Reference};
+use crate::error::Result;
+use crate::names::candidates::{ambiguous, describe, nearest, nearest_digests};
+use crate::names::reference::{Name, Reference};
+use crate::pager::{Completeness, List};
 
 /// From so many images of a repository on they are listed, instead of being read one by one.
 const LISTED_FROM: usize = 3;
 
-impl Lookup<'_> {
+impl Lookup {
     /// The image. One request for an id; for NAME:TAG one more than finding the repository takes. Several of
     /// one repository cost one list of its images.
-    pub(crate) async fn image(&mut self, reference: &Reference) -> Result<Image, Failure> {
+    ///
+    /// # Errors
+    /// [`Error::Name`](crate::Error::Name) when there is none, or several fit; otherwise as every call.
+    pub async fn image(&mut self, reference: &Reference) -> Result<Image> {
         let name = match reference {
             Reference::Id(id) => return self.image_by_id(*id).await,
             Reference::Name(name) => name,
@@ -34,11 +40,11 @@ impl Lookup<'_> {
                 [image] => image.clone(),
                 [] => {
                     let near = nearest_digests(digest, repository, &images);
-                    return Err(self.not_found("image", reference, near));
+                    return Err(self.not_found("image", reference, near).into());
                 }
                 _ => {
                     let candidates = found.iter().map(|image| describe(repository, image)).collect();
-                    return Err(ambiguous(reference, "is the beginning of", "digests", candidates));
+                    return Err(ambiguous(reference, "is the beginning of", "digests", candidates).into());
                 }
             }
         } else if name.tag.is_some() {
@@ -55,7 +61,10 @@ impl Lookup<'_> {
     }
 
     /// The image's id, without a request if the reference is one.
-    pub(crate) async fn image_id(&mut self, reference: &Reference) -> Result<Uuid, Failure> {
+    ///
+    /// # Errors
+    /// As [`image`](Self::image).
+    pub async fn image_id(&mut self, reference: &Reference) -> Result<Uuid> {
         match reference {
             Reference::Id(id) => Ok(*id),
             Reference::Name(Name { tag: Some(_), digest: None, .. }) => {
@@ -69,10 +78,10 @@ impl Lookup<'_> {
 
     /// The image's id, and the repository that holds it. Two requests for an id; for NAME:TAG none but those
     /// that find the repository.
-    pub(crate) async fn image_in_repository(
-        &mut self,
-        reference: &Reference,
-    ) -> Result<(Uuid, Repository), Failure> {
+    ///
+    /// # Errors
+    /// As [`image`](Self::image).
+    pub async fn image_in_repository(&mut self, reference: &Reference) -> Result<(Uuid, Repository)> {
         let (id, repository_id) = match reference {
             Reference::Name(Name { tag: Some(_), digest: None, .. }) => {
                 let tag = self.find_tag(reference).await?;
@@ -87,8 +96,12 @@ impl Lookup<'_> {
         Ok((id, self.repository_by_id(repository_id).await?))
     }
 
-    /// The image of that digest in the repository of that path, which is what full names have after the host.
-    pub(crate) async fn pushed(&mut self, path: &str, digest: &str) -> Result<Option<Image>, Failure> {
+    /// The image of that digest in the repository of that path, which is what full names have after the host. `None` if it
+    /// is not listed.
+    ///
+    /// # Errors
+    /// As every call.
+    pub async fn pushed(&mut self, path: &str, digest: &str) -> Result<Option<Image>> {
         let fits = |one: &Repository| {
             let own = one.full_name.split_once('/').map(|(_, path)| path);
             (own == Some(path) || one.name == path).then_some(())
@@ -99,7 +112,7 @@ impl Lookup<'_> {
     }
 
     /// Whoever asks for several images of one repository gets them out of its list.
-    async fn image_by_id(&mut self, id: Uuid) -> Result<Image, Failure> {
+    async fn image_by_id(&mut self, id: Uuid) -> Result<Image> {
         if !self.images.contains_key(&id) {
             let often = |(id, number): &(&Uuid, &usize)| {
                 **number + 1 >= LISTED_FROM && !self.image_lists.contains_key(id)
@@ -113,10 +126,10 @@ impl Lookup<'_> {
             return Ok(known.clone());
         }
         if self.all_images {
-            return Err(self.not_found("image", &Reference::Id(id), Vec::new()));
+            return Err(self.not_found("image", &Reference::Id(id), Vec::new()).into());
         }
         let Some(image) = self.client.images().get_opt(id).await? else {
-            return Err(self.not_found("image", &Reference::Id(id), Vec::new()));
+            return Err(self.not_found("image", &Reference::Id(id), Vec::new()).into());
         };
         *self.single_images.entry(image.repository_id).or_default() += 1;
         self.images.insert(id, image.clone());
@@ -125,7 +138,10 @@ impl Lookup<'_> {
 
     /// Makes ready for so many ids, as [`expect_repositories`](Self::expect_repositories): a list for each
     /// repository, where that is less.
-    pub(crate) async fn expect_images(&mut self, ids: usize) -> Result<(), Failure> {
+    ///
+    /// # Errors
+    /// As every call.
+    pub async fn expect_images(&mut self, ids: usize) -> Result<()> {
         self.expect_repositories(ids).await?;
         if ids < super::LISTED_FROM || !self.is_complete() || self.read.len() >= ids {
             return Ok(());
@@ -133,7 +149,7 @@ impl Lookup<'_> {
         let mut all = true;
         for place in 0..self.read.len() {
             let repository = &self.read[place];
-            let list = self.client.images().list_in(repository).collect_complete().await;
+            let list = self.client.images().list_in(repository).collect_verified().await;
             match list {
                 Ok(list) => {
                     all &= list.completeness == Completeness::Complete;
@@ -148,13 +164,16 @@ impl Lookup<'_> {
     }
 
     /// All images of a repository. Two requests, the first time.
-    pub(crate) async fn images_of(&mut self, repository: Uuid) -> Result<Vec<Image>, Failure> {
+    ///
+    /// # Errors
+    /// As every call.
+    pub async fn images_of(&mut self, repository: Uuid) -> Result<Vec<Image>> {
         self.list_images(repository).await?;
         let ids = self.image_lists.get(&repository).into_iter().flatten();
         Ok(ids.filter_map(|id| self.images.get(id).cloned()).collect())
     }
 
-    async fn list_images(&mut self, repository: Uuid) -> Result<(), Failure> {
+    async fn list_images(&mut self, repository: Uuid) -> Result<()> {
         if !self.image_lists.contains_key(&repository) {
             let list = self.client.images().list(repository).collect_all().await?;
             self.keep_images(repository, list);
@@ -169,7 +188,7 @@ impl Lookup<'_> {
     }
 
     /// The image of a repository that has only one.
-    async fn only_image(&mut self, reference: &Reference, place: usize) -> Result<Image, Failure> {
+    async fn only_image(&mut self, reference: &Reference, place: usize) -> Result<Image> {
         let mut images = self.images_of(self.read[place].id).await?;
         let unreadable = self.unreadable_images.get(&self.read[place].id);
         if let Some(row) = unreadable.and_then(|rows| rows.first())
@@ -180,17 +199,17 @@ impl Lookup<'_> {
         if images.len() > 1 {
             let repository = &self.read[place];
             let candidates = images.iter().map(|image| describe(repository, image)).collect();
-            return Err(ambiguous(reference, "has", "images", candidates));
+            return Err(ambiguous(reference, "has", "images", candidates).into());
         }
-        images.pop().ok_or_else(|| self.not_found("image", reference, Vec::new()))
+        images.pop().ok_or_else(|| self.not_found("image", reference, Vec::new()).into())
     }
 
     /// Tags and recent images in the list of repositories name most images; only repositories that hold
     /// others are read.
-    async fn image_by_prefix(&mut self, reference: &Reference, name: &Name) -> Result<Image, Failure> {
+    async fn image_by_prefix(&mut self, reference: &Reference, name: &Name) -> Result<Image> {
         let Some(prefix) = name.as_prefix() else {
             let near = nearest(&name.base, self.read.iter().map(|repository| repository.name.as_str()));
-            return Err(self.not_found("image", reference, near));
+            return Err(self.not_found("image", reference, near).into());
         };
         let mut found: BTreeMap<Uuid, String> = BTreeMap::new();
         for place in 0..self.read.len() {
@@ -207,7 +226,7 @@ impl Lookup<'_> {
             found.extend(fitting.map(|id| (id, repository.clone())));
         }
         match found.len() {
-            0 => Err(self.not_found("image", reference, Vec::new())),
+            0 => Err(self.not_found("image", reference, Vec::new()).into()),
             1 => {
                 self.certain(reference)?;
                 let id = found.into_keys().next().unwrap_or_default();
@@ -215,7 +234,7 @@ impl Lookup<'_> {
             }
             _ => {
                 let candidates = found.iter().map(|(id, name)| format!("{id}  {name}")).collect();
-                Err(ambiguous(reference, "is the beginning of", "ids", candidates))
+                Err(ambiguous(reference, "is the beginning of", "ids", candidates).into())
             }
         }
     }

@@ -4,19 +4,38 @@ mod images;
 mod tags;
 
 use std::collections::HashMap;
+use std::fmt;
 
-use mlspace_registry::{Client, Completeness, Image, Pages, Repository, UnreadableRow, Uuid};
+use mlspace_registry_api::UnreadableRow;
+use mlspace_registry_api::types::{Image, Repository};
+use uuid::Uuid;
 
 use super::candidates::{ambiguous, nearest};
-use super::{Name, Reference, SHORTEST_PREFIX};
-use crate::failure::{Exit, Failure, ODD_ANSWER};
+use super::problem::{NameError, NameProblem};
+use super::reference::{Name, Reference, SHORTEST_PREFIX};
+use crate::client::Client;
+use crate::error::{Error, Result};
+use crate::pager::{Completeness, Pages};
 
 /// From so many ids on the lists are read that hold them, which takes two requests at least.
 const LISTED_FROM: usize = 10;
 
-/// Looks things up, and remembers what it has read: many references cost one list.
-pub(crate) struct Lookup<'a> {
-    client: &'a Client,
+/// Finds what names mean, and remembers what it has read: many names cost one list. See [`Client::lookup`].
+///
+/// What it has read it does not read again, so use a new one after a change.
+///
+/// ```no_run
+/// # async fn names(client: mlspace_registry::Client) -> mlspace_registry::Result<()> {
+/// let mut lookup = client.lookup();
+/// for name in ["train/base:v1", "train/base:v2", "serve/triton:latest"] {
+///     let image = lookup.image(&name.parse()?).await?;
+///     println!("{name}: {} bytes", image.size);
+/// }
+/// # Ok(())
+/// # }
+/// ```
+pub struct Lookup {
+    client: Client,
     unread: Option<Pages<Repository>>,
     read: Vec<Repository>,
     /// Places in `read`, by id.
@@ -45,10 +64,10 @@ pub(crate) struct Lookup<'a> {
     notes: Vec<String>,
 }
 
-impl<'a> Lookup<'a> {
-    pub(crate) fn new(client: &'a Client) -> Self {
+impl Lookup {
+    pub(crate) fn new(client: &Client) -> Self {
         Self {
-            client,
+            client: client.clone(),
             unread: Some(client.repositories().list().into_pages()),
             read: Vec::new(),
             ids: HashMap::new(),
@@ -67,17 +86,21 @@ impl<'a> Lookup<'a> {
         }
     }
 
-    /// The same for a command that changes nothing.
-    pub(crate) fn reading(self) -> Self {
+    /// The same for a program that changes nothing: where a row of the service's list cannot be read, it takes what a
+    /// name probably means. Otherwise that is an error, since another thing than was meant could be changed.
+    pub fn reading(self) -> Self {
         Self { reads_only: true, ..self }
     }
 
-    /// Makes ready for so many ids: many cost the lists that hold them, and not a request each.
-    pub(crate) async fn expect_repositories(&mut self, ids: usize) -> Result<(), Failure> {
+    /// Makes ready for so many ids: from ten on they cost the lists that hold them, and not a request each.
+    ///
+    /// # Errors
+    /// As every call.
+    pub async fn expect_repositories(&mut self, ids: usize) -> Result<()> {
         if ids < LISTED_FROM || !self.read.is_empty() || self.unread.is_none() {
             return Ok(());
         }
-        let list = self.client.repositories().list().collect_complete().await?;
+        let list = self.client.repositories().list().collect_verified().await?;
         self.unread = None;
         self.completeness = Some(list.completeness);
         self.remember(list.items, list.unreadable);
@@ -88,8 +111,8 @@ impl<'a> Lookup<'a> {
         self.completeness == Some(Completeness::Complete)
     }
 
-    /// Findings and how they were made, a line each; then what had to be listed for them.
-    pub(crate) fn notes(&self) -> impl Iterator<Item = String> {
+    /// What was found, a line each, and then what had to be read for it: for a log.
+    pub fn notes(&self) -> impl Iterator<Item = String> {
         let counts = [
             (self.read.len(), "looked through", "repositories"),
             (self.single_repositories, "read", "repositories by id"),
@@ -105,7 +128,10 @@ impl<'a> Lookup<'a> {
     }
 
     /// The repository. One request for an id; for a name as many pages as it takes to find it.
-    pub(crate) async fn repository(&mut self, reference: &Reference) -> Result<Repository, Failure> {
+    ///
+    /// # Errors
+    /// [`Error::Name`] when there is none, or several fit; otherwise as every call.
+    pub async fn repository(&mut self, reference: &Reference) -> Result<Repository> {
         match reference {
             Reference::Id(id) => self.repository_by_id(*id).await,
             Reference::Name(Name { tag: None, digest: None, .. }) => {
@@ -115,26 +141,29 @@ impl<'a> Lookup<'a> {
             }
             Reference::Name(_) => {
                 let message = format!("{reference} names an image, and a repository is expected");
-                Err(Failure::usage(message).hint("leave the tag and the digest away"))
+                Err(NameError::unfit(message).advice("leave the tag and the digest away").into())
             }
         }
     }
 
     /// The repository's id, without a request if the reference is one.
-    pub(crate) async fn repository_id(&mut self, reference: &Reference) -> Result<Uuid, Failure> {
+    ///
+    /// # Errors
+    /// As [`repository`](Self::repository).
+    pub async fn repository_id(&mut self, reference: &Reference) -> Result<Uuid> {
         match reference {
             Reference::Id(id) => Ok(*id),
             Reference::Name(_) => Ok(self.repository(reference).await?.id),
         }
     }
 
-    /// The repositories that have been read, for what is known without a request.
-    pub(crate) fn known(&self) -> &[Repository] {
+    /// The repositories that have been read so far: what is known without a request.
+    pub fn known(&self) -> &[Repository] {
         &self.read
     }
 
     /// One request for the first. From the second on the list is read, at most a page for each.
-    async fn repository_by_id(&mut self, id: Uuid) -> Result<Repository, Failure> {
+    async fn repository_by_id(&mut self, id: Uuid) -> Result<Repository> {
         if !self.ids.contains_key(&id) && self.single_repositories > 0 {
             self.next_page().await?;
         }
@@ -142,17 +171,17 @@ impl<'a> Lookup<'a> {
             return Ok(self.read[*place].clone());
         }
         if self.is_complete() {
-            return Err(self.not_found("repository", &Reference::Id(id), Vec::new()));
+            return Err(self.not_found("repository", &Reference::Id(id), Vec::new()).into());
         }
         self.single_repositories += 1;
         let found = self.client.repositories().get_opt(id).await?;
-        found.ok_or_else(|| self.not_found("repository", &Reference::Id(id), Vec::new()))
+        found.ok_or_else(|| self.not_found("repository", &Reference::Id(id), Vec::new()).into())
     }
 
     /// The place of the repository that the reference names, by its name or the beginning of its id.
-    async fn place(&mut self, reference: &Reference) -> Result<usize, Failure> {
+    async fn place(&mut self, reference: &Reference) -> Result<usize> {
         let Reference::Name(name) = reference else {
-            return Err(Failure::usage(format!("{reference} is not a name")));
+            return Err(NameError::unfit(format!("{reference} is not a name")).into());
         };
         let found = self.by_name(name).await?;
         let named = |row: &UnreadableRow| row.name.as_deref().is_none_or(|own| own == name.base);
@@ -172,7 +201,7 @@ impl<'a> Lookup<'a> {
         match places[..] {
             [] => {
                 let near = nearest(&name.base, self.read.iter().map(|repository| repository.name.as_str()));
-                Err(self.not_found("repository", reference, near))
+                Err(self.not_found("repository", reference, near).into())
             }
             [place] => {
                 let other = |row: &&UnreadableRow| {
@@ -187,19 +216,19 @@ impl<'a> Lookup<'a> {
             _ => {
                 let candidates = places.iter().map(|place| &self.read[*place]);
                 let candidates = candidates.map(|one| format!("{}  {}", one.id, one.name)).collect();
-                Err(ambiguous(reference, "is the beginning of", "ids", candidates))
+                Err(ambiguous(reference, "is the beginning of", "ids", candidates).into())
             }
         }
     }
 
     /// The place of the repository in `NAME:TAG` or `NAME@DIGEST`.
-    async fn named_repository(&mut self, name: &Name) -> Result<usize, Failure> {
+    async fn named_repository(&mut self, name: &Name) -> Result<usize> {
         let base = Reference::Name(Name { base: name.base.clone(), tag: None, digest: None });
         self.place(&base).await
     }
 
     /// Names are unique in a registry, so reading stops where the name is found.
-    async fn by_name(&mut self, name: &Name) -> Result<Option<usize>, Failure> {
+    pub(super) async fn by_name(&mut self, name: &Name) -> Result<Option<usize>> {
         loop {
             if let Some(place) = self.names.get(&name.base).copied() {
                 return Ok(Some(place));
@@ -211,10 +240,7 @@ impl<'a> Lookup<'a> {
     }
 
     /// Searches what is read already, then the rest page by page.
-    async fn search<T>(
-        &mut self,
-        find: impl Fn(&Repository) -> Option<T>,
-    ) -> Result<Option<(usize, T)>, Failure> {
+    async fn search<T>(&mut self, find: impl Fn(&Repository) -> Option<T>) -> Result<Option<(usize, T)>> {
         let mut from = 0;
         loop {
             let unseen = self.read.iter().enumerate().skip(from);
@@ -229,7 +255,7 @@ impl<'a> Lookup<'a> {
     }
 
     /// Reads one more page of repositories; false at the end.
-    async fn next_page(&mut self) -> Result<bool, Failure> {
+    async fn next_page(&mut self) -> Result<bool> {
         let Some(pages) = &mut self.unread else { return Ok(false) };
         let Some(page) = pages.next().await else {
             self.completeness = pages.completeness();
@@ -259,30 +285,36 @@ impl<'a> Lookup<'a> {
     }
 
     /// In a list that is known to lack something, the beginning of an id may fit what is missing.
-    fn certain(&self, reference: &Reference) -> Result<(), Failure> {
+    fn certain(&self, reference: &Reference) -> Result<()> {
         let Some(Completeness::Short { missing }) = self.completeness else { return Ok(()) };
         let message = format!("{reference} may name another one: the list lacks {missing} repositories");
-        Err(Failure::safety(message).hint("give the whole id"))
+        Err(NameError::new(NameProblem::Incomplete, message).advice("give the whole id").into())
     }
 
-    fn not_found(&self, what: &str, reference: &Reference, candidates: Vec<String>) -> Failure {
+    fn not_found(&self, what: &str, reference: &Reference, candidates: Vec<String>) -> NameError {
         let message = format!("there is no {what} {reference}");
-        let failure = Failure { candidates, ..Failure::new(Exit::NotFound, "not_found", message) };
+        let error = NameError { candidates, ..NameError::new(NameProblem::NotFound, message) };
         match self.completeness {
             Some(Completeness::Short { missing }) => {
-                failure.hint(format!("the list lacks {missing} repositories; give the whole id"))
+                error.advice(format!("the list lacks {missing} repositories; give the whole id"))
             }
-            _ if !failure.candidates.is_empty() => failure.hint("these come nearest"),
+            _ if !error.candidates.is_empty() => error.advice("these come nearest"),
             _ if reference.is_short_of_a_prefix() => {
-                failure.hint(format!("of an id, at least {SHORTEST_PREFIX} characters are needed"))
+                error.advice(format!("of an id, at least {SHORTEST_PREFIX} characters are needed"))
             }
-            _ => failure,
+            _ => error,
         }
     }
 }
 
 /// A row that cannot be read may be what a reference names, and another one than was found.
-fn could_be(reference: &Reference, row: &UnreadableRow) -> Failure {
+fn could_be(reference: &Reference, row: &UnreadableRow) -> Error {
     let message = format!("{reference} may name a row of the list that cannot be read: {row}");
-    Failure::safety(message).hint(format!("give the whole id; {ODD_ANSWER}"))
+    NameError::new(NameProblem::Unreadable, message).advice("give the whole id").into()
+}
+
+impl fmt::Debug for Lookup {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Lookup").field("read", &self.read.len()).finish_non_exhaustive()
+    }
 }
