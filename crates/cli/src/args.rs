@@ -1,5 +1,7 @@
 //! The command line as a whole.
 
+mod unknown_words;
+
 use std::ffi::OsString;
 
 use clap::{Args, CommandFactory, FromArgMatches, Parser};
@@ -13,13 +15,13 @@ use crate::options::{Global, tag_color};
 #[command(
     name = "mlcr",
     version,
-    term_width = 100,
     disable_help_subcommand = true,
     subcommand_required = true,
     arg_required_else_help = true,
     after_help = "Exit codes: 0 done, 1 other, 2 usage, 3 sign-in refused, 4 not found or ambiguous, 5 partly \
                   done, 6 refused for safety, 7 outcome unknown, 8 rate limit or deadline, 9 blocked by the \
-                  firewall, 130 interrupted.\n\nTry it without an account: mlcr demo"
+                  firewall, 130 interrupted.\n\nTry it without an account: mlcr demo\n\
+                  Pages about one thing: mlcr help options, references, exit-codes, environment, ci, troubleshooting"
 )]
 pub(crate) struct Cli {
     #[command(flatten)]
@@ -28,26 +30,49 @@ pub(crate) struct Cli {
     pub(crate) command: Command,
 }
 
-/// Arguments and options of one command with its examples before them: the global options are many.
-const EXAMPLES_FIRST: &str =
-    "{before-help}{about-with-newline}\n{usage-heading} {usage}{after-help}\n\n{all-args}";
+/// From this width on a line is hard to read. Help that goes to no terminal has it, too.
+const WIDEST: usize = 100;
 
-fn examples_first(command: clap::Command) -> clap::Command {
+/// The options that hold everywhere, in the one line that the help of each command has for them.
+const GLOBAL: &str = "Everywhere: -o --jq -y -v -q --dry-run … (mlcr help options)";
+
+/// The help of one command: what it is for and an example, before the options.
+fn leaf_help() -> String {
+    format!(
+        "{{before-help}}{{about-with-newline}}\n{{usage-heading}} {{usage}}{{after-help}}\n\n{{all-args}}\n\n{GLOBAL}"
+    )
+}
+
+fn with_help(command: clap::Command) -> clap::Command {
     if command.has_subcommands() {
-        return command.mut_subcommands(examples_first);
+        return command.mut_subcommands(with_help).after_help(GLOBAL);
     }
     // What the simulator can do is far longer than its options.
-    if command.get_name() == "sim" { command } else { command.help_template(EXAMPLES_FIRST) }
+    if command.get_name() == "sim" { command } else { command.help_template(leaf_help()) }
 }
 
 impl Cli {
-    /// The description of the command line.
+    /// The description of the command line, as completions and manual pages need it.
     pub(crate) fn described() -> clap::Command {
-        examples_first(Self::command())
+        Self::command().mut_subcommands(with_help)
     }
 
-    pub(crate) fn read(arguments: &[OsString]) -> Result<Self, clap::Error> {
-        let mut cli = Self::from_arg_matches(&Self::described().try_get_matches_from(arguments)?)?;
+    /// The same for people who ask for help in a terminal of that width: the options that hold everywhere are many,
+    /// and have a page of their own.
+    pub(crate) fn for_people(width: Option<usize>) -> clap::Command {
+        let hidden = |option: clap::Arg| if option.is_global_set() { option.hide(true) } else { option };
+        Self::described().mut_args(hidden).term_width(Self::columns(width))
+    }
+
+    /// The width of help in a terminal of that width.
+    pub(crate) fn columns(width: Option<usize>) -> usize {
+        width.unwrap_or(WIDEST).min(WIDEST)
+    }
+
+    pub(crate) fn read(arguments: &[OsString], width: Option<usize>) -> Result<Self, clap::Error> {
+        let matches =
+            Self::for_people(width).try_get_matches_from(arguments).map_err(unknown_words::pointed)?;
+        let mut cli = Self::from_arg_matches(&matches)?;
         if let Command::Sim(sim) = &mut cli.command
             && arguments.last().is_some_and(|last| last == "--")
         {
@@ -71,7 +96,7 @@ pub fn log_filter(arguments: &[OsString], io: &Io) -> Option<String> {
     if !arguments.iter().any(|argument| argument == "sim") {
         return None;
     }
-    let cli = Cli::read(arguments).ok()?;
+    let cli = Cli::read(arguments, None).ok()?;
     let Command::Sim(sim) = &cli.command else { return None };
     // Of a command that has the terminal for itself nobody wants lines in between.
     let is_watched = io.terminals.stderr && !sim.runs_command() && !cli.global.quiet;
@@ -92,7 +117,7 @@ mod tests {
     fn the_colour_of_a_tag_and_the_choice_about_the_terminal_are_told_apart() {
         let color = |line: &str| {
             let words: Vec<OsString> = line.split(' ').map(Into::into).collect();
-            let cli = Cli::read(&words).unwrap();
+            let cli = Cli::read(&words, None).unwrap();
             let Command::Tag(Tag::Add { color, .. }) = cli.command else { unreachable!() };
             (cli.global.color, tag_color(color))
         };

@@ -7,6 +7,7 @@ pub(crate) mod demo;
 pub(crate) mod docker;
 pub(crate) mod doctor;
 pub(crate) mod generate;
+pub(crate) mod help;
 pub(crate) mod image;
 pub(crate) mod password;
 pub(crate) mod planned;
@@ -63,6 +64,8 @@ pub(crate) enum Command {
     Sim(sim::Sim),
     /// Print the JSON Schema of an output.
     Schema(schema::Schema),
+    /// Print a page about one thing, or the help of a command.
+    Help(help::Help),
 }
 
 /// Runs one command.
@@ -83,5 +86,6 @@ pub(crate) async fn run(context: &mut Context<'_>, command: Command) -> Result<E
         Command::Demo(command) => command.run(context).await,
         Command::Sim(command) => command.run(context).await,
         Command::Schema(command) => command.run(context),
+        Command::Help(command) => command.run(context),
     }
 }

@@ -50,7 +50,7 @@ pub async fn run(arguments: impl IntoIterator<Item = OsString>, io: &mut Io) -> 
     if helper_protocol::is_meant(arguments.first()) {
         return helper_protocol::run(&arguments, io);
     }
-    let cli = match Cli::read(&arguments) {
+    let cli = match Cli::read(&arguments, io.width) {
         Ok(cli) => cli,
         Err(error) => return not_parsed(&error, &arguments, io),
     };

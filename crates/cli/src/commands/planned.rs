@@ -61,7 +61,7 @@ impl Context<'_> {
         }
         self.can_ask()?;
         let answer = self.io.ask(&format!("{question} [y/N] "))?;
-        if matches!(answer.to_ascii_lowercase().as_str(), "y" | "yes") {
+        if matches!(answer.to_lowercase().as_str(), "y" | "yes" | "д" | "да") {
             return Ok(());
         }
         Err(Failure::safety("not confirmed; nothing was changed"))

@@ -42,7 +42,7 @@ async fn a_tag_moves_only_after_it_was_said_and_agreed_to() {
     for (line, answer, code, sent) in [
         ("tag add train/resnet:latest v1.0", None, 6, 0),
         ("tag add train/resnet:latest v1.0", Some("n\n"), 6, 0),
-        ("tag add train/resnet:latest v1.0", Some("y\n"), 0, 1),
+        ("tag add train/resnet:latest v1.0", Some("Да\n"), 0, 1),
         ("tag add train/resnet:v1.0 latest --yes -o json", None, 0, 1),
         ("tag add train/resnet:latest v1.0 --dry-run -o json", None, 0, 0),
         // It has the tag already.
