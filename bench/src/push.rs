@@ -33,6 +33,7 @@ struct Cost {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 pub(crate) enum Part {
     Layout,
+    Copy,
     Archive,
     Many,
 }
@@ -45,6 +46,7 @@ pub(crate) fn run(folder: &Path, rounds: usize, only: Option<Part>, is_encrypted
     println!("{}", if is_encrypted { "over TLS" } else { "in plain http" });
     for (part, measure) in [
         (Part::Layout, large_layout as fn(&Path, usize, Option<&Tls>)),
+        (Part::Copy, copy),
         (Part::Archive, docker_archive),
         (Part::Many, many_images),
     ] {
@@ -80,6 +82,35 @@ fn large_layout(folder: &Path, rounds: usize, tls: Option<&Tls>) {
     compare("push 1.5 GB, 8 compressed layers, OCI layout", &pushes);
     compare("pull of the same", &pulls);
     fs::remove_dir_all(layout).unwrap();
+}
+
+/// From one registry to another, and once more when all is there.
+fn copy(folder: &Path, rounds: usize, tls: Option<&Tls>) {
+    let layout = folder.join("large");
+    let layers: Vec<_> = (0..8).map(|n| (n, 187 * MB + n * MB / 8)).collect();
+    write_layout(&layout, &[("v1".into(), layers)]);
+    let movers: Vec<_> =
+        Mover::installed().into_iter().filter(|mover| *mover != Mover::OwnUnsynced).collect();
+    let none = || movers.iter().map(|mover| (mover.name(), Vec::new())).collect::<Vec<Costs>>();
+    let (mut first, mut again) = (none(), none());
+    let (here, there) = (folder.join("here"), folder.join("there"));
+    fs::create_dir(&here).unwrap();
+    fs::create_dir(&there).unwrap();
+    let source = Registry::start(&here, tls);
+    let from = format!("{}/large", source.address);
+    cost(&mut Mover::Own.push(&layout, &from, tls));
+    fs::remove_dir_all(&layout).unwrap();
+    for round in 0..rounds {
+        for (at, mover) in movers.iter().enumerate() {
+            let registry = Registry::start(&there, tls);
+            let to = format!("{}/copy", registry.address);
+            first[at].1.push(cost(&mut mover.copy(&from, &to, tls)));
+            again[at].1.push(cost(&mut mover.copy(&from, &to, tls)));
+        }
+        eprintln!("copy: round {}", round + 1);
+    }
+    compare("copy of 1.5 GB in 8 layers from registry to registry", &first);
+    compare("the same again", &again);
 }
 
 fn docker_archive(folder: &Path, rounds: usize, tls: Option<&Tls>) {

@@ -23,11 +23,18 @@ pub(crate) enum Move {
         #[arg(long)]
         ca: Option<PathBuf>,
     },
+    /// One image from registry to registry.
+    Copy {
+        from: Reference,
+        to: Reference,
+        #[arg(long)]
+        ca: Option<PathBuf>,
+    },
 }
 
 impl Move {
     pub(crate) async fn run(self) -> Result<()> {
-        let (Self::Push { ca, .. } | Self::Pull { ca, .. }) = &self;
+        let (Self::Push { ca, .. } | Self::Pull { ca, .. } | Self::Copy { ca, .. }) = &self;
         let mut builder = Client::builder();
         if let Some(path) = ca {
             builder = builder.certificates(std::fs::read(path)?);
@@ -36,6 +43,12 @@ impl Move {
             Self::Push { source, repository, cache, .. } => (source, repository, cache),
             Self::Pull { reference, folder, .. } => {
                 builder.build()?.pull([reference], Target::layout(folder)).send().await?;
+                return Ok(());
+            }
+            Self::Copy { from, to, .. } => {
+                for copied in builder.build()?.copy([(from, to)]).send().await?.images {
+                    copied.result?;
+                }
                 return Ok(());
             }
         };

@@ -64,6 +64,23 @@ impl Mover {
         }
     }
 
+    /// Copies that image to another registry.
+    pub(super) fn copy(self, from: &str, to: &str, tls: Option<&Tls>) -> Command {
+        let (from, to) = (format!("{from}:v1"), format!("{to}:v1"));
+        match self {
+            Self::Own | Self::OwnUnsynced => self.own(&["copy", &from, &to], tls),
+            Self::Skopeo => {
+                let mut command = skopeo(&format!("docker://{from}"), &format!("docker://{to}"), "src", tls);
+                match tls {
+                    Some(tls) => command.arg(format!("--dest-cert-dir={}", text(&tls.authority))),
+                    None => command.arg("--dest-tls-verify=false"),
+                };
+                command
+            }
+            Self::Crane => crane(&["copy", &from, &to], tls),
+        }
+    }
+
     pub(super) fn own(self, arguments: &[&str], tls: Option<&Tls>) -> Command {
         let program = std::env::current_exe().unwrap();
         let mut command = match self {

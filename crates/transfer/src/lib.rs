@@ -3,6 +3,7 @@
 mod certificates;
 mod client;
 mod compression;
+mod copy;
 mod credentials;
 mod digest;
 mod error;
@@ -24,6 +25,7 @@ pub use mlspace_registry_net::{CertificateProblem, Clock, ManualClock, RetryPoli
 
 pub use client::{Client, ClientBuilder, DEFAULT_CONCURRENCY, DEFAULT_IDLE};
 pub use compression::Compression;
+pub use copy::{Copied, Copy, CopyReport};
 pub use credentials::Credentials;
 pub use credentials::docker::DockerLogins;
 pub use digest::Digest;

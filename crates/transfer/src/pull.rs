@@ -1,7 +1,7 @@
 //! Pulling: manifests first, then all blobs of all images, and only when all is there the names.
 
 mod download;
-mod resolve;
+pub(crate) mod resolve;
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -177,7 +177,7 @@ fn wanted(roots: &[Root], foreign: &HashSet<Digest>) -> Result<Vec<Wanted>> {
 }
 
 /// Layers that name other addresses where they are kept, and that the registry does not have.
-async fn foreign(client: &Client, roots: &[Root]) -> Result<HashSet<Digest>> {
+pub(crate) async fn foreign(client: &Client, roots: &[Root]) -> Result<HashSet<Digest>> {
     let mut foreign = HashSet::new();
     for root in roots {
         let registry = client.registry(root.reference.registry()).await?;

@@ -1,27 +1,23 @@
 //! Pushing: all blobs of all images first, then the manifests, each image's own last.
 
 pub(crate) mod cache;
+pub(crate) mod deliver;
 mod feed;
 mod layer;
 pub(crate) mod place;
+pub(crate) mod supply;
 mod upload;
 mod write_manifest;
 
-use std::collections::HashMap;
 use std::sync::Arc;
-
-use futures_util::stream::{self, StreamExt};
 
 use crate::client::Client;
 use crate::compression::Compression;
 use crate::digest::Digest;
 use crate::error::{Error, Result};
-use crate::manifest::Manifest;
-use crate::progress::{Event, PlannedBlob};
-use crate::push::place::{BlobPlace, BlobTask, BlobsPlaced, Placer};
+use crate::push::deliver::Delivery;
 use crate::reference::Reference;
-use crate::registry::repository::Repository;
-use crate::source::{Blob, Image, Loaded, Manifests};
+use crate::source::{Image, Loaded};
 
 /// A push that is about to happen; made by [`Client::push`].
 #[derive(Debug)]
@@ -109,146 +105,16 @@ impl Push {
             )));
         }
         let loaded = self.load().await?;
-        let tasks = self.plan(&loaded);
-        let placed = self.place(tasks).await;
-        let shared = Arc::new((self, loaded, placed));
-        let count = shared.0.items.len();
-        let mut images: Vec<_> = stream::iter(0..count)
-            .map(|at| {
-                let shared = shared.clone();
-                async move {
-                    let (push, loaded, placed) = &*shared;
-                    let reference = push.items[at].1.clone();
-                    let result = push.name(&reference, &loaded[at], placed).await;
-                    (at, Pushed { reference, result })
-                }
-            })
-            .buffer_unordered(shared.0.client.inner.concurrency)
-            .collect()
-            .await;
-        images.sort_by_key(|(at, _)| *at);
-        Ok(PushReport { images: images.into_iter().map(|(_, pushed)| pushed).collect() })
+        let Self { client, items, compression, verify, mount_from } = self;
+        // What was copied to be read is there for as long as the images are.
+        let (_images, names): (Vec<_>, Vec<_>) = items.into_iter().unzip();
+        let delivery = Delivery { client, names, compression, verify, mount_from };
+        Ok(PushReport { images: delivery.run(loaded).await })
     }
 
     async fn load(&self) -> Result<Vec<Result<Loaded, Arc<Error>>>> {
         let images: Vec<_> = self.items.iter().map(|(image, _)| image.clone()).collect();
         let load = move || images.iter().map(|image| image.load().map_err(Arc::new)).collect();
         tokio::task::spawn_blocking(load).await.map_err(|error| Error::task(&error))
-    }
-
-    /// The compression of a blob on its way, if there is one.
-    fn compress_as(&self, blob: &Blob) -> Option<Compression> {
-        (blob.is_plain_layer && self.compression != Compression::None).then_some(self.compression)
-    }
-
-    /// Lists which blobs have to be where, largest first.
-    fn plan(&self, loaded: &[Result<Loaded, Arc<Error>>]) -> Vec<BlobTask> {
-        let mut tasks: Vec<BlobTask> = Vec::new();
-        let mut known: HashMap<(String, Digest, bool), usize> = HashMap::new();
-        for ((_, reference), loaded) in self.items.iter().zip(loaded) {
-            for blob in loaded.iter().flat_map(|loaded| &loaded.blobs) {
-                let (registry, repository) = (reference.registry(), reference.repository().to_owned());
-                let compress = self.compress_as(blob);
-                let key = (registry.to_owned(), blob.digest.clone(), compress.is_some());
-                let at = *known.entry(key).or_insert_with(|| {
-                    tasks.push(BlobTask {
-                        number: 0,
-                        registry: registry.to_owned(),
-                        blob: blob.clone(),
-                        compress,
-                        repositories: Vec::new(),
-                    });
-                    tasks.len() - 1
-                });
-                if !tasks[at].repositories.contains(&repository) {
-                    tasks[at].repositories.push(repository);
-                }
-            }
-        }
-        tasks.sort_by_key(|task| std::cmp::Reverse(task.blob.data.len()));
-        for (number, task) in tasks.iter_mut().enumerate() {
-            task.number = number;
-        }
-        let planned =
-            |task: &BlobTask| PlannedBlob { digest: task.blob.digest.clone(), size: task.blob.data.len() };
-        (self.client.inner.patience.observer)(&Event::Planned { blobs: tasks.iter().map(planned).collect() });
-        tasks
-    }
-
-    async fn place(&self, tasks: Vec<BlobTask>) -> BlobsPlaced {
-        let compressors =
-            tasks.iter().any(|task| task.compress.is_some()).then(|| self.client.inner.compressors());
-        let placer = Arc::new(Placer {
-            client: self.client.clone(),
-            compressors,
-            verify: self.verify,
-            mount_from: self.mount_from.clone(),
-        });
-        stream::iter(tasks)
-            .map(|task| {
-                let placer = placer.clone();
-                async move { placer.run(task).await }
-            })
-            .buffer_unordered(self.client.inner.concurrency)
-            .flat_map(stream::iter)
-            .collect()
-            .await
-    }
-
-    /// Puts the manifests of one image, when all that they name is there.
-    async fn name(
-        &self,
-        reference: &Reference,
-        loaded: &Result<Loaded, Arc<Error>>,
-        placed: &BlobsPlaced,
-    ) -> Result<Digest, Arc<Error>> {
-        let loaded = loaded.as_ref().map_err(Arc::clone)?;
-        let mut sizes = Vec::with_capacity(loaded.blobs.len());
-        for blob in &loaded.blobs {
-            let place = BlobPlace {
-                registry: reference.registry().to_owned(),
-                repository: reference.repository().to_owned(),
-                digest: blob.digest.clone(),
-                is_compressed: self.compress_as(blob).is_some(),
-            };
-            match placed.get(&place) {
-                Some(Ok(compressed)) => sizes.push(compressed.clone()),
-                Some(Err(error)) => return Err(error.clone()),
-                None => return Err(Arc::new(Error::Internal(format!("{} was not moved", blob.digest)))),
-            }
-        }
-        let written;
-        let manifests: &[Manifest] = match &loaded.manifests {
-            Manifests::Ready(manifests) => manifests,
-            Manifests::Docker { config, layers } => {
-                let how = |at: &usize| loaded.blobs[*at].compression.unwrap_or(self.compression);
-                let layers: Vec<_> = layers.iter().map(|at| (how(at), &sizes[*at])).collect();
-                written = [write_manifest::write(&sizes[*config], &layers)?];
-                &written
-            }
-        };
-        self.put(reference, manifests).await.map_err(Arc::new)
-    }
-
-    async fn put(&self, reference: &Reference, manifests: &[Manifest]) -> Result<Digest> {
-        let registry = self.client.registry(reference.registry()).await?;
-        let repository = Repository { registry: &registry, name: reference.repository() };
-        let Some((root, children)) = manifests.split_last() else {
-            return Err(Error::Internal("the image has no manifest".into()));
-        };
-        if let Some(digest) = reference.digest().filter(|digest| **digest != root.digest) {
-            return Err(Error::Digest {
-                what: format!("the manifest for {reference}"),
-                expected: digest.to_string(),
-                found: root.digest.to_string(),
-            });
-        }
-        for child in children {
-            repository.put_manifest(child.digest.as_str(), child).await?;
-        }
-        repository.put_manifest(reference.tag().unwrap_or(reference.target()), root).await?;
-        let (reference, digest) = (reference.to_string(), root.digest.clone());
-        (self.client.inner.patience.observer)(&Event::Manifest { reference, digest });
-        Ok(root.digest.clone())
     }
 }

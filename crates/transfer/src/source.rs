@@ -17,8 +17,8 @@ use crate::digest::Digest;
 use crate::error::{Error, Result};
 use crate::manifest::{Descriptor, Manifest};
 use crate::platform::Platform;
+use crate::push::supply::Origin;
 
-use data::Data;
 use tree::Tree;
 
 /// A folder or file with images.
@@ -75,7 +75,7 @@ pub(crate) enum Manifests {
 pub(crate) struct Blob {
     /// Its digest; of a layer to be compressed, the digest of the plain layer.
     pub(crate) digest: Digest,
-    pub(crate) data: Data,
+    pub(crate) origin: Origin,
     /// True for a plain layer, which may be compressed on the way.
     pub(crate) is_plain_layer: bool,
     /// The media type, where a manifest is yet to be written.

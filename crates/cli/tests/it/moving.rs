@@ -2,6 +2,8 @@
 
 use std::io::Write;
 use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use insta::assert_snapshot;
 use mlspace_registry_cli::Interrupt;
@@ -328,6 +330,43 @@ async fn a_compressed_archive_is_a_file_and_no_folder_of_that_name() {
         assert_eq!(done.code, 0, "{done}");
         assert!(std::fs::read(&path).unwrap().starts_with(magic), "{name}");
     }
+}
+
+/// A pipe whose reader is asleep, until nobody holds the other end.
+struct Full(std::sync::mpsc::Receiver<()>, Arc<AtomicBool>);
+
+impl Write for Full {
+    fn write(&mut self, _: &[u8]) -> std::io::Result<usize> {
+        self.1.store(true, Ordering::SeqCst);
+        let _ = self.0.recv();
+        Err(std::io::ErrorKind::BrokenPipe.into())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+#[tokio::test]
+async fn a_pull_to_stdout_that_nobody_reads_ends_with_the_first_interrupt() {
+    let simulator = Simulator::start().await.unwrap();
+    let person = Person::new(&simulator).await;
+    let source = person.home.path().join("source");
+    layout(&source, b"x");
+    assert_eq!(person.run(&simulator, &format!("image push {} app:v1", source.display())).await.code, 0);
+    let (stop, interrupt) = Interrupt::new();
+    let mlcr = Mlcr { interrupt, ..person.mlcr(&simulator) };
+    let (reader, is_full) = (std::sync::mpsc::channel(), Arc::new(AtomicBool::new(false)));
+    let stdout = Full(reader.1, is_full.clone());
+    let user = async {
+        while !is_full.load(Ordering::SeqCst) {
+            tokio::task::yield_now().await;
+        }
+        stop.send_replace(true);
+    };
+    let (done, ()) = tokio::join!(mlcr.run_to("image pull app:v1 -", stdout), user);
+    assert_eq!(done.code, 130, "{done}");
+    drop(reader.0);
 }
 
 #[tokio::test]

@@ -1,13 +1,14 @@
 //! Bytes from blocking threads into request bodies: a few pieces at a time, never a whole blob.
 
 use std::io::Read;
+use std::pin::Pin;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::Poll;
 use std::time::Duration;
 
 use bytes::Bytes;
-use futures_util::stream;
+use futures_util::stream::{self, Stream};
 use reqwest::Response;
 use tokio::sync::{mpsc, oneshot};
 
@@ -39,7 +40,7 @@ impl Inlet {
 
 /// The network's end.
 pub(crate) struct Feed<T> {
-    pieces: mpsc::Receiver<Result<Bytes, std::io::Error>>,
+    pieces: Pin<Box<dyn Stream<Item = std::io::Result<Bytes>> + Send>>,
     result: oneshot::Receiver<T>,
     /// Why the thread stopped, where that was not the network's doing.
     failure: Arc<Mutex<Option<Error>>>,
@@ -48,7 +49,7 @@ pub(crate) struct Feed<T> {
 impl<T: Send + 'static> Feed<T> {
     /// Runs `work` on a blocking thread. What it puts into the inlet comes out of the feed.
     pub(crate) fn spawn(work: impl FnOnce(&Inlet) -> Result<T, Stop> + Send + 'static) -> Self {
-        let (sender, pieces) = mpsc::channel(WAITING);
+        let (sender, mut pieces) = mpsc::channel(WAITING);
         let (done, result) = oneshot::channel();
         let failure = Arc::new(Mutex::new(None));
         let slot = failure.clone();
@@ -66,7 +67,15 @@ impl<T: Send + 'static> Feed<T> {
                 }
             }
         });
+        let pieces = Box::pin(stream::poll_fn(move |context| pieces.poll_recv(context)));
         Self { pieces, result, failure }
+    }
+}
+
+impl Feed<()> {
+    /// Hands on what comes from elsewhere, and says itself why there is no more.
+    pub(crate) fn of(pieces: impl Stream<Item = std::io::Result<Bytes>> + Send + 'static) -> Self {
+        Self { pieces: Box::pin(pieces), result: oneshot::channel().1, failure: Arc::default() }
     }
 }
 
@@ -116,7 +125,7 @@ pub(crate) async fn send<T>(
     let Feed { mut pieces, result, failure } = feed;
     let (counter, begun) = (sent.clone(), sent.load(Ordering::Relaxed));
     let body = stream::poll_fn(move |context| {
-        let next = pieces.poll_recv(context);
+        let next = pieces.as_mut().poll_next(context);
         if let Poll::Ready(Some(Ok(piece))) = &next {
             let total = counter.fetch_add(piece.len() as u64, Ordering::Relaxed) + piece.len() as u64;
             if let Some((meter, from)) = &meter {

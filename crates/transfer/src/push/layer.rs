@@ -11,6 +11,7 @@ use crate::error::{Error, Result};
 use crate::progress::Meter;
 use crate::push::cache::Cache;
 use crate::push::feed::{self, Feed};
+use crate::push::supply::Origin;
 use crate::push::upload::Upload;
 use crate::registry::ranges::received;
 use crate::registry::repository::{Repository, UploadSession, moved};
@@ -47,7 +48,7 @@ impl PlainLayer {
             StreamEnd::Spool(session) => session,
         };
         let (file, compressed) = self.spool(cache).await?;
-        let data = Data::File { path: file.path().into(), offset: 0, len: compressed.size };
+        let data = Origin::Here(Data::File { path: file.path().into(), offset: 0, len: compressed.size });
         let resync = session.is_some();
         let upload = Upload::new(repository, &compressed.digest, &data).session(session);
         let wire = sent.load(Ordering::Relaxed) + upload.run(resync).await?;

@@ -10,6 +10,7 @@ use crate::digest::{Digest, Hasher};
 use crate::error::{Error, Result};
 use crate::progress::{Event, Meter, Moved};
 use crate::push::layer::PlainLayer;
+use crate::push::supply::Origin;
 use crate::push::upload::Upload;
 use crate::registry::repository::{Mount, Repository};
 use crate::source::Blob;
@@ -28,6 +29,8 @@ pub(crate) struct BlobTask {
     pub(crate) blob: Blob,
     pub(crate) compress: Option<Compression>,
     pub(crate) repositories: Vec<String>,
+    /// Repositories of that registry that have it already.
+    pub(crate) sources: Vec<String>,
 }
 
 /// Which blob in which repository of which registry.
@@ -100,7 +103,7 @@ impl Placer {
     fn known(&self, task: &BlobTask, first: Option<&(String, Compressed)>) -> Option<Compressed> {
         let blob = &task.blob;
         match task.compress {
-            None => Some(Compressed { digest: blob.digest.clone(), size: blob.data.len() }),
+            None => Some(Compressed { digest: blob.digest.clone(), size: blob.origin.len() }),
             Some(how) => first
                 .map(|(_, compressed)| compressed.clone())
                 .or_else(|| self.client.inner.cache.get(&blob.digest, how)),
@@ -131,7 +134,8 @@ impl Placer {
         let repository = Repository { registry: &registry, name };
         let meter = Meter { observer: self.client.inner.patience.observer.clone(), blob: task.number };
         let (blob, cache) = (&task.blob, &self.client.inner.cache);
-        let sources = first.iter().map(|(repository, _)| repository).chain(&self.mount_from);
+        let sources = first.iter().map(|(repository, _)| repository);
+        let sources = sources.chain(&task.sources).chain(&self.mount_from);
         let mut session = None;
         if let Some(known) = self.known(task, first) {
             for from in sources.filter(|from| *from != name) {
@@ -142,19 +146,21 @@ impl Placer {
                 }
             }
             if task.compress.is_none() {
-                if self.verify {
-                    verify(&blob.digest, &blob.data).await?;
+                if let (true, Origin::Here(data)) = (self.verify, &blob.origin) {
+                    verify(&blob.digest, data).await?;
                 }
-                let upload = Upload::new(repository, &blob.digest, &blob.data).meter(meter).session(session);
+                let upload = Upload::new(repository, &blob.digest, &blob.origin);
+                let upload = upload.meter(meter).session(session);
                 let bytes = upload.run(false).await?;
                 return Ok((known, Moved::Sent, bytes));
             }
         }
-        let (Some(how), Some(compressors)) = (task.compress, self.compressors.clone()) else {
+        let (Some(how), Some(compressors), Origin::Here(data)) =
+            (task.compress, self.compressors.clone(), &blob.origin)
+        else {
             return Err(Error::Internal(format!("nothing compresses {}", blob.digest)));
         };
-        let layer =
-            PlainLayer { data: blob.data.clone(), digest: blob.digest.clone(), how, compressors, meter };
+        let layer = PlainLayer { data: data.clone(), digest: blob.digest.clone(), how, compressors, meter };
         let (compressed, bytes) = layer.send(repository, cache).await?;
         cache.put(&blob.digest, how, &compressed);
         Ok((compressed, Moved::Sent, bytes))

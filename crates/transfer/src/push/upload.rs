@@ -3,7 +3,6 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use bytes::Bytes;
 use reqwest::Response;
 use reqwest::header::{CONTENT_LENGTH, CONTENT_RANGE};
 
@@ -11,11 +10,12 @@ use crate::digest::Digest;
 use crate::error::{Error, Result};
 use crate::progress::Meter;
 use crate::push::feed;
+use crate::push::supply::{Origin, Supply};
 use crate::registry::http::Request;
 use crate::registry::ranges::received;
 use crate::registry::repository::{Repository, UploadSession, moved};
 use crate::retry::{Patience, is_passing};
-use crate::source::data::{Data, PIECE};
+use crate::source::data::PIECE;
 
 /// Blobs up to this size, in bytes, go out in one request.
 const SMALL: u64 = PIECE as u64;
@@ -30,7 +30,7 @@ const REDIRECTS: u32 = 5;
 pub(crate) struct Upload<'a> {
     repository: Repository<'a>,
     digest: &'a Digest,
-    data: &'a Data,
+    supply: Supply,
     meter: Option<Meter>,
     session: Option<UploadSession>,
     /// Bytes that the registry has.
@@ -59,12 +59,12 @@ enum UploadStep {
 }
 
 impl<'a> Upload<'a> {
-    pub(crate) fn new(repository: Repository<'a>, digest: &'a Digest, data: &'a Data) -> Self {
+    pub(crate) fn new(repository: Repository<'a>, digest: &'a Digest, origin: &Origin) -> Self {
         let sent = Arc::default();
         Self {
             repository,
             digest,
-            data,
+            supply: origin.supply(),
             meter: None,
             session: None,
             offset: 0,
@@ -96,6 +96,9 @@ impl<'a> Upload<'a> {
                 Ok(true) => break,
                 Ok(false) => {}
                 Err(error) => {
+                    if let Some(cause) = self.supply.failure() {
+                        return Err(cause);
+                    }
                     if self.recover(step, error).await? {
                         break;
                     }
@@ -112,7 +115,7 @@ impl<'a> Upload<'a> {
 
     fn next(&self) -> UploadStep {
         let learned = &self.repository.registry.learned;
-        let size = self.data.len();
+        let size = self.supply.len();
         let cap = match learned.body_cap.load(Ordering::Relaxed) {
             0 => u64::MAX,
             cap => cap,
@@ -140,7 +143,7 @@ impl<'a> Upload<'a> {
             self.offset = 0;
             return Ok(false);
         };
-        let (repository, size) = (self.repository, self.data.len());
+        let (repository, size) = (self.repository, self.supply.len());
         match step {
             UploadStep::Post | UploadStep::Open => Ok(false),
             UploadStep::Close => repository.close(&session, self.digest).await.map(|()| true),
@@ -194,23 +197,14 @@ impl<'a> Upload<'a> {
     }
 
     async fn send(&self, request: &Request, len: u64) -> Result<Response> {
-        let pieces = feed::read(self.data.clone(), self.offset, len);
+        let pieces = self.supply.part(self.offset, len);
         let meter = self.meter.clone().map(|meter| (meter, self.offset));
         let (registry, scope) = (self.repository.registry, self.repository.scope());
         Ok(feed::send(registry, &scope, request, pieces, &self.sent, meter).await?.response)
     }
 
     async fn post(&mut self) -> Result<bool> {
-        let (data, len) = (self.data.clone(), self.data.len());
-        let read = move || -> Result<Bytes> {
-            let mut bytes = Vec::with_capacity(len as usize);
-            std::io::Read::read_to_end(&mut data.open(0)?, &mut bytes).map_err(|error| data.failed(error))?;
-            if bytes.len() as u64 != len {
-                return Err(data.wrong("it became shorter while it was read"));
-            }
-            Ok(bytes.into())
-        };
-        let bytes = tokio::task::spawn_blocking(read).await.map_err(|error| Error::task(&error))??;
+        let (bytes, len) = (self.supply.whole().await?, self.supply.len());
         self.sent.fetch_add(len, Ordering::Relaxed);
         self.session = self.repository.post_whole(self.digest, bytes).await?;
         if self.session.is_some() {
@@ -225,7 +219,7 @@ impl<'a> Upload<'a> {
         let learned = &self.repository.registry.learned;
         match (error.status(), step) {
             (Some(413), UploadStep::Post | UploadStep::Whole | UploadStep::Chunk { .. }) => {
-                let tried = if let UploadStep::Chunk { len } = step { len } else { self.data.len() };
+                let tried = if let UploadStep::Chunk { len } = step { len } else { self.supply.len() };
                 let cap = if tried > CHUNK { CHUNK } else { (tried / 2).max(CHUNK_MIN) };
                 if tried <= CHUNK_MIN || learned.no_chunks.load(Ordering::Relaxed) {
                     return Err(error);
@@ -278,7 +272,7 @@ impl<'a> Upload<'a> {
     /// Asks the registry how far it got, and begins anew where it cannot say. `true` when the blob is
     /// there: the answer that said so may have been what got lost.
     async fn resync(&mut self) -> Result<bool> {
-        if self.repository.has(self.digest, self.data.len()).await? {
+        if self.repository.has(self.digest, self.supply.len()).await? {
             return Ok(true);
         }
         let found = match &self.session {
@@ -287,7 +281,7 @@ impl<'a> Upload<'a> {
         };
         let chunks = !self.repository.registry.learned.no_chunks.load(Ordering::Relaxed);
         match found {
-            Some((session, offset)) if offset == 0 || (chunks && offset <= self.data.len()) => {
+            Some((session, offset)) if offset == 0 || (chunks && offset <= self.supply.len()) => {
                 self.session = Some(session);
                 self.offset = offset;
             }

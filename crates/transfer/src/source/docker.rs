@@ -15,6 +15,7 @@ use crate::digest::{Digest, Hasher, shown};
 use crate::error::Result;
 use crate::manifest::{CONFIG_CAP, MANIFEST_CAP};
 use crate::platform::Platform;
+use crate::push::supply::Origin;
 
 /// An entry of `manifest.json`.
 #[derive(Clone, Debug, Deserialize)]
@@ -106,11 +107,16 @@ pub(super) fn load(tree: &Arc<Tree>, saved: &Saved) -> Result<Loaded> {
             None => plain.parse().map_err(|error| tree.wrong(format!("`{config_name}`: {error}")))?,
             Some(_) => compressed_digest(&layer, &data)?,
         };
-        blobs.push(Blob { digest, data, is_plain_layer: compression.is_none(), compression });
+        blobs.push(Blob {
+            digest,
+            origin: Origin::Here(data),
+            is_plain_layer: compression.is_none(),
+            compression,
+        });
     }
     blobs.push(Blob {
         digest: Digest::of(&config),
-        data: Data::Bytes(config),
+        origin: Origin::Here(Data::Bytes(config)),
         is_plain_layer: false,
         compression: None,
     });

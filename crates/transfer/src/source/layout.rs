@@ -14,6 +14,7 @@ use crate::manifest::{
     Manifest, choose, is_image_config,
 };
 use crate::platform::Platform;
+use crate::push::supply::Origin;
 
 const REF_NAME: &str = "org.opencontainers.image.ref.name";
 const CONTAINERD_NAME: &str = "io.containerd.image.name";
@@ -232,7 +233,12 @@ pub(super) fn load(tree: &Arc<Tree>, root: &Descriptor) -> Result<Loaded> {
                 named.size
             )));
         }
-        blobs.push(Blob { digest: named.digest.clone(), data, is_plain_layer: false, compression: None });
+        blobs.push(Blob {
+            digest: named.digest.clone(),
+            origin: Origin::Here(data),
+            is_plain_layer: false,
+            compression: None,
+        });
     }
     Ok(Loaded { blobs, manifests: Manifests::Ready(manifests) })
 }

@@ -4,6 +4,7 @@
 
 mod archive;
 mod auth;
+mod copy;
 mod fixture;
 mod hostile;
 mod makers;

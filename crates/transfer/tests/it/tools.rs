@@ -114,6 +114,28 @@ async fn what_is_pushed_to_docker_registry_comes_back_through_skopeo_with_the_sa
     }
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn what_skopeo_pushed_is_copied_between_registries_and_within_one_and_skopeo_finds_it_the_same() {
+    let (Some(from), Some(to)) = (start(), start()) else { return };
+    let client = client().0.build().unwrap();
+    let folder = from.folder.path();
+    let path = |name: &str| folder.join(name).display().to_string();
+    let source = image(&[bytes(1, 5 * MIB), bytes(2, 1000)]).write(&folder.join("in"));
+    skopeo(&[&format!("oci:{}:v1", source.display()), &format!("docker://{}", from.name("app:v1"))]);
+    skopeo(&[&format!("docker://{}", from.name("app:v1")), &format!("dir:{}", path("theirs"))]);
+    let theirs = read(Path::new(&path("theirs")));
+    let targets = [from.name("other:v2"), to.name("app:v1"), to.name("team/app:v1")];
+    let items = targets.clone().map(|target| (from.name("app:v1"), target));
+    for copied in client.copy(items).send().await.unwrap().images {
+        assert_eq!(copied.result.unwrap(), theirs);
+    }
+    for (n, target) in targets.iter().enumerate() {
+        let back = path(&format!("back-{n}"));
+        skopeo(&[&format!("docker://{target}"), &format!("dir:{back}")]);
+        assert_eq!(read(Path::new(&back)), theirs);
+    }
+}
+
 /// The configuration's digest, which is what docker calls the image's id.
 fn image_id(folder: &Path) -> serde_json::Value {
     let manifest = std::fs::read(folder.join("manifest.json")).unwrap();
