@@ -1,5 +1,6 @@
 //! Faults: what goes wrong, in which operation, and when.
 
+pub(crate) mod aim;
 pub(crate) mod armed;
 pub(crate) mod run;
 pub(crate) mod shapes;
@@ -12,26 +13,37 @@ use std::time::Duration;
 use serde_json::Value;
 use uuid::Uuid;
 
+use crate::journal::Recorded;
 use crate::response::{BLOCKED, HTML, JSON, page};
+use aim::{Aim, Condition};
 use shapes::ErrorBody;
 
 /// A fault, to be armed for an operation with [`Simulator::fail`](crate::Simulator::fail).
 ///
-/// It strikes every request until it is told otherwise: [`times`](Fault::times) ends it, [`after`](Fault::after)
-/// lets the first requests through, [`every`](Fault::every) strikes only each n-th. If several faults of an
-/// operation are due, the one that was armed first strikes, alone.
+/// It strikes every request until it is told otherwise. [`repository`](Fault::repository), [`id`](Fault::id),
+/// [`page`](Fault::page) and [`when`](Fault::when) say which requests it is for. Of these [`times`](Fault::times) ends
+/// it, [`after`](Fault::after) lets the first through, [`every`](Fault::every) strikes only each n-th, and
+/// [`nth`](Fault::nth) a single one. If several faults of an operation are due, the one that was armed first strikes,
+/// alone.
 ///
 /// ```
 /// use mlspace_registry_simulator::Fault;
 ///
 /// // The second and the third request get 503.
 /// let fault = Fault::status(503).after(1).times(2);
+/// // The images of one repository cannot be listed, whatever else goes on at the same time.
+/// let fault = Fault::status(403).repository("train/base");
+/// // The third page of a list comes too late.
+/// let fault = Fault::hang().page(3);
+/// // Whoever is not the program under test gets 401.
+/// let fault = Fault::status(401).when(|request| !request.headers["user-agent"].starts_with("mine/"));
 /// # let _ = fault;
 /// ```
 #[derive(Clone, Debug, PartialEq)]
 pub struct Fault {
     pub(crate) effect: Effect,
     pub(crate) headers: Vec<(&'static str, String)>,
+    pub(crate) aim: Aim,
     pub(crate) after: u64,
     pub(crate) every: u64,
     pub(crate) times: Option<u64>,
@@ -60,7 +72,7 @@ pub(crate) enum Effect {
 
 impl Fault {
     fn new(effect: Effect) -> Self {
-        Self { effect, headers: Vec::new(), after: 0, every: 1, times: None }
+        Self { effect, headers: Vec::new(), aim: Aim::default(), after: 0, every: 1, times: None }
     }
 
     /// Answers that status with `{"detail": "text"}` (445: the firewall's HTML page). Nothing is done.
@@ -201,6 +213,42 @@ impl Fault {
         self
     }
 
+    /// Strikes only requests that are about the repository of that name: that name it, its id, or an image or a tag
+    /// in it. A request of the image registry names it with or without the registry's id.
+    #[must_use]
+    pub fn repository(mut self, name: impl Into<String>) -> Self {
+        self.aim.repository = Some(name.into());
+        self
+    }
+
+    /// Strikes only requests of the management API whose path, query or body names that id.
+    #[must_use]
+    pub fn id(mut self, id: Uuid) -> Self {
+        self.aim.id = Some(id);
+        self
+    }
+
+    /// Strikes only requests for that page of a list, counted from 1. A request that names no page is for the first.
+    #[must_use]
+    pub fn page(mut self, page: u64) -> Self {
+        self.aim.page = Some(page);
+        self
+    }
+
+    /// Strikes only requests for which that is true. It sees them as [`Simulator::journal`](crate::Simulator::journal)
+    /// has them, while the simulator waits: it must not call the simulator.
+    #[must_use]
+    pub fn when(mut self, condition: impl Fn(&Recorded) -> bool + Send + Sync + 'static) -> Self {
+        self.aim.condition = Some(Condition(Arc::new(condition)));
+        self
+    }
+
+    /// Strikes the n-th request that it could strike, counted from 1, and no other.
+    #[must_use]
+    pub fn nth(self, number: u64) -> Self {
+        self.after(number.saturating_sub(1)).times(1)
+    }
+
     /// Strikes that many times and no more.
     #[must_use]
     pub fn times(mut self, times: u64) -> Self {
@@ -224,6 +272,10 @@ impl Fault {
 
     /// True if the fault can do anything in that operation.
     pub(crate) fn fits(&self, operation: &str) -> bool {
+        self.aim.fits(operation) && self.effect_fits(operation)
+    }
+
+    fn effect_fits(&self, operation: &str) -> bool {
         let of_registry = operation.starts_with("oci_");
         match self.effect {
             Effect::Answer { .. }

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 
-use hyper::header::HeaderValue;
+use hyper::header::{HeaderName, HeaderValue};
 use hyper::http::request::Parts;
 use serde_json::Value;
 
@@ -20,7 +20,7 @@ const SECRET_HEADERS: [&str; 4] = ["authorization", "x-api-key", "cookie", "prox
 const SECRET_FIELDS: [&str; 4] = ["client_secret", "password", "access_token", "x-api-key"];
 
 /// A request as it came in. Secrets are replaced by `[redacted]`.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 #[non_exhaustive]
 pub struct Recorded {
     /// The operation id, or `None` for a path or method that the service does not have.
@@ -42,9 +42,13 @@ pub struct Recorded {
 }
 
 impl Recorded {
-    /// A request before its body is read.
-    pub(crate) fn of(parts: &Parts, operation: Option<&'static str>) -> Self {
-        let text = |value: &HeaderValue| String::from_utf8_lossy(value.as_bytes()).into_owned();
+    /// A request with its body, as far as it is kept.
+    pub(crate) fn of(parts: &Parts, operation: Option<&'static str>, mut body: Option<Value>) -> Self {
+        let text = |name: &HeaderName, value: &HeaderValue| match SECRET_HEADERS.contains(&name.as_str()) {
+            true => REDACTED.to_owned(),
+            false => String::from_utf8_lossy(value.as_bytes()).into_owned(),
+        };
+        body.iter_mut().for_each(redact);
         let query = parts.uri.query().unwrap_or_default().as_bytes();
         Self {
             operation,
@@ -54,9 +58,9 @@ impl Recorded {
             headers: parts
                 .headers
                 .iter()
-                .map(|(name, value)| (name.as_str().to_owned(), text(value)))
+                .map(|(name, value)| (name.as_str().to_owned(), text(name, value)))
                 .collect(),
-            body: None,
+            body,
             received: 0,
             status: None,
         }
@@ -83,15 +87,7 @@ impl Journal {
     /// Notes a request and returns its number. Of all together `most` bytes are kept: those of paths, headers and
     /// bodies as they were sent.
     pub(crate) fn arrived(&mut self, mut request: Recorded, most: usize) -> usize {
-        for name in SECRET_HEADERS {
-            if let Some(value) = request.headers.get_mut(name) {
-                REDACTED.clone_into(value);
-            }
-        }
-        let body = request.body.take().map(|mut body| {
-            redact(&mut body);
-            body.to_string()
-        });
+        let body = request.body.take().map(|body| body.to_string());
         if let Some(operation) = request.operation {
             *self.counts.entry(operation).or_default() += 1;
         }
@@ -165,16 +161,7 @@ mod tests {
     const MOST: usize = 16 * 1024 * 1024;
 
     fn request(path: String) -> Recorded {
-        Recorded {
-            operation: Some("image_get"),
-            method: "GET".to_owned(),
-            path,
-            query: Vec::new(),
-            headers: BTreeMap::new(),
-            body: None,
-            received: 0,
-            status: None,
-        }
+        Recorded { operation: Some("image_get"), method: "GET".to_owned(), path, ..Recorded::default() }
     }
 
     #[test]

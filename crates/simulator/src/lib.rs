@@ -28,6 +28,7 @@ pub use faults::Fault;
 pub use faults::shapes::ErrorBody;
 pub use faults::spec::{FAULTS, FaultError, FaultSpec};
 pub use journal::Recorded;
+pub use mlspace_registry_api::{Timestamp, TimestampError};
 pub use operations::{OCI_OPERATION_IDS, OPERATION_IDS};
 pub use quirks::{
     Accessories, Colors, Commands, CutChunk, DeletedImageBlobs, DeletedIndex, EmptyLists, ExistingTag,
@@ -38,4 +39,4 @@ pub use quirks::{
 pub use ready::{Personal, Ready};
 pub use seed::{Seed, SeedError};
 pub use simulator::Simulator;
-pub use state::NewImage;
+pub use state::{NewImage, NewRepository, NewTag};

@@ -26,6 +26,7 @@ use uuid::Uuid;
 
 use crate::body::Body;
 use crate::faults::Effect;
+use crate::faults::aim::Subject;
 use crate::faults::run::Strike;
 use crate::ids::Ids;
 use crate::journal::{REQUESTS, Recorded};
@@ -92,13 +93,12 @@ impl Service {
             _ => None,
         };
         let body = (request.bytes.len() <= recorded).then(|| request.json().cloned()).flatten();
-        let received = request.received;
-        let request_line = Recorded { body, received, ..Recorded::of(parts, id) };
-        let number = self.journal.arrived(request_line, self.quirks.max_journal);
-        (number, self.check(route, request))
+        let recorded = Recorded { received: request.received, ..Recorded::of(parts, id, body) };
+        let admitted = self.check(route, request, &recorded);
+        (self.journal.arrived(recorded, self.quirks.max_journal), admitted)
     }
 
-    fn check(&mut self, route: Route, request: &Request) -> Result<Admitted, Reply> {
+    fn check(&mut self, route: Route, request: &Request, recorded: &Recorded) -> Result<Admitted, Reply> {
         if let Some(refused) = self.limit() {
             return Err(refused);
         }
@@ -117,7 +117,12 @@ impl Service {
         let Route::Found(operation, part) = route else {
             return Err(no_operation(&route, request, &self.quirks));
         };
-        let fault = self.faults.strike(operation.id, || ids_in(request.json()));
+        let world = &self.world;
+        let fault = self.faults.strike(operation.id, || {
+            let ids = ids_in(request, &part);
+            let owners = ids.iter().filter_map(|id| world.owner(*id)).map(|one| one.name.clone());
+            Subject { request: recorded, repositories: owners.collect(), ids }
+        });
         Ok(Admitted { operation, part, strike: Strike { fault, since: self.clock.now() } })
     }
 
@@ -196,11 +201,14 @@ fn no_operation(route: &Route, request: &Request, quirks: &Quirks) -> Reply {
     }
 }
 
-/// The ids in the lists of a body, as the deletes have them.
-fn ids_in(body: Option<&Value>) -> Vec<Uuid> {
-    let lists = body.and_then(Value::as_object).into_iter().flat_map(|fields| fields.values());
-    let items = lists.filter_map(Value::as_array).flatten();
-    items.filter_map(|item| item.as_str()?.parse().ok()).collect()
+/// The ids that a request names: in its path, its query, and the fields of its body and their lists.
+fn ids_in(request: &Request, part: &str) -> Vec<Uuid> {
+    let fields: Vec<_> =
+        request.json().and_then(Value::as_object).into_iter().flat_map(|fields| fields.values()).collect();
+    let items = fields.iter().filter_map(|field| field.as_array()).flatten();
+    let of_body = items.chain(fields.iter().copied()).filter_map(Value::as_str);
+    let of_query = request.query.iter().map(|(_, value)| value.as_str());
+    of_body.chain(of_query).chain([part]).filter_map(|text| text.parse().ok()).collect()
 }
 
 /// True if the web application firewall would stop it.

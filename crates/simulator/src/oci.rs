@@ -18,6 +18,7 @@ use hyper::{HeaderMap, Method, StatusCode};
 
 use crate::body::Body;
 use crate::faults::Effect;
+use crate::faults::aim::Subject;
 use crate::faults::run::Strike;
 use crate::journal::{REQUESTS, Recorded};
 use crate::oci::error::{Failure, Refusal};
@@ -128,17 +129,22 @@ impl Registry {
         let mut service = self.shared.lock();
         let operation = routed.as_ref().ok().map(|route| route.operation);
         let most = service.quirks.max_journal;
-        let number = service.journal.arrived(Recorded::of(parts, operation), most);
+        let recorded = Recorded::of(parts, operation, None);
         let admitted = routed.and_then(|route| {
             service.admit_to_registry(&route, parts, host)?;
-            let fault = service.faults.strike(route.operation, Vec::new);
+            let repositories = vec![service.repository_name(&route.name).to_owned()];
+            let fault = service.faults.strike(route.operation, || Subject {
+                request: &recorded,
+                ids: Vec::new(),
+                repositories,
+            });
             if fault.as_ref().is_some_and(|fault| fault.effect == Effect::ExpireToken) {
                 service.tokens.expire();
                 service.admit_to_registry(&route, parts, host)?;
             }
             Ok((route, Strike { fault, since: service.clock.now() }))
         });
-        (number, admitted)
+        (service.journal.arrived(recorded, most), admitted)
     }
 
     async fn handle(

@@ -2,7 +2,7 @@
 
 mod team;
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::path::PathBuf;
 use std::str::FromStr;
 
@@ -10,7 +10,7 @@ use mlspace_registry_api::Timestamp;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
-use crate::state::{NewImage, Person, World};
+use crate::state::{NewImage, NewRepository, NewTag, Person, World};
 
 /// The contents of the registry at the start. As text: `demo`, `team`, `empty`, `repos=N,images=N,tags=N`, or a path.
 ///
@@ -21,6 +21,20 @@ use crate::state::{NewImage, Person, World};
 /// ```
 ///
 /// Images are pushed in the order of the file. A push without a time happens at the simulator's start.
+///
+/// A test states its contents as values:
+///
+/// ```
+/// use mlspace_registry_simulator::{NewImage, NewRepository, Seed};
+///
+/// let old = NewImage { push_time: Some("2026-01-01T00:00:00Z".parse()?), ..NewImage::new("train/base", ["v1"]) };
+/// let seed = Seed::Contents {
+///     repositories: vec![NewRepository { labels: vec!["prod".into()], ..NewRepository::new("train/base") }],
+///     images: vec![old, NewImage::new("train/base", ["v2", "latest"]), NewImage::new("notebook", ["v1"])],
+/// };
+/// # let _ = seed;
+/// # Ok::<(), mlspace_registry_simulator::TimestampError>(())
+/// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Seed {
@@ -43,6 +57,14 @@ pub enum Seed {
     },
     /// A seed file.
     File(PathBuf),
+    /// These, the repositories first, each followed by its images in the order in which they stand. A repository that
+    /// only an image names is made with it.
+    Contents {
+        /// Repositories that have more than images.
+        repositories: Vec<NewRepository>,
+        /// Images.
+        images: Vec<NewImage>,
+    },
 }
 
 /// The reason for which a seed cannot be used.
@@ -73,12 +95,15 @@ pub enum SeedError {
     },
     /// The file says something that no registry can hold.
     #[error("{} is not a seed file: {reason}", path.display())]
-    Contents {
+    File {
         /// The file.
         path: PathBuf,
         /// The mistake.
         reason: String,
     },
+    /// No registry can hold these contents.
+    #[error("the contents cannot be: {0}")]
+    Contents(String),
 }
 
 impl FromStr for Seed {
@@ -124,6 +149,11 @@ impl Seed {
                 Ok(())
             }
             Self::Demo => sow_file("demo.json".into(), include_str!("demo.json"), world),
+            Self::Contents { repositories, images } => {
+                check(repositories, images).map_err(SeedError::Contents)?;
+                sow_contents(repositories, images, world);
+                Ok(())
+            }
             Self::Counts { repositories, images, tags } => {
                 sow_counts(*repositories, *images, *tags, world);
                 Ok(())
@@ -142,7 +172,7 @@ fn sow_counts(repositories: usize, images: usize, tags: usize, world: &mut World
     let Value::Object(config) = config else { return };
     for repository in 0..repositories {
         let name = format!("repository-{repository:06}");
-        world.create_repository(&name);
+        world.create_repository(&name, world.now());
         for image in 0..images {
             let tags = (0..tags).map(|tag| format!("v{image}.{tag}"));
             let size = 1_000_000 + image as i64;
@@ -181,6 +211,15 @@ enum Owner {
     ServiceAccount,
 }
 
+impl From<Owner> for Person {
+    fn from(owner: Owner) -> Self {
+        match owner {
+            Owner::Personal => Self::Personal,
+            Owner::ServiceAccount => Self::ServiceAccount,
+        }
+    }
+}
+
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Image {
@@ -212,40 +251,74 @@ struct WholeTag {
     signed: bool,
 }
 
+impl Tag {
+    fn into_new(self) -> NewTag {
+        match self {
+            Self::Name(name) => NewTag::new(name),
+            Self::Whole(WholeTag { name, color, pull_time, signed }) => {
+                NewTag { name, color, pull_time, signed }
+            }
+        }
+    }
+}
+
+impl Image {
+    fn into_new(self, repository: &str) -> NewImage {
+        NewImage {
+            digest: self.digest,
+            size: i64::try_from(self.size).unwrap_or(i64::MAX),
+            extra_attrs: self.extra_attrs,
+            push_time: self.push_time,
+            pull_time: self.pull_time,
+            ..NewImage::new(repository, self.tags.into_iter().map(Tag::into_new))
+        }
+    }
+}
+
 fn sow_file(path: PathBuf, text: &str, world: &mut World) -> Result<(), SeedError> {
     let file: File = match serde_json::from_str(text) {
         Ok(file) => file,
         Err(source) => return Err(SeedError::Form { path, source }),
     };
-    let mut names = HashSet::new();
-    for repository in &file.repositories {
-        if let Err(reason) = check(repository, &mut names) {
-            return Err(SeedError::Contents { path, reason });
-        }
+    let (mut repositories, mut images) = (Vec::new(), Vec::new());
+    for Repository { name, description, labels, favorite_of, images: own } in file.repositories {
+        images.extend(own.into_iter().map(|image| image.into_new(&name)));
+        let is_of = |person: Person| favorite_of.iter().any(|owner| Person::from(*owner) == person);
+        repositories.push(NewRepository {
+            favorite: is_of(Person::ServiceAccount),
+            favorite_of_person: is_of(Person::Personal),
+            name,
+            description,
+            labels,
+        });
     }
-    for repository in file.repositories {
-        sow_repository(repository, world);
-    }
+    check(&repositories, &images).map_err(|reason| SeedError::File { path, reason })?;
+    sow_contents(&repositories, &images, world);
     Ok(())
 }
 
-fn check<'f>(repository: &'f Repository, names: &mut HashSet<&'f str>) -> Result<(), String> {
-    let name = repository.name.as_str();
-    if name.is_empty() || !names.insert(name) {
-        return Err(format!("the repository name `{name}` is empty or there twice"));
+/// Says what no registry could hold.
+fn check(repositories: &[NewRepository], images: &[NewImage]) -> Result<(), String> {
+    let (mut names, mut digests, mut tags) = (HashSet::new(), HashSet::new(), HashSet::new());
+    for name in repositories.iter().map(|one| one.name.as_str()) {
+        if name.is_empty() || !names.insert(name) {
+            return Err(format!("the repository name `{name}` is empty or there twice"));
+        }
     }
-    let (mut digests, mut tags) = (HashSet::new(), HashSet::new());
-    for image in &repository.images {
+    for image in images {
+        let name = image.repository.as_str();
+        if name.is_empty() {
+            return Err("an image is in a repository without a name".to_owned());
+        }
         if let Some(digest) = &image.digest {
             let hex = digest.strip_prefix("sha256:").unwrap_or_default();
             let is_hex = |c: char| c.is_ascii_digit() || ('a'..='f').contains(&c);
-            if hex.len() != 64 || !hex.chars().all(is_hex) || !digests.insert(digest) {
+            if hex.len() != 64 || !hex.chars().all(is_hex) || !digests.insert((name, digest)) {
                 return Err(format!("`{digest}` in `{name}` is no sha256 digest or there twice"));
             }
         }
-        for tag in &image.tags {
-            let (Tag::Name(tag) | Tag::Whole(WholeTag { name: tag, .. })) = tag;
-            if !crate::names::is_tag_name(tag) || !tags.insert(tag) {
+        for NewTag { name: tag, .. } in &image.tags {
+            if !crate::names::is_tag_name(tag) || !tags.insert((name, tag)) {
                 return Err(format!("`{tag}` in `{name}` is no name of a tag or there twice"));
             }
         }
@@ -253,54 +326,32 @@ fn check<'f>(repository: &'f Repository, names: &mut HashSet<&'f str>) -> Result
     Ok(())
 }
 
-fn sow_repository(repository: Repository, world: &mut World) {
-    let id = world.create_repository(&repository.name);
-    let times: Vec<_> = repository.images.iter().filter_map(|image| image.push_time).collect();
-    for image in repository.images {
-        sow_image(&repository.name, image, world);
+fn sow_contents(repositories: &[NewRepository], images: &[NewImage], world: &mut World) {
+    let mut by_repository: HashMap<&str, Vec<&NewImage>> = HashMap::new();
+    for image in images {
+        by_repository.entry(&image.repository).or_default().push(image);
     }
-    world.edit_repository(id, |sown| {
-        sown.description = repository.description;
-        sown.labels = repository.labels;
-        sown.favorite_of = repository
-            .favorite_of
-            .iter()
-            .map(|owner| match owner {
-                Owner::Personal => Person::Personal,
-                Owner::ServiceAccount => Person::ServiceAccount,
-            })
-            .collect();
-        sown.created_at = times.iter().min().copied().unwrap_or(sown.created_at);
-        sown.updated_at = times.iter().max().copied().unwrap_or(sown.updated_at);
-    });
-    world.created_at =
-        world.created_at.min(world.repository(id).map_or(world.created_at, |one| one.created_at));
-}
-
-fn sow_image(repository: &str, image: Image, world: &mut World) {
-    let id = world.push_image(NewImage {
-        digest: image.digest,
-        size: i64::try_from(image.size).unwrap_or(i64::MAX),
-        extra_attrs: image.extra_attrs,
-        ..NewImage::new(repository, [""; 0])
-    });
-    for tag in image.tags {
-        let tag = match tag {
-            Tag::Whole(tag) => tag,
-            Tag::Name(name) => WholeTag { name, color: None, pull_time: None, signed: false },
-        };
-        if let crate::state::Tagged::Done(tag_id) = world.set_tag(id, &tag.name, tag.color, true) {
-            world.edit_tag(tag_id, |sown| {
-                sown.push_time = image.push_time.unwrap_or(sown.push_time);
-                sown.pull_time = tag.pull_time;
-                sown.signed = tag.signed;
-            });
+    for repository in repositories {
+        let own = by_repository.remove(repository.name.as_str()).unwrap_or_default();
+        // It is as old as its first image.
+        let first = own.iter().filter_map(|image| image.push_time).min();
+        let id = world.create_repository(&repository.name, first.unwrap_or_else(|| world.now()));
+        for image in own {
+            world.push_image(image.clone());
         }
+        world.edit_repository(id, |sown| {
+            sown.description.clone_from(&repository.description);
+            sown.labels.clone_from(&repository.labels);
+            let owners = [
+                (repository.favorite, Person::ServiceAccount),
+                (repository.favorite_of_person, Person::Personal),
+            ];
+            sown.favorite_of = owners.into_iter().filter(|(is, _)| *is).map(|(_, person)| person).collect();
+        });
     }
-    world.edit_image(id, |sown| {
-        sown.push_time = image.push_time.unwrap_or(sown.push_time);
-        sown.pull_time = image.pull_time;
-    });
+    for image in images.iter().filter(|image| by_repository.contains_key(image.repository.as_str())) {
+        world.push_image(image.clone());
+    }
 }
 
 #[cfg(test)]
@@ -342,6 +393,41 @@ mod tests {
         let tag = world.tag(image.tags.last().unwrap()).unwrap();
         assert_eq!((tag.name.as_str(), tag.color.as_deref(), tag.signed), ("v1", Some("#2f81f7"), true));
         assert_eq!(tag.pull_time, image.pull_time);
+    }
+
+    #[test]
+    fn contents_are_what_they_say_and_as_old_as_they_say() {
+        let stamp = |text: &str| text.parse::<Timestamp>().unwrap();
+        let old = NewImage {
+            push_time: Some(stamp("2026-01-01T00:00:00Z")),
+            pull_time: Some(stamp("2026-02-01T00:00:00Z")),
+            ..NewImage::new("a", [NewTag { signed: true, ..NewTag::new("v1") }])
+        };
+        let new = NewImage { push_time: Some(stamp("2026-03-01T00:00:00Z")), ..NewImage::new("a", ["v2"]) };
+        let seed = Seed::Contents {
+            repositories: vec![NewRepository { favorite: true, ..NewRepository::new("a") }],
+            images: vec![NewImage::new("b", [""; 0]), old, new],
+        };
+        let mut world = World::new(Arc::new(Clock::new(false)));
+        let now = world.now();
+        seed.sow(&mut world).unwrap();
+        assert_eq!(world.created_at, stamp("2026-01-01T00:00:00Z"));
+        let sown: Vec<_> = world.repositories().iter().map(|id| world.repository(id).unwrap()).collect();
+        assert_eq!(sown.iter().map(|one| one.name.as_str()).collect::<Vec<_>>(), ["a", "b"]);
+        let times = |at: usize| (sown[at].created_at.to_string(), sown[at].updated_at.to_string());
+        assert_eq!(times(0), ("2026-01-01T00:00:00Z".into(), "2026-03-01T00:00:00Z".into()));
+        assert_eq!(times(1), (now.to_string(), now.to_string()));
+        assert_eq!(sown[0].favorite_of.iter().collect::<Vec<_>>(), [&Person::ServiceAccount]);
+        let image = world.image(sown[0].images.iter().next().unwrap()).unwrap();
+        let tag = world.tag(image.tags.last().unwrap()).unwrap();
+        assert!(tag.signed && tag.push_time == image.push_time && tag.pull_time == image.pull_time);
+
+        let twice = vec![NewImage::new("a", ["v1"]), NewImage::new("a", ["v1"])];
+        let refused = Seed::Contents { repositories: Vec::new(), images: twice }.sow(&mut world);
+        assert_eq!(
+            refused.unwrap_err().to_string(),
+            "the contents cannot be: `v1` in `a` is no name of a tag or there twice"
+        );
     }
 
     #[test]
@@ -408,7 +494,7 @@ mod tests {
             r#"{"repositories":[{"name":"a","images":[{"tags":["v1"]},{"tags":["v1"]}]}]}"#,
             r#"{"repositories":[{"name":"a","images":[{"tags":["a b"]}]}]}"#,
         ] {
-            assert!(matches!(sow(text), Err(SeedError::Contents { .. })), "{text}");
+            assert!(matches!(sow(text), Err(SeedError::File { .. })), "{text}");
         }
     }
 }

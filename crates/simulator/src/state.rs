@@ -20,8 +20,8 @@ use crate::clock::Clock;
 use crate::ids::Ids;
 use crate::ordered::Ordered;
 
-pub use model::NewImage;
 pub(crate) use model::{Image, Person, Repository, Tag, Tagged};
+pub use model::{NewImage, NewRepository, NewTag};
 
 /// The registry of one workspace.
 #[derive(Debug, Serialize, Deserialize)]
@@ -89,17 +89,21 @@ impl World {
         self.images.get(&image).map(|image| &image.tags).or_else(|| self.orphans.get(&image))
     }
 
+    pub(crate) fn now(&self) -> Timestamp {
+        self.clock.stamp()
+    }
+
     fn next(&mut self) -> u64 {
         self.sequence += 1;
         self.sequence
     }
 
-    /// The repository of that name, made if there is none.
-    pub(crate) fn create_repository(&mut self, name: &str) -> Uuid {
+    /// The repository of that name, made at that time if there is none.
+    pub(crate) fn create_repository(&mut self, name: &str, at: Timestamp) -> Uuid {
         if let Some(id) = self.by_name.get(name) {
             return *id;
         }
-        let (id, sequence, now) = (self.ids.uuid(), self.next(), self.clock.stamp());
+        let (id, sequence) = (self.ids.uuid(), self.next());
         let repository = Repository {
             id,
             sequence,
@@ -107,8 +111,8 @@ impl World {
             description: None,
             labels: Vec::new(),
             favorite_of: BTreeSet::new(),
-            created_at: now,
-            updated_at: now,
+            created_at: at,
+            updated_at: at,
             images: Ordered::default(),
             tags: Ordered::default(),
             by_digest: HashMap::new(),
@@ -117,7 +121,6 @@ impl World {
         self.repositories.insert(id, repository);
         self.order.push(sequence, id);
         self.by_name.insert(name.to_owned(), id);
-        self.updated_at = now;
         id
     }
 
@@ -144,17 +147,18 @@ impl World {
 
     /// Takes a push and returns the image's id.
     pub(crate) fn push_image(&mut self, new: NewImage) -> Uuid {
-        let repository = self.create_repository(&new.repository);
+        let at = new.push_time.unwrap_or_else(|| self.clock.stamp());
+        let repository = self.create_repository(&new.repository, at);
         let digest = new.digest.unwrap_or_else(|| format!("sha256:{}", self.ids.hex(4)));
-        let (id, sequence, now) = (self.ids.uuid(), self.next(), self.clock.stamp());
+        let (id, sequence) = (self.ids.uuid(), self.next());
         let mut image = Image {
             id,
             sequence,
             repository,
             digest: digest.clone(),
             size: new.size,
-            push_time: now,
-            pull_time: None,
+            push_time: at,
+            pull_time: new.pull_time,
             extra_attrs: new.extra_attrs,
             tags: Ordered::default(),
         };
@@ -163,22 +167,26 @@ impl World {
             let known = owner.by_digest.get(&digest).and_then(|id| self.images.remove(id));
             if let Some(known) = known {
                 owner.images.remove(known.sequence);
-                image = Image { id: known.id, pull_time: known.pull_time, tags: known.tags, ..image };
+                let pull_time = image.pull_time.or(known.pull_time);
+                image = Image { id: known.id, pull_time, tags: known.tags, ..image };
             }
             owner.images.push(sequence, image.id);
             owner.by_digest.insert(digest, image.id);
         }
         let id = image.id;
         self.images.insert(id, image);
-        for name in &new.tags {
-            self.set_tag(id, name, None, true);
+        for tag in new.tags {
+            let pull_time = tag.pull_time.or(new.pull_time);
+            self.place_tag(id, NewTag { pull_time, ..tag }, true, at);
         }
-        self.touch(repository);
+        self.edit_repository(repository, |owner| owner.created_at = owner.created_at.min(at));
+        self.created_at = self.created_at.min(at);
+        self.touch(repository, at);
         id
     }
 
-    /// Points a tag to an image. A tag of that name is moved if `may_move`, and keeps its colour unless a
-    /// new one is given.
+    /// Points a tag to an image now. A tag of that name is moved if `may_move`, and keeps its colour unless a new one is
+    /// given.
     pub(crate) fn set_tag(
         &mut self,
         image: Uuid,
@@ -186,10 +194,15 @@ impl World {
         color: Option<String>,
         may_move: bool,
     ) -> Tagged {
+        self.place_tag(image, NewTag { color, ..NewTag::new(name) }, may_move, self.clock.stamp())
+    }
+
+    fn place_tag(&mut self, image: Uuid, new: NewTag, may_move: bool, push_time: Timestamp) -> Tagged {
+        let NewTag { name, color, pull_time, signed } = new;
         let Some(repository) = self.images.get(&image).map(|image| image.repository) else {
             return Tagged::NoImage;
         };
-        let known = self.repositories.get(&repository).and_then(|owner| owner.by_tag.get(name)).copied();
+        let known = self.repositories.get(&repository).and_then(|owner| owner.by_tag.get(&name)).copied();
         let old = known.and_then(|id| self.tags.get(&id));
         if !may_move && old.is_some_and(|tag| tag.image != image) {
             return Tagged::Taken;
@@ -202,17 +215,15 @@ impl World {
         if known.is_some() {
             self.unlink_tag(id);
         }
-        let (sequence, push_time) = (self.next(), self.clock.stamp());
-        let name = name.to_owned();
+        let sequence = self.next();
         if let Some(owner) = self.repositories.get_mut(&repository) {
             owner.by_tag.insert(name.clone(), id);
             owner.tags.push(sequence, id);
         }
         self.edit_image(image, |image| image.tags.push(sequence, id));
-        let tag =
-            Tag { id, sequence, name, image, repository, color, push_time, pull_time: None, signed: false };
+        let tag = Tag { id, sequence, name, image, repository, color, push_time, pull_time, signed };
         self.tags.insert(id, tag);
-        self.touch(repository);
+        self.touch(repository, push_time);
         Tagged::Done(id)
     }
 
@@ -221,7 +232,7 @@ impl World {
         let Some(tag) = self.tags.get_mut(&id) else { return false };
         tag.color = color;
         let repository = tag.repository;
-        self.touch(repository);
+        self.touch(repository, self.clock.stamp());
         true
     }
 
@@ -241,14 +252,13 @@ impl World {
             }
         }
         repository.labels.retain(|label| !remove.contains(label));
-        self.touch(id);
+        self.touch(id, self.clock.stamp());
         true
     }
 
-    fn touch(&mut self, repository: Uuid) {
-        let now = self.clock.stamp();
-        self.updated_at = now;
-        self.edit_repository(repository, |repository| repository.updated_at = now);
+    fn touch(&mut self, repository: Uuid, at: Timestamp) {
+        self.updated_at = self.updated_at.max(at);
+        self.edit_repository(repository, |repository| repository.updated_at = repository.updated_at.max(at));
     }
 
     /// Notes that an image was pulled, by one of its tags or by its digest.

@@ -57,7 +57,8 @@ pub(crate) struct Switches {
     #[arg(long = "quirk", value_name = "NAME[=VALUE]")]
     quirks: Vec<Quirk>,
 
-    /// Arm a fault: OPERATION=FAULT[;times=N][;after=N][;every=N]; see below. Can be given several times.
+    /// Arm a fault: OPERATION=FAULT, then any of ;times=N ;after=N ;every=N ;nth=N ;repository=NAME ;id=UUID ;page=N; see
+    /// below. Can be given several times.
     #[arg(long = "fault", value_name = "SPEC")]
     faults: Vec<FaultSpec>,
 }

@@ -2,8 +2,7 @@
 
 use std::cell::LazyCell;
 
-use uuid::Uuid;
-
+use super::aim::Subject;
 use super::spec::{FaultError, check};
 use super::{Effect, Fault};
 
@@ -29,13 +28,21 @@ impl Faults {
         self.0.clear();
     }
 
-    /// Counts a request and returns the fault that strikes it. `ids` finds those that its body names.
-    pub(crate) fn strike(&mut self, operation: &str, ids: impl FnOnce() -> Vec<Uuid>) -> Option<Fault> {
+    /// Counts a request and returns the fault that strikes it. What the request is about is asked only if a fault
+    /// could strike it.
+    pub(crate) fn strike<'r>(
+        &mut self,
+        operation: &str,
+        subject: impl FnOnce() -> Subject<'r>,
+    ) -> Option<Fault> {
         let mut striking = None;
-        let ids = LazyCell::new(ids);
+        let subject = LazyCell::new(subject);
         for armed in self.0.iter_mut().filter(|armed| armed.operation == operation) {
+            if !armed.fault.aim.meets(&subject) {
+                continue;
+            }
             if let Effect::RejectIds(rejected) = &armed.fault.effect
-                && !ids.iter().any(|id| rejected.contains(id))
+                && !subject.ids.iter().any(|id| rejected.contains(id))
             {
                 continue;
             }
@@ -58,11 +65,21 @@ impl Faults {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::journal::Recorded;
+
+    fn strike(faults: &mut Faults) -> Option<Fault> {
+        let request = Recorded::default();
+        faults.strike("image_get", || Subject {
+            request: &request,
+            ids: Vec::new(),
+            repositories: Vec::new(),
+        })
+    }
 
     fn strikes(fault: Fault, requests: usize) -> Vec<bool> {
         let mut faults = Faults::default();
         faults.arm("image_get", fault).unwrap();
-        (0..requests).map(|_| faults.strike("image_get", Vec::new).is_some()).collect()
+        (0..requests).map(|_| strike(&mut faults).is_some()).collect()
     }
 
     #[test]
@@ -72,6 +89,7 @@ mod tests {
         assert_eq!(strikes(Fault::hang().after(1).times(1), 3), [false, true, false]);
         assert_eq!(strikes(Fault::hang().every(2), 4), [false, true, false, true]);
         assert_eq!(strikes(Fault::hang().times(0), 2), [false, false]);
+        assert_eq!(strikes(Fault::hang().nth(2), 3), [false, true, false]);
     }
 
     #[test]
@@ -80,7 +98,7 @@ mod tests {
         faults.arm("image_get", Fault::status(500).times(1)).unwrap();
         faults.arm("image_get", Fault::status(503).times(1)).unwrap();
         faults.arm("image_list", Fault::hang()).unwrap();
-        let strike = |faults: &mut Faults| faults.strike("image_get", Vec::new).map(|fault| fault.effect);
+        let strike = |faults: &mut Faults| strike(faults).map(|fault| fault.effect);
         assert_eq!(strike(&mut faults), Some(Fault::status(500).effect));
         assert_eq!(strike(&mut faults), Some(Fault::status(503).effect));
         assert_eq!(strike(&mut faults), None);

@@ -17,7 +17,7 @@ use crate::quirks::Switch;
 pub enum FaultError {
     /// There is no operation of that id.
     Operation(String),
-    /// The fault can do nothing in that operation.
+    /// The fault can do nothing in that operation, or its requests are never those that it is for.
     DoesNotFit {
         /// The operation.
         operation: String,
@@ -52,8 +52,8 @@ impl fmt::Display for FaultError {
                 let shapes: Vec<_> = SHAPES.iter().map(|(name, _)| *name).collect();
                 write!(
                     f,
-                    "`{text}` does not belong here; a fault takes times=NUMBER, after=NUMBER, every=NUMBER and \
-                     retry-after=TEXT, a status also body= one of {}",
+                    "`{text}` does not belong here; a fault takes times=NUMBER, after=NUMBER, every=NUMBER, nth=NUMBER, \
+                     repository=NAME, id=UUID, page=NUMBER and retry-after=TEXT, a status also body= one of {}",
                     shapes.join(", ")
                 )
             }
@@ -107,7 +107,8 @@ const fn about(name: &'static str, values: &'static str, about: &'static str) ->
     Switch { name, values, about }
 }
 
-/// A fault and its operation as text: `OPERATION=FAULT[:VALUE][;times=N][;after=N][;every=N]…`.
+/// A fault and its operation as text: `OPERATION=FAULT[:VALUE]`, and after a `;` each `times=N`, `after=N`, `every=N`,
+/// `nth=N`, `repository=NAME`, `id=UUID`, `page=N`.
 ///
 /// ```
 /// use mlspace_registry_simulator::{Fault, FaultSpec};
@@ -178,6 +179,10 @@ fn add(fault: Fault, addition: &str, name: &str) -> Option<Fault> {
     Some(match key {
         "times" => fault.times(value.parse().ok()?),
         "after" => fault.after(value.parse().ok()?),
+        "nth" => fault.nth(value.parse().ok().filter(|number| *number > 0)?),
+        "repository" => fault.repository(value),
+        "id" => fault.id(value.parse().ok()?),
+        "page" => fault.page(value.parse().ok().filter(|page| *page > 0)?),
         "every" => fault.every(value.parse().ok().filter(|every| *every > 0)?),
         "retry-after" => fault.retry_after(value),
         "body" => {
@@ -254,6 +259,14 @@ mod tests {
         assert_eq!(error("image_get=100"), FaultError::Status("100".into()));
         assert_eq!(error("image_get=503;tries=2"), FaultError::Addition("tries=2".into()));
         assert_eq!(error("image_get=hang;body=html"), FaultError::Addition("body=html".into()));
+        for addition in ["nth=0", "page=0", "page=x", "id=7"] {
+            let text = format!("image_list=503;{addition}");
+            assert_eq!(error(&text), FaultError::Addition(addition.into()));
+        }
+        for text in ["registry_get=503;repository=a", "repository_get=503;page=1", "oci_tag_list=503;page=1"]
+        {
+            assert!(matches!(error(text), FaultError::DoesNotFit { .. }), "{text}");
+        }
         assert_eq!(error("image_get=503;every=0"), FaultError::Addition("every=0".into()));
         assert_eq!(error("image_get=503;retry-after=a\nb"), FaultError::Header("retry-after".into()));
         assert!(matches!(error("image_get=partial-delete"), FaultError::DoesNotFit { .. }));

@@ -88,7 +88,7 @@ pub(super) fn sow(world: &mut World) {
         let images = images.min(left);
         left -= images;
         let age = 30 + ids.below(1_000);
-        let id = world.create_repository(&name);
+        let id = world.create_repository(&name, ago(age, 0));
         for image in 0..images {
             // Oldest first, evenly over the repository's life.
             let days = age - age * image / images.max(1);
@@ -103,17 +103,21 @@ pub(super) fn sow(world: &mut World) {
             };
             let size = 20_000_000 + ids.below(4_000_000) as i64 * 1_000;
             let extra_attrs = if is_index { Map::new() } else { config(&mut ids) };
-            let id = world.push_image(NewImage { repository: name.clone(), tags, digest, size, extra_attrs });
+            let id = world.push_image(NewImage {
+                digest,
+                size,
+                extra_attrs,
+                push_time: Some(push_time),
+                ..NewImage::new(name.as_str(), tags)
+            });
             // Two thirds were pulled, the newer the likelier today.
             let pulled =
                 (ids.below(3) > 0).then(|| ago(ids.below(days + 1), 0)).filter(|time| *time > push_time);
-            world.edit_image(id, |image| (image.push_time, image.pull_time) = (push_time, pulled));
+            world.edit_image(id, |image| image.pull_time = pulled);
             let tags: Vec<_> = world.tags_of(id).into_iter().flat_map(|tags| tags.iter()).collect();
             let color = (ids.below(5) == 0).then(|| "#2f81f7".to_owned());
             for tag in tags {
-                world.edit_tag(tag, |tag| {
-                    (tag.push_time, tag.pull_time, tag.color) = (push_time, pulled, color.clone());
-                });
+                world.edit_tag(tag, |tag| (tag.pull_time, tag.color) = (pulled, color.clone()));
             }
         }
         world.edit_repository(id, |sown| {

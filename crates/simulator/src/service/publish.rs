@@ -119,11 +119,10 @@ impl Service {
     fn show(&mut self, repository: &str, digest: &Digest, config: Map<String, Value>, tags: Vec<String>) {
         let size = self.content.manifest(repository, digest).map_or(0, |stored| stored.size);
         let image = self.world.push_image(NewImage {
-            repository: repository.to_owned(),
-            tags,
             digest: Some(digest.to_string()),
             size: i64::try_from(size).unwrap_or(i64::MAX),
             extra_attrs: config,
+            ..NewImage::new(repository, tags)
         });
         self.content.set_image(repository, digest, Some(image));
     }

@@ -39,13 +39,13 @@ impl World {
                 self.unlink_tag(tag);
             }
         }
-        self.touch(image.repository);
+        self.touch(image.repository, self.clock.stamp());
         true
     }
 
     pub(crate) fn delete_tag(&mut self, id: Uuid) -> bool {
         let Some(repository) = self.unlink_tag(id) else { return false };
-        self.touch(repository);
+        self.touch(repository, self.clock.stamp());
         true
     }
 

@@ -2,11 +2,18 @@
 
 use uuid::Uuid;
 
-use super::World;
+use super::{Repository, World};
 
 impl World {
     pub(crate) fn find_repository(&self, name: &str) -> Option<Uuid> {
         self.by_name.get(name).copied()
+    }
+
+    /// The repository of that id, or the one that has the image or the tag of that id.
+    pub(crate) fn owner(&self, id: Uuid) -> Option<&Repository> {
+        let of_image = || self.image(id).map(|image| image.repository);
+        let of_tag = || self.tag(id).map(|tag| tag.repository);
+        self.repository(id).or_else(|| self.repository(of_image().or_else(of_tag)?))
     }
 
     pub(crate) fn find_tag(&self, repository: &str, tag: &str) -> Option<Uuid> {

@@ -221,3 +221,54 @@ async fn faults_can_be_armed_before_the_start() {
         .status();
     assert_eq!(status, 503);
 }
+
+#[tokio::test]
+async fn a_fault_can_be_aimed_at_a_repository_an_id_a_page_or_whatever_a_test_says() {
+    let simulator = Simulator::builder().seed(Seed::Empty).start().await.unwrap();
+    let images: Vec<_> =
+        ["a", "b", "c"].map(|name| simulator.push_image(NewImage::new(name, ["v1"]))).to_vec();
+    let wire = Wire::new(&simulator).await;
+    let repositories: Vec<_> = simulator.repositories().iter().map(|one| one.id).collect();
+    let list =
+        async |at: usize| wire.get(&format!("/images/?repository_id={}", repositories[at])).await.status;
+    simulator.fail("image_list", Fault::status(403).repository("b")).unwrap();
+    assert_eq!([list(0).await, list(1).await, list(2).await], [200, 403, 200]);
+    // What is in a repository is about it as well.
+    simulator.fail("image_get", Fault::status(403).repository("b").nth(2)).unwrap();
+    let get = async |at: usize| wire.get(&format!("/images/{}", images[at])).await.status;
+    assert_eq!([get(1).await, get(0).await, get(1).await, get(1).await], [200, 200, 403, 200]);
+    simulator.fail("tag_create", Fault::status(500).id(images[2])).unwrap();
+    let create = async |at: usize| {
+        wire.write("POST", "/tags/", json!({ "image_id": images[at], "name": "v2" })).await.status
+    };
+    assert_eq!([create(0).await, create(2).await], [200, 500]);
+    simulator.fail("image_delete", Fault::status(500).id(images[2])).unwrap();
+    let delete = json!({ "image_ids": [images[0], images[2]] });
+    assert_eq!(wire.write("DELETE", "/images/", delete).await.status, 500);
+    simulator.fail("repository_list", Fault::status(502).page(2)).unwrap();
+    let page = async |query: &str| wire.get(&format!("/repositories/{query}")).await.status;
+    assert_eq!([page("").await, page("?page=1").await, page("?page=2").await], [200, 200, 502]);
+    simulator.fail("repository_list", Fault::status(504).page(1)).unwrap();
+    assert_eq!(page("").await, 504);
+    let asks_for_many = |request: &mlspace_registry_simulator::Recorded| {
+        assert_eq!(request.headers["authorization"], "[redacted]");
+        request.query.iter().any(|(name, value)| name == "page_size" && value.len() > 2)
+    };
+    simulator.fail("repository_list", Fault::status(400).when(asks_for_many)).unwrap();
+    assert_eq!([page("?page=3&page_size=10").await, page("?page=3&page_size=100").await], [200, 400]);
+    assert_eq!(simulator.journal().last().unwrap().status, Some(400));
+}
+
+#[tokio::test]
+async fn a_fault_of_the_registry_can_be_aimed_at_a_repository() {
+    let open = "registry-auth=open".parse().unwrap();
+    let simulator = Simulator::builder().seed(Seed::Empty).quirk(open).start().await.unwrap();
+    simulator.fail("oci_tag_list", Fault::status(503).repository("b")).unwrap();
+    let id = simulator.registry().id;
+    for (name, status) in [("a", 404), ("b", 503), (&*format!("{id}/b"), 503)] {
+        let url = format!("http://{}/v2/{name}/tags/list", simulator.registry_address());
+        assert_eq!(reqwest::get(url).await.unwrap().status(), status, "{name}");
+    }
+    let refused = simulator.fail("registry_get", Fault::hang().repository("a")).unwrap_err();
+    assert!(matches!(refused, FaultError::DoesNotFit { .. }));
+}
