@@ -127,6 +127,41 @@ mod tests {
         assert!(unreleased("# Changelog\n").is_err());
     }
 
+    /// The page of a package is no documentation of items: there a link to one is a pair of brackets, and a line that is
+    /// hidden in an example is a line with a `#`.
+    #[test]
+    fn readmes_read_the_same_on_the_page_of_a_package() {
+        let crates = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().join("crates");
+        for folder in std::fs::read_dir(crates).unwrap() {
+            let path = folder.unwrap().path().join("README.md");
+            let text = std::fs::read_to_string(&path).unwrap();
+            for (at, line) in text.lines().enumerate() {
+                let place = format!("{}:{}: {line}", path.display(), at + 1);
+                let links = line.match_indices("`]").map(|(end, _)| &line[end + 2..]);
+                assert!(links.into_iter().all(|after| after.starts_with("(http")), "{place}");
+            }
+            for code in text.split("```").skip(1).step_by(2) {
+                let hidden = code.lines().find(|line| line.starts_with("# ") || *line == "#");
+                assert_eq!(hidden, None, "{}", path.display());
+            }
+        }
+    }
+
+    #[test]
+    fn whoever_tests_with_the_simulator_builds_no_tls_and_no_http_client_for_it() {
+        let mut cargo = std::process::Command::new(env!("CARGO"));
+        cargo.args(["tree", "--package", "mlspace-registry-simulator", "--edges", "normal,build"]);
+        let tree = cargo.args(["--prefix", "none", "--locked"]).output().unwrap();
+        let tree = String::from_utf8(tree.stdout).unwrap();
+        let names: Vec<_> = tree.lines().filter_map(|line| line.split(' ').next()).collect();
+        assert!(names.contains(&"hyper"), "{tree}");
+        for other in
+            ["reqwest", "progenitor-client", "rustls", "aws-lc-sys", "ring", "openssl-sys", "native-tls"]
+        {
+            assert!(!names.contains(&other), "{other}");
+        }
+    }
+
     #[test]
     fn a_dependency_that_needs_a_newer_compiler_is_named_unless_only_tests_use_it() {
         let package = |id: &str, publish: Value, rust: &str| json!({"id": id, "name": id, "publish": publish, "rust_version": rust});
