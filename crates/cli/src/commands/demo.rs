@@ -2,6 +2,7 @@
 
 mod layout;
 mod recorder;
+mod steps;
 mod walk;
 
 use std::sync::Arc;
@@ -16,12 +17,14 @@ use serde::Serialize;
 use crate::commands::sim::Switches;
 use crate::context::Context;
 use crate::failure::{Exit, Failure, causes, ended};
+use crate::io::Io;
 use crate::options::Format;
 use crate::output::table::{self, Cell};
 use crate::output::{Look, Record};
 use crate::watch::Watched;
 use recorder::Recorder;
-use walk::{STEPS, Walk};
+use steps::STEPS;
+use walk::Walk;
 
 /// Does the walk-through.
 #[derive(Args, Debug)]
@@ -40,6 +43,10 @@ pub(crate) struct Step {
     pub(crate) step: usize,
     /// Its title.
     pub(crate) title: &'static str,
+    /// What a person would type for it.
+    pub(crate) command: String,
+    /// What came of it, as seen by reading; null where it failed.
+    pub(crate) result: Option<String>,
     /// The HTTP method; of the push, that of its last request.
     pub(crate) method: String,
     /// The path with its query.
@@ -96,31 +103,60 @@ impl Demo {
     }
 }
 
-/// Shows a step at once where people watch. The widths are those of the longest texts.
+/// The columns of a terminal that everybody has.
+const COLUMNS: usize = 80;
+
+/// Shows a step at once where people watch: two lines of 80 columns, and with `-v` the request, however long.
 fn show(context: &mut Context<'_>, step: &Step) -> Result<(), Failure> {
     if context.format != Format::Table {
         return Ok(());
     }
     let look = context.look();
-    let text = table::draw_row(&step.row(&look), &[2, 42, 7, 0], look.color);
+    let title = &STEPS[step.step - 1];
+    let title = if speaks_russian(context.io) { title.russian } else { title.english };
+    let (mark, color) = if step.ok { ("✓", AnsiColor::Green) } else { ("✗", AnsiColor::Red) };
+    let status = step.status.map_or("-".to_owned(), |status| status.to_string());
+    let row = [
+        Cell::new(step.step.to_string()).right(),
+        Cell::new(format!("{mark} {title}")).style(Style::new().fg_color(Some(color.into()))),
+        Cell::new(format!("{status}  {:>7.1} ms", step.ms)).right(),
+    ];
+    let mut text = table::draw_row(&row, &[2, COLUMNS - 4 - 16 - 2, 16], look.color);
+    let result = step.result.as_deref().map(|result| format!("→ {result}")).unwrap_or_default();
+    let faint = Cell::new(&step.command).style(Style::new().dimmed());
+    let fits = step.command.chars().count() + result.chars().count() + 8 <= COLUMNS;
+    text += &table::draw_row(
+        &[Cell::new(""), faint, Cell::new(if fits { &result } else { "" })],
+        &[4, 0, 0],
+        look.color,
+    );
+    if !fits {
+        text += &table::draw_row(&[Cell::new(""), Cell::new(result)], &[4, 0], look.color);
+    }
+    if context.global.verbose > 0 {
+        text += &format!("      {} {}\n", step.method, step.path);
+    }
     context.io.stdout.write_all(text.as_bytes())?;
     context.flush()
 }
 
+/// True in a Russian locale, by the variables that decide about messages.
+fn speaks_russian(io: &Io) -> bool {
+    let locale = ["LC_ALL", "LC_MESSAGES", "LANG"].iter().find_map(|name| io.variable(name));
+    locale.is_some_and(|locale| locale.starts_with("ru"))
+}
+
 impl Record for Step {
     const HEADER: &'static [&'static str] = &["STEP", "TITLE", "METHOD", "PATH"];
-    const FIELDS: &'static [&'static str] = &["step", "title", "method", "path", "status", "ok", "ms"];
+    const FIELDS: &'static [&'static str] =
+        &["step", "title", "command", "result", "method", "path", "status", "ok", "ms"];
 
     fn row(&self, _: &Look) -> Vec<Cell> {
-        let (mark, color) = if self.ok { ("✓", AnsiColor::Green) } else { ("✗", AnsiColor::Red) };
-        let style = Style::new().fg_color(Some(color.into()));
-        let status = self.status.map_or("-".to_owned(), |status| status.to_string());
-        let after = format!("{}  {status}  {:.1} ms", self.path, self.ms);
         vec![
             Cell::new(self.step.to_string()).right(),
-            Cell::new(format!("{mark} {}", self.title)).style(style),
+            Cell::new(self.title),
             Cell::new(&self.method),
-            Cell::new(after),
+            Cell::new(&self.path),
         ]
     }
 

@@ -16,7 +16,7 @@ async fn the_demo_in_json_is_an_array_of_14_steps_that_went_well() {
     for (number, step) in steps.iter().enumerate() {
         assert_eq!((step["step"].as_u64(), step["ok"].as_bool()), (Some(number as u64 + 1), Some(true)));
         let keys: Vec<_> = step.as_object().unwrap().keys().collect();
-        assert_eq!(keys, ["method", "ms", "ok", "path", "status", "step", "title"]);
+        assert_eq!(keys, ["command", "method", "ms", "ok", "path", "result", "status", "step", "title"]);
     }
 }
 
@@ -42,4 +42,32 @@ async fn a_step_without_its_effect_fails_the_demo_whatever_the_status_says() {
         assert_eq!(steps[step - 1]["ok"], false, "{fault}: {done}");
         assert!(done.error()["message"].as_str().unwrap().starts_with(&format!("step {step}:")), "{done}");
     }
+}
+
+#[tokio::test]
+async fn the_demo_fits_80_columns_and_speaks_the_language_of_the_locale() {
+    for (locale, title) in [("ru_RU.UTF-8", "Удалить репозиторий"), ("C", "Delete the repository")]
+    {
+        let done = Mlcr::bare().variable("LC_ALL", locale).run("demo").await;
+        assert!(done.stdout.contains(title), "{done}");
+        let wide: Vec<_> = done.stdout.lines().filter(|line| line.chars().count() > 80).collect();
+        assert!(wide.is_empty(), "{wide:?}");
+    }
+}
+
+#[tokio::test]
+async fn what_the_demo_shows_can_be_typed() {
+    let steps = Mlcr::bare().run("demo -o json").await.json();
+    for step in steps.as_array().unwrap() {
+        let line = step["command"].as_str().unwrap().replace('\'', "");
+        let parsed = mlspace_registry_cli::command().try_get_matches_from(line.split(' '));
+        assert!(parsed.is_ok(), "{line}: {parsed:?}");
+    }
+}
+
+#[tokio::test]
+async fn the_requests_of_the_demo_are_shown_to_who_asks_for_more() {
+    let (plain, more) = (Mlcr::bare().run("demo").await, Mlcr::bare().run("demo -v").await);
+    assert!(!plain.stdout.contains("/public/v2/"), "{plain}");
+    assert_eq!(more.stdout.matches("      GET /public/v2/").count(), 5, "{more}");
 }

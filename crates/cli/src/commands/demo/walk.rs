@@ -7,27 +7,9 @@ use mlspace_registry_simulator::Simulator;
 use mlspace_registry_transfer as transfer;
 
 use super::recorder::{Exchange, Recorder};
+use super::steps::STEPS;
 use super::{Step, layout};
 use crate::failure::Failure;
-
-/// Each step's title and the operation that it is about; none for the push, which goes to the registry instead
-/// of this API.
-pub(super) const STEPS: [(&str, Option<&str>); 14] = [
-    ("Get a registry password", Some("generate_password")),
-    ("Tag an image", Some("tag_create")),
-    ("Push an image, pull it back", None),
-    ("List the repositories", Some("repository_list")),
-    ("Mark the repository as a favourite", Some("repository_favorite")),
-    ("List the images of the repository", Some("image_list")),
-    ("Change the description, add a label", Some("repository_update")),
-    ("Read one image", Some("image_get")),
-    ("List the tags of the image", Some("tag_list")),
-    ("Create another tag", Some("tag_create")),
-    ("Change the colour of the tag", Some("tag_update")),
-    ("Delete the tag", Some("tag_delete")),
-    ("Delete the image", Some("image_delete")),
-    ("Delete the repository", Some("repository_delete")),
-];
 
 /// The operation of the registry that names an image.
 const PUT: &str = "oci_manifest_put";
@@ -46,6 +28,8 @@ pub(super) struct Walk<'a> {
     image: Uuid,
     tag: Uuid,
     password: Option<Secret>,
+    /// The image that the simulator holds from the start, as a person would name it.
+    held: String,
     digest: String,
     clock: Arc<dyn Clock>,
     pushing: f64,
@@ -59,13 +43,13 @@ impl<'a> Walk<'a> {
         clock: Arc<dyn Clock>,
     ) -> Self {
         let (repository, image, tag) = Default::default();
-        let (password, digest, pushing) = Default::default();
-        Self { client, simulator, recorder, repository, image, tag, password, digest, clock, pushing }
+        let (password, held, digest, pushing) = Default::default();
+        Self { client, simulator, recorder, repository, image, tag, password, held, digest, clock, pushing }
     }
 
     /// Does one step.
     pub(super) async fn step(&mut self, number: usize) -> (Step, Result<(), Failure>) {
-        let (title, operation) = STEPS[number - 1];
+        let title = &STEPS[number - 1];
         // Signing in is no step of its own, and the first one should not be longer for it.
         let result = match self.client.api().await {
             Ok(_) => {
@@ -75,24 +59,24 @@ impl<'a> Walk<'a> {
             Err(error) => Err(error.into()),
         };
         let mut exchanges = self.recorder.take();
-        exchanges.extend(operation.is_none().then(|| self.pushed()).flatten());
-        let wanted = operation.unwrap_or(PUT);
-        let step = match exchanges.into_iter().rfind(|exchange| exchange.operation == wanted) {
-            Some(exchange) => Step {
-                step: number,
-                title,
-                method: exchange.method,
-                path: exchange.path,
-                status: exchange.status,
-                ok: result.is_ok(),
-                ms: (exchange.ms * 1000.0).round() / 1000.0,
-            },
-            None => {
-                let (method, path) = ("-".to_owned(), "-".to_owned());
-                Step { step: number, title, method, path, status: None, ok: result.is_ok(), ms: 0.0 }
-            }
+        exchanges.extend(title.operation.is_none().then(|| self.pushed()).flatten());
+        let wanted = title.operation.unwrap_or(PUT);
+        let exchange = exchanges.into_iter().rfind(|exchange| exchange.operation == wanted);
+        let none =
+            || Exchange { operation: wanted, method: "-".into(), path: "-".into(), status: None, ms: 0.0 };
+        let exchange = exchange.unwrap_or_else(none);
+        let step = Step {
+            step: number,
+            title: title.english,
+            command: title.command.replace("IMAGE", &self.held),
+            result: result.as_ref().ok().cloned(),
+            method: exchange.method,
+            path: exchange.path,
+            status: exchange.status,
+            ok: result.is_ok(),
+            ms: (exchange.ms * 1000.0).round() / 1000.0,
         };
-        (step, result)
+        (step, result.map(drop))
     }
 
     /// The last request of the push, which names the image, and how long all of them took.
@@ -103,7 +87,8 @@ impl<'a> Walk<'a> {
         Some(Exchange { operation: PUT, method, path, status, ms: self.pushing })
     }
 
-    async fn act(&mut self, number: usize) -> Result<(), Failure> {
+    /// Does it, and tells what came of it.
+    async fn act(&mut self, number: usize) -> Result<String, Failure> {
         match number {
             1 => self.get_password().await,
             2 => self.tag_an_image().await,
@@ -122,29 +107,35 @@ impl<'a> Walk<'a> {
         }
     }
 
-    async fn get_password(&mut self) -> Result<(), Failure> {
+    async fn get_password(&mut self) -> Result<String, Failure> {
         let consent = RotationConsent::OldPasswordStopsWorkingEverywhere;
         let password = self.client.password().rotate(consent).await?;
         let valid = self.simulator.registry_password();
         let right = valid.is_some_and(|valid| valid == password);
         self.password = Some(password);
-        check(right, "the password is not the one that is valid")
+        check(right, "the password is not the one that is valid")?;
+        Ok("a new one; it is not shown".into())
     }
 
     /// The image is one that the simulator holds from the start.
-    async fn tag_an_image(&mut self) -> Result<(), Failure> {
+    async fn tag_an_image(&mut self) -> Result<String, Failure> {
+        let image;
         let repositories = self.simulator.repositories();
-        let image = repositories.iter().find_map(|one| Some(self.simulator.images(one.id).first()?.id));
-        let Some(image) = image else { return Err(Failure::other("the simulator holds no image")) };
+        let tagged = repositories.iter().find_map(|one| Some((&one.name, one.tags.first()?)));
+        let Some((repository, first)) = tagged else {
+            return Err(Failure::other("the simulator holds no image with a tag"));
+        };
+        (self.held, image) = (format!("{repository}:{}", first.name), first.image_id);
         let tag = self.client.tags().create(image, TAG_OF_SEED).color(COLOR).send().await?;
         let tags = self.client.tags().list(image).collect_all().await?.items;
         let found = tags.iter().find(|one| one.id == tag.id);
         let right = found.is_some_and(|one| one.name == TAG_OF_SEED && one.color.as_deref() == Some(COLOR));
-        check(right, "the image does not have the tag")
+        check(right, "the image does not have the tag")?;
+        Ok(format!("{} has it, too", self.held))
     }
 
     /// Pushes an image that is made here, with the password of the first step, and pulls it back.
-    async fn push_an_image(&mut self) -> Result<(), Failure> {
+    async fn push_an_image(&mut self) -> Result<String, Failure> {
         let failed = |error: std::io::Error| Failure::other(format!("the image cannot be made: {error}"));
         let folder = tempfile::tempdir().map_err(failed)?;
         let (made, back) = (folder.path().join("made"), folder.path().join("back"));
@@ -172,72 +163,84 @@ impl<'a> Walk<'a> {
         };
         let image = self.client.images().get(tag.image_id).await?;
         (self.image, self.repository) = (image.id, image.repository_id);
-        check(image.digest == self.digest, "the image has another digest than the one that was pushed")
+        check(image.digest == self.digest, "the image has another digest than the one that was pushed")?;
+        Ok("the same bytes".into())
     }
 
-    async fn list_repositories(&self) -> Result<(), Failure> {
+    async fn list_repositories(&self) -> Result<String, Failure> {
         let list = self.client.repositories().list().collect_all().await?;
         let all = list.completeness == mlspace_registry::Completeness::Complete;
         check(all, "the list of repositories is not complete")?;
         let found = list.items.iter().any(|one| one.id == self.repository && one.name == REPOSITORY);
-        check(found, "the repository is not in the list")
+        check(found, "the repository is not in the list")?;
+        Ok(format!("{} of them", list.items.len()))
     }
 
-    async fn mark_as_favorite(&self) -> Result<(), Failure> {
+    async fn mark_as_favorite(&self) -> Result<String, Failure> {
         self.client.repositories().set_favorite(self.repository, true).await?;
         let repository = self.client.repositories().get(self.repository).await?;
-        check(repository.favorite, "the repository is no favourite")
+        check(repository.favorite, "the repository is no favourite")?;
+        Ok("it is one".into())
     }
 
-    async fn list_images(&self) -> Result<(), Failure> {
+    async fn list_images(&self) -> Result<String, Failure> {
         let images = self.client.images().list(self.repository).collect_all().await?.items;
-        check(images.len() == 1 && images[0].id == self.image, "the image is not in the list")
+        check(images.len() == 1 && images[0].id == self.image, "the image is not in the list")?;
+        Ok("the one that was pushed".into())
     }
 
-    async fn change_repository(&self) -> Result<(), Failure> {
+    async fn change_repository(&self) -> Result<String, Failure> {
         let text = "Made by the walk-through";
         let update = self.client.repositories().update(self.repository).description(text).add_label(LABEL);
         update.send().await?;
         let repository = self.client.repositories().get(self.repository).await?;
         let labelled = repository.labels.unwrap_or_default().iter().any(|label| label == LABEL);
-        check(labelled && repository.description.as_deref() == Some(text), "the change is not there")
+        check(labelled && repository.description.as_deref() == Some(text), "the change is not there")?;
+        Ok("both are there".into())
     }
 
-    async fn read_image(&self) -> Result<(), Failure> {
+    async fn read_image(&self) -> Result<String, Failure> {
         let image = self.client.images().get(self.image).await?;
-        check(image.id == self.image && image.digest == self.digest, "it is not the image that was pushed")
+        check(image.id == self.image && image.digest == self.digest, "it is not the image that was pushed")?;
+        Ok(self.digest.chars().take("sha256:".len() + 12).collect())
     }
 
-    async fn list_tags(&self) -> Result<(), Failure> {
+    async fn list_tags(&self) -> Result<String, Failure> {
         let tags = self.tags().await?;
-        check(tags.iter().any(|(_, name, _)| name == TAG), "the tag is not in the list")
+        check(tags.iter().any(|(_, name, _)| name == TAG), "the tag is not in the list")?;
+        Ok(TAG.into())
     }
 
-    async fn create_tag(&mut self) -> Result<(), Failure> {
+    async fn create_tag(&mut self) -> Result<String, Failure> {
         self.tag = self.client.tags().create(self.image, NEW_TAG).color(COLOR).send().await?.id;
-        self.check_tag(Some(COLOR)).await
+        self.check_tag(Some(COLOR)).await?;
+        Ok("both tags are on it".into())
     }
 
-    async fn change_color(&self) -> Result<(), Failure> {
+    async fn change_color(&self) -> Result<String, Failure> {
         self.client.tags().set_color(self.tag, Some(NEW_COLOR)).await?;
-        self.check_tag(Some(NEW_COLOR)).await
+        self.check_tag(Some(NEW_COLOR)).await?;
+        Ok("it is green".into())
     }
 
-    async fn delete_tag(&self) -> Result<(), Failure> {
+    async fn delete_tag(&self) -> Result<String, Failure> {
         deleted(self.client.tags().delete_many([self.tag]).send().await)?;
         let tags = self.tags().await?;
-        check(tags.iter().all(|(id, _, _)| *id != self.tag), "the tag is still there")
+        check(tags.iter().all(|(id, _, _)| *id != self.tag), "the tag is still there")?;
+        Ok("gone; the image is there".into())
     }
 
-    async fn delete_image(&self) -> Result<(), Failure> {
+    async fn delete_image(&self) -> Result<String, Failure> {
         deleted(self.client.images().delete_many([self.image]).send().await)?;
-        check(self.client.images().get_opt(self.image).await?.is_none(), "the image is still there")
+        check(self.client.images().get_opt(self.image).await?.is_none(), "the image is still there")?;
+        Ok("gone".into())
     }
 
-    async fn delete_repository(&self) -> Result<(), Failure> {
+    async fn delete_repository(&self) -> Result<String, Failure> {
         deleted(self.client.repositories().delete_many([self.repository]).send().await)?;
         let gone = self.client.repositories().get_opt(self.repository).await?.is_none();
-        check(gone, "the repository is still there")
+        check(gone, "the repository is still there")?;
+        Ok("gone".into())
     }
 
     async fn check_tag(&self, color: Option<&str>) -> Result<(), Failure> {
