@@ -1,5 +1,6 @@
 //! Why a command ends without having done what it should: one message, one exit code.
 
+use anstyle::AnsiColor;
 use mlspace_registry::{ApiError, Error, NameError, NameProblem};
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -111,7 +112,7 @@ impl Failure {
     }
 
     /// Writes it to stderr: one line of JSON, or lines for people. A closed pipe is no news.
-    pub(crate) fn report(&self, stderr: &Stderr, json: bool) {
+    pub(crate) fn report(&self, stderr: &Stderr, json: bool, color: bool) {
         if self.code == CLOSED_PIPE {
             return;
         }
@@ -119,12 +120,17 @@ impl Failure {
             stderr.line(&crate::output::text::json_line(&serde_json::json!({ "error": self })));
             return;
         }
-        stderr.line(&format!("error: {}", printable(&self.message)));
+        // The colours that the parser of the command line has for its own errors.
+        let head = |word: &str, of: AnsiColor| {
+            let style = of.on_default().bold();
+            if color { format!("{style}{word}{style:#}") } else { word.to_owned() }
+        };
+        stderr.line(&format!("{} {}", head("error:", AnsiColor::Red), printable(&self.message)));
         for candidate in &self.candidates {
             stderr.line(&format!("  {}", printable(candidate)));
         }
         if let Some(hint) = &self.hint {
-            stderr.line(&format!("hint: {}", printable(hint)));
+            stderr.line(&format!("{} {}", head("hint:", AnsiColor::Green), printable(hint)));
         }
     }
 }

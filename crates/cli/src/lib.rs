@@ -56,10 +56,15 @@ pub async fn run(arguments: impl IntoIterator<Item = OsString>, io: &mut Io) -> 
     };
     let format = cli.global.format();
     let stderr = io.stderr.clone();
+    let color = match cli.global.color.as_deref() {
+        Some("always") => true,
+        Some("never") => false,
+        _ => io.colors_on_stderr(),
+    };
     match run_parsed(cli, io).await {
         Ok(code) => code,
         Err(failure) => {
-            failure.report(&stderr, format.is_json());
+            failure.report(&stderr, format.is_json(), color);
             failure.exit as u8
         }
     }
@@ -108,7 +113,7 @@ fn not_parsed(error: &clap::Error, arguments: &[OsString], io: &mut Io) -> u8 {
             clap::error::ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => "a command is expected",
             _ => text.lines().next().unwrap_or_default(),
         };
-        Failure::usage(line.strip_prefix("error: ").unwrap_or(line)).report(&io.stderr, true);
+        Failure::usage(line.strip_prefix("error: ").unwrap_or(line)).report(&io.stderr, true, false);
     } else {
         let text = error.render();
         let text = if io.colors_on_stderr() { text.ansi().to_string() } else { text.to_string() };

@@ -24,6 +24,15 @@ pub(crate) enum Auth {
     /// Show which settings are used and where they come from; never a secret. Sends nothing.
     #[command(after_help = "Example: mlcr auth status")]
     Status,
+    /// List the profiles, and which one is used where none is named. Sends nothing.
+    #[command(alias = "ls", after_help = "Example: mlcr auth list")]
+    List,
+    /// Use another profile where none is named. Sends nothing.
+    #[command(after_help = "Example: mlcr auth switch work")]
+    Switch {
+        /// The profile.
+        profile: String,
+    },
     /// Forget the key of a profile.
     #[command(after_help = "Example: mlcr auth logout --profile work")]
     Logout,
@@ -35,6 +44,27 @@ pub(crate) struct Login {
     /// Address of the service, if it is not the usual one.
     #[arg(long, value_name = "URL")]
     base_url: Option<String>,
+}
+
+/// What a person needs to know before the first question.
+const KINDS_OF_KEYS: &str = "A key has an id and a secret; both are made in the console of the platform, for yourself or \
+                             for a service account. To push and pull you need your own: a service account has no \
+                             registry password.";
+
+/// One profile of the list.
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "Profile")]
+pub(crate) struct Listed {
+    /// Its name.
+    profile: String,
+    /// True of the one that is used where none is named.
+    used: bool,
+    /// The id of its key.
+    key_id: String,
+    /// The id of its workspace.
+    workspace: Option<String>,
+    /// The address of the service, if it is not the usual one.
+    address: Option<String>,
 }
 
 /// One setting with its source.
@@ -54,6 +84,8 @@ impl Auth {
         match self {
             Self::Login(login) => login.run(context).await,
             Self::Status => status(context),
+            Self::List => list(context),
+            Self::Switch { profile } => switch(context, &profile),
             Self::Logout => logout(context),
         }
     }
@@ -62,6 +94,9 @@ impl Auth {
 impl Login {
     async fn run(self, context: &mut Context<'_>) -> Result<Exit, Failure> {
         let name = Profiles::read(context.io)?.name(context.io, context.global.profile.as_deref());
+        if context.io.terminals.stdin {
+            context.say(KINDS_OF_KEYS);
+        }
         let client_id = context.io.ask("Key id: ")?;
         let client_secret = Secret::new(context.io.ask_hidden("Key secret: ")?);
         if client_id.is_empty() || client_secret.expose().is_empty() {
@@ -81,10 +116,12 @@ impl Login {
             Failure { message, ..failure }
         })?;
         let (workspace_id, api_key) = choose_workspace(context, &client).await?;
+        let named = workspace_id.as_deref().map_or("no workspace".to_owned(), |id| format!("workspace {id}"));
         let profile = Profile::new(base_url, client_id, workspace_id);
         let secrets = Secrets { client_secret: Some(client_secret), api_key };
         let place = Profiles::keep(context.io, &name, profile, secrets)?;
-        context.say(&format!("signed in; the key is kept as profile {name}: {place}"));
+        context.say(&format!("signed in to {named}; the key is kept as profile {name}: {place}"));
+        context.say("next: `mlcr repo ls` shows what is there; to push and pull, `mlcr password rotate` and `mlcr docker login`");
         Ok(Exit::Done)
     }
 }
@@ -216,12 +253,44 @@ fn without_secrets(url: &str) -> String {
     format!("{scheme}{user}{place}")
 }
 
+fn list(context: &mut Context<'_>) -> Result<Exit, Failure> {
+    let profiles = Profiles::read(context.io)?;
+    let used = profiles.name(context.io, context.global.profile.as_deref());
+    let listed = profiles.profiles.into_iter().map(|(name, profile)| Listed {
+        used: name == used,
+        profile: name,
+        key_id: profile.client_id,
+        workspace: profile.workspace_id,
+        address: profile.base_url.as_deref().map(without_secrets),
+    });
+    let listed: Vec<_> = listed.collect();
+    if listed.is_empty() {
+        context.say("there are no profiles; `mlcr auth login` makes one");
+    }
+    context.print_all(&listed)
+}
+
+fn switch(context: &mut Context<'_>, name: &str) -> Result<Exit, Failure> {
+    if !Profiles::use_by_default(context.io, name)? {
+        return Err(no_such(name, Profiles::read(context.io)?));
+    }
+    context.say(&format!("profile {name} is used where none is named"));
+    if let Some(other) = context.io.variable("MLCR_PROFILE").filter(|other| *other != name) {
+        context.say(&format!("here MLCR_PROFILE names {other}, which goes before it"));
+    }
+    Ok(Exit::Done)
+}
+
+fn no_such(name: &str, profiles: Profiles) -> Failure {
+    let failure = Failure::new(Exit::NotFound, "not_found", format!("there is no profile {name}"));
+    Failure { candidates: profiles.profiles.into_keys().collect(), ..failure }
+}
+
 fn logout(context: &mut Context<'_>) -> Result<Exit, Failure> {
     let profiles = Profiles::read(context.io)?;
     let name = profiles.name(context.io, context.global.profile.as_deref());
     let Some(path) = Profiles::forget(context.io, &name)? else {
-        let failure = Failure::new(Exit::NotFound, "not_found", format!("there is no profile {name}"));
-        return Err(Failure { candidates: profiles.profiles.into_keys().collect(), ..failure });
+        return Err(no_such(&name, profiles));
     };
     context.say(&format!("profile {name} is gone from {}", path.display()));
     let other = others(context)?;
@@ -247,5 +316,24 @@ impl Record for Setting {
 
     fn card(&self, look: &Look) -> Vec<(&'static str, Cell)> {
         Self::HEADER.iter().copied().zip(self.row(look)).collect()
+    }
+}
+
+impl Record for Listed {
+    const HEADER: &'static [&'static str] = &["", "PROFILE", "KEY ID", "WORKSPACE", "ADDRESS"];
+    const FIELDS: &'static [&'static str] = &["profile", "used", "key_id", "workspace", "address"];
+
+    fn row(&self, _: &Look) -> Vec<Cell> {
+        vec![
+            Cell::new(if self.used { "*" } else { "" }),
+            Cell::new(&self.profile),
+            Cell::new(&self.key_id),
+            Cell::new(self.workspace.as_deref().unwrap_or("-")),
+            Cell::new(self.address.as_deref().unwrap_or("-")),
+        ]
+    }
+
+    fn card(&self, look: &Look) -> Vec<(&'static str, Cell)> {
+        Self::HEADER.iter().copied().zip(self.row(look)).skip(1).collect()
     }
 }

@@ -5,7 +5,7 @@ use mlspace_registry::{Image, Registry, Repository, Tag};
 use schemars::{JsonSchema, SchemaGenerator, generate::SchemaSettings};
 use serde_json::Value;
 
-use crate::commands::auth::Setting;
+use crate::commands::auth::{Listed, Setting};
 use crate::commands::demo::Step;
 use crate::commands::docker::Signed;
 use crate::commands::doctor::{Check, Fact};
@@ -44,6 +44,7 @@ const OUTPUTS: &[(&str, &str, Make)] = &[
     ("planned", "any other command that writes, with --dry-run", schema::<Planned>),
     ("rotated", "password rotate", schema::<Rotated>),
     ("settings", "auth status", schema::<Vec<Setting>>),
+    ("profiles", "auth list", schema::<Vec<Listed>>),
     ("checks", "doctor", schema::<Vec<Check>>),
     ("facts", "doctor --facts", schema::<Vec<Fact>>),
     ("demo", "demo", schema::<Vec<Step>>),

@@ -73,6 +73,11 @@ impl Profiles {
     /// The file with what changed: comments and the order of what is there stay.
     fn written_over(&self, mut file: DocumentMut) -> Result<String, toml_edit::ser::Error> {
         let new = toml_edit::ser::to_document(self)?;
+        if let Some(default) = &self.default
+            && file.get("default").and_then(Item::as_str) != Some(default)
+        {
+            file["default"] = toml_edit::value(default);
+        }
         let entries = |file: &DocumentMut| {
             file.get(PROFILES).and_then(Item::as_table_like).map(known).unwrap_or_default()
         };
@@ -142,6 +147,17 @@ impl Profiles {
                 format!("its secrets are in {}, which only you can read ({problem})", path.display())
             }
         })
+    }
+
+    /// Uses a profile where none is named; false if there is none of that name.
+    pub(crate) fn use_by_default(io: &Io, name: &str) -> Result<bool, Failure> {
+        let _lock = files::Lock::take(io)?;
+        let mut profiles = Self::read(io)?;
+        if !profiles.profiles.contains_key(name) {
+            return Ok(false);
+        }
+        profiles.default = Some(name.to_owned());
+        profiles.write(io).map(|_| true)
     }
 
     /// Forgets a profile; `None` if there is none of that name.

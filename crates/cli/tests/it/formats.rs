@@ -97,3 +97,16 @@ async fn colours_are_for_terminals_unless_chosen() {
     assert!(!colored(terminal().variable("TERM", "dumb"), "repo ls").await);
     assert!(!colored(terminal(), "repo ls -o json").await);
 }
+
+#[tokio::test]
+async fn errors_have_the_colours_of_the_parser_on_a_terminal_alone() {
+    for (line, colored) in [("auth switch nobody --color always", true), ("auth switch nobody", false)] {
+        let done = Mlcr::bare().run(line).await;
+        assert_eq!(
+            done.stderr.starts_with("\u{1b}[1m\u{1b}[31merror:\u{1b}[0m "),
+            colored,
+            "{:?}",
+            done.stderr
+        );
+    }
+}

@@ -123,3 +123,35 @@ async fn the_doctor_names_what_is_wrong_and_exits_by_it() {
     let done = Mlcr::bare().variable("MLSPACE_TIMEOUT", "x").run("doctor -o json").await;
     assert_eq!(done.code, 2, "{done}");
 }
+
+#[tokio::test]
+async fn profiles_are_listed_and_the_one_that_is_used_is_changed_without_a_request() {
+    let simulator = Simulator::start().await.unwrap();
+    let home = tempfile::tempdir().unwrap();
+    let none = stranger(&simulator, &home).run("auth list").await;
+    assert!(none.code == 0 && none.stderr.contains("mlcr auth login"), "{none}");
+    for profile in ["work", "home"] {
+        let login = stranger(&simulator, &home).piped(&key(&simulator));
+        let done = login.run(&format!("auth login --profile {profile}")).await;
+        assert!(done.code == 0 && done.stderr.contains("signed in to workspace "), "{done}");
+    }
+    // A comment of the owner stays.
+    let file = home.path().join(".config/mlcr/profiles.toml");
+    let text = format!("# mine\n{}", std::fs::read_to_string(&file).unwrap());
+    std::fs::write(&file, text).unwrap();
+    simulator.clear_journal();
+    let used = "[.[] | select(.used) | .profile]";
+    for name in ["home", "work"] {
+        let done = stranger(&simulator, &home).run(&format!("auth switch {name}")).await;
+        assert_eq!(done.code, 0, "{done}");
+        let done = stranger(&simulator, &home).run_line(format!("auth list --jq '{used}'")).await;
+        assert_eq!(done.json(), serde_json::json!([name]), "{done}");
+    }
+    let overruled =
+        stranger(&simulator, &home).variable("MLCR_PROFILE", "home").run("auth switch work").await;
+    assert!(overruled.stderr.contains("MLCR_PROFILE names home"), "{overruled}");
+    let missing = stranger(&simulator, &home).run("auth switch play -o json").await;
+    assert_eq!((missing.code, &missing.error()["candidates"]), (4, &serde_json::json!(["home", "work"])));
+    assert!(std::fs::read_to_string(&file).unwrap().contains("# mine\n"));
+    assert!(simulator.journal().is_empty());
+}
