@@ -4,15 +4,13 @@ use std::cell::Cell;
 use std::sync::Arc;
 use std::time::{Duration, Instant, UNIX_EPOCH};
 
-use mlspace_registry::{Client, Completeness, Error, Lookup, Pager, UnreadableRow};
-use serde_json::json;
+use mlspace_registry::{Client, Lookup, Timestamp};
 
 use crate::connect;
-use crate::failure::{Exit, Failure, ODD_ANSWER};
+use crate::failure::{Exit, Failure};
 use crate::io::Io;
-use crate::listing::{Listed, Listing};
+use crate::listing::Chosen;
 use crate::options::{Format, Global};
-use crate::output::progress::Progress;
 use crate::output::text::printable;
 use crate::output::{self, Look, Program, Record, Sink};
 use crate::requests::Requests;
@@ -30,13 +28,6 @@ pub(crate) struct Context<'a> {
     pub(crate) writes: Cell<bool>,
     /// The exit code of a command that was run, which is then this program's own.
     pub(crate) code: Cell<Option<u8>>,
-}
-
-/// What is known of a list that was printed.
-pub(crate) struct ListVerdict {
-    /// `None` if it was not read to its end.
-    completeness: Option<Completeness>,
-    changed: bool,
 }
 
 impl<'a> Context<'a> {
@@ -86,7 +77,33 @@ impl<'a> Context<'a> {
             color,
             terminal: self.io.terminals.stdout,
             width: self.io.width,
+            zone: self.io.time_zone(),
+            ..Look::default()
         }
+    }
+
+    /// The look of a list, in which a table is for programs where no terminal is, unless a table was asked for.
+    pub(crate) fn list_look(&self, chosen: Chosen) -> Look {
+        let look = self.look();
+        let by_default =
+            self.global.output.is_none() && look.format == Format::Table && !look.terminal && !look.color;
+        let format = if by_default { Format::Tsv } else { look.format };
+        Look { format, chosen, ..look }
+    }
+
+    /// The time.
+    pub(crate) fn now(&self) -> Timestamp {
+        self.io.clock.wall().into()
+    }
+
+    /// How long the command has taken so far.
+    pub(crate) fn taken(&self) -> Duration {
+        self.io.clock.now().duration_since(self.start)
+    }
+
+    /// The requests that the command has sent so far.
+    pub(crate) fn requests_sent(&self) -> usize {
+        self.requests.all()
     }
 
     /// Prints a single thing.
@@ -106,115 +123,6 @@ impl<'a> Context<'a> {
         Ok(Exit::Done)
     }
 
-    /// Prints what of a list fits, as it is read unless it has to be sorted. Answers whether the list was
-    /// complete.
-    pub(crate) async fn print_list<T>(
-        &mut self,
-        what: &str,
-        mut pager: Pager<T>,
-        listing: &Listing<T>,
-    ) -> Result<(ListVerdict, Exit), Failure>
-    where
-        T: Record + Listed + Send + 'static,
-    {
-        let look = self.look();
-        let mut sink = Sink::new(look.clone());
-        let mut sorted = Vec::new();
-        let (mut left, mut read) = (listing.limit(), 0_usize);
-        let progress = Progress::listing(self.io, &self.global, &format!("reading {what}"));
-        let mut interrupt = self.io.interrupt.clone();
-        let failure = loop {
-            if left == 0 {
-                break None;
-            }
-            let item = tokio::select! {
-                item = pager.next() => item,
-                () = interrupt.wait() => break Some(Failure::interrupted()),
-            };
-            let item = match item {
-                Some(Ok(item)) => item,
-                // The verdict tells of it.
-                Some(Err(Error::Incomplete { .. })) | None => break None,
-                Some(Err(error)) => break Some(error.into()),
-            };
-            progress.step();
-            read += 1;
-            if let Some(failure) = self.overdue() {
-                break Some(failure);
-            }
-            match listing.fits(&item, look.now) {
-                true if listing.sorts() => sorted.push(item),
-                true => {
-                    sink.item(&mut self.io.stdout, &item)?;
-                    left -= 1;
-                }
-                false => {}
-            }
-        };
-        progress.end();
-        self.detail(&format!("{what}: {read} read"));
-        self.say_requests();
-        listing.sort(&mut sorted);
-        for item in sorted.iter().take(listing.limit()) {
-            sink.item(&mut self.io.stdout, item)?;
-        }
-        let Some(failure) = failure else {
-            if sink.items() == 0 && read > 0 && listing.filters() {
-                self.say(&format!("none of {read} {what} fits the filter"));
-            }
-            sink.end::<T>(&mut self.io.stdout)?;
-            let verdict = ListVerdict { completeness: pager.completeness(), changed: pager.changed() };
-            return Ok((verdict, self.say_unreadable(what, pager.unreadable())));
-        };
-        let items = sink.items();
-        // The failure goes before one to print what came before it.
-        let _ = sink.cut::<T>(&mut self.io.stdout);
-        if items == 0 {
-            return Err(failure);
-        }
-        let message = format!("the list of {what} is cut after {items}: {}", failure.message);
-        Err(Failure { message, ..failure })
-    }
-
-    /// Says on stderr which rows of a list are not as documented. The others were printed.
-    fn say_unreadable(&self, what: &str, rows: &[UnreadableRow]) -> Exit {
-        for row in rows {
-            let message = format!("left out of the {what}: {row}");
-            let details = json!({ "number": row.number, "name": row.name, "id": row.id, "field": row.field });
-            self.warn("unreadable_row", &message, details);
-        }
-        if rows.is_empty() {
-            return Exit::Done;
-        }
-        self.say(ODD_ANSWER);
-        Exit::Partly
-    }
-
-    /// Says on stderr that a list is not known to be complete.
-    pub(crate) fn verdict(&self, what: &str, (verdict, exit): (ListVerdict, Exit)) -> Exit {
-        if exit != Exit::Done {
-            return exit;
-        }
-        match verdict.completeness {
-            Some(Completeness::Short { missing }) => {
-                let message =
-                    format!("the list of {what} is not complete: the service counts {missing} more");
-                self.warn("incomplete", &message, json!({ "missing": missing }));
-            }
-            Some(Completeness::Unknown) if verdict.changed => {
-                let message =
-                    format!("the list of {what} changed while it was read, and may lack some: list again");
-                self.warn("changed", &message, json!({}));
-            }
-            Some(Completeness::Unknown) => {
-                let message = format!("whether these are all {what} is not known");
-                if self.io.terminals.stderr { self.say(&message) } else { self.detail(&message) }
-            }
-            _ => {}
-        }
-        Exit::Done
-    }
-
     /// Says how something was found, to those who want to know.
     pub(crate) fn say_lookup(&self, lookup: &Lookup) {
         lookup.notes().for_each(|note| self.detail(&note));
@@ -231,7 +139,7 @@ impl<'a> Context<'a> {
     /// The failure of a command that has taken longer than it may.
     pub(crate) fn overdue(&self) -> Option<Failure> {
         let allowed = self.global.deadline?;
-        let taken: Duration = self.io.clock.now().duration_since(self.start);
+        let taken = self.taken();
         (taken > allowed).then(|| {
             let message = format!("not finished within {} s", allowed.as_secs_f64());
             Failure::new(Exit::Limit, "deadline", message).hint("give it more time with --deadline")

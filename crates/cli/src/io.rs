@@ -13,6 +13,7 @@ use tokio::sync::watch;
 
 use self::signals::Signals;
 use crate::keyring::Keyring;
+use crate::output::time::Zone;
 
 /// The surroundings of a run.
 pub struct Io {
@@ -84,6 +85,11 @@ impl Io {
     /// Where secrets are kept.
     pub(crate) fn keyring(&self) -> Keyring {
         if self.variable("MLCR_KEYRING") == Some("off") { Keyring::none() } else { self.keyring.clone() }
+    }
+
+    /// Where this machine is, by its times.
+    pub(crate) fn time_zone(&self) -> Zone {
+        Zone::new(self.variable("TZ"))
     }
 
     /// True if colours may go to stdout as far as nobody has chosen.

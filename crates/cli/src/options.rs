@@ -121,6 +121,8 @@ pub(crate) enum Format {
     Yaml,
     /// Comma-separated values with a heading; a list in a cell is JSON.
     Csv,
+    /// The table's columns with tabs between; numbers and times as programs read them.
+    Tsv,
 }
 
 impl Format {

@@ -6,6 +6,7 @@ pub(crate) mod moving;
 pub(crate) mod progress;
 pub(crate) mod table;
 pub(crate) mod text;
+pub(crate) mod time;
 
 use std::io::Write;
 
@@ -13,14 +14,22 @@ use serde::Serialize;
 use serde_json::json;
 
 use crate::failure::Failure;
+use crate::listing::Chosen;
 use crate::options::Format;
 pub(crate) use jq::Program;
 use table::Cell;
+use time::Zone;
 
 /// Something that can be printed in every form.
 pub(crate) trait Record: Serialize {
     /// The headings of the table.
     const HEADER: &'static [&'static str];
+
+    /// Headings of columns that are there with `--wide` alone.
+    const WIDE: &'static [&'static str] = &[];
+
+    /// Headings of columns that are left out, the first one first, where a terminal is too narrow for all.
+    const GIVES_WAY: &'static [&'static str] = &[];
 
     /// The fields that become columns of CSV, by their names in JSON.
     const FIELDS: &'static [&'static str];
@@ -48,12 +57,34 @@ pub(crate) struct Look {
     pub(crate) terminal: bool,
     /// The width of the terminal, if the data goes to one.
     pub(crate) width: Option<usize>,
+    /// What is chosen of a table.
+    pub(crate) chosen: Chosen,
+    /// A column that says nothing in this list.
+    pub(crate) hidden: Option<&'static str>,
+    /// Where this machine is, by its times.
+    pub(crate) zone: Zone,
 }
 
 impl Look {
     /// Text that is data: as it is, or on a terminal so that it does no harm.
     pub(crate) fn text(&self, text: String) -> String {
         if self.terminal { text::printable_lines(&text) } else { text }
+    }
+
+    /// The columns of a table, by their places.
+    fn columns<T: Record>(&self) -> Vec<usize> {
+        let chosen = &self.chosen;
+        let place = |name: &String| T::HEADER.iter().position(|heading| heading.to_lowercase() == *name);
+        if !chosen.columns.is_empty() {
+            return chosen.columns.iter().filter_map(place).collect();
+        }
+        // Decoration has no heading, and is nothing for programs.
+        let shown = |heading: &str| {
+            Some(heading) != self.hidden
+                && (chosen.wide || self.format == Format::Tsv || !T::WIDE.contains(&heading))
+                && (self.format == Format::Table || !heading.is_empty())
+        };
+        (0..T::HEADER.len()).filter(|place| shown(T::HEADER[*place])).collect()
     }
 }
 
@@ -80,6 +111,7 @@ pub(crate) fn one<T: Record>(to: &mut dyn Write, look: &Look, item: &T) -> Resul
         Format::Ndjson => text::json_line(item) + "\n",
         Format::Yaml => yaml_item(item, false)?,
         Format::Csv => csv::line(T::FIELDS.iter().copied()) + &csv::row(item, T::FIELDS, look)?,
+        Format::Tsv => table::tsv_heading::<T>(look) + &table::tsv_row(item, look),
     };
     Ok(to.write_all(text.as_bytes())?)
 }
@@ -124,6 +156,10 @@ impl Sink {
                 csv::line(T::FIELDS.iter().copied()) + &csv::row(item, T::FIELDS, &self.look)?
             }
             Format::Csv => csv::row(item, T::FIELDS, &self.look)?,
+            Format::Tsv if self.items == 1 => {
+                table::tsv_heading::<T>(&self.look) + &table::tsv_row(item, &self.look)
+            }
+            Format::Tsv => table::tsv_row(item, &self.look),
         };
         Ok(to.write_all(text.as_bytes())?)
     }
@@ -149,12 +185,13 @@ impl Sink {
             };
         }
         let text = match self.look.format {
-            Format::Table => table::draw(T::HEADER, &self.rows, self.look.width, self.look.color),
+            Format::Table => table::draw_list::<T>(&self.rows, &self.look),
             Format::Json if self.items == 0 => "[]\n".into(),
             Format::Json => "\n]\n".into(),
             Format::Yaml if self.items == 0 => "[]\n".into(),
             Format::Csv if self.items == 0 => csv::line(T::FIELDS.iter().copied()),
-            Format::Ndjson | Format::Yaml | Format::Csv => return Ok(()),
+            Format::Tsv if self.items == 0 => table::tsv_heading::<T>(&self.look),
+            Format::Ndjson | Format::Yaml | Format::Csv | Format::Tsv => return Ok(()),
         };
         Ok(to.write_all(text.as_bytes())?)
     }

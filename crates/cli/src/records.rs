@@ -1,10 +1,10 @@
 //! How the things of the registry look in tables.
 
 use anstyle::{RgbColor, Style};
-use mlspace_registry::{Image, Registry, Repository, Tag, Timestamp};
+use mlspace_registry::{Image, Registry, Repository, Tag};
 
 use crate::output::table::Cell;
-use crate::output::text::{age, short_digest, size};
+use crate::output::text::{short_digest, size};
 use crate::output::{Look, Record};
 
 impl Record for Registry {
@@ -16,7 +16,7 @@ impl Record for Registry {
         vec![
             Cell::new(&self.name),
             Cell::new(self.repositories_count.to_string()).right(),
-            Cell::new(age(self.updated_at, look.now)),
+            look.moment(self.updated_at),
             id(self.id),
         ]
     }
@@ -26,8 +26,8 @@ impl Record for Registry {
             ("Name", Cell::new(&self.name)),
             ("Id", Cell::new(self.id.to_string())),
             ("Repositories", Cell::new(self.repositories_count.to_string())),
-            ("Created", moment(self.created_at, look)),
-            ("Updated", moment(self.updated_at, look)),
+            ("Created", look.moment_in_full(self.created_at)),
+            ("Updated", look.moment_in_full(self.updated_at)),
         ];
         commands(&mut card, self.commands.as_ref());
         card
@@ -35,7 +35,10 @@ impl Record for Registry {
 }
 
 impl Record for Repository {
-    const HEADER: &'static [&'static str] = &["", "NAME", "IMAGES", "TAGS", "LABELS", "UPDATED", "ID"];
+    const HEADER: &'static [&'static str] =
+        &["", "NAME", "IMAGES", "TAGS", "LABELS", "UPDATED", "FAVORITE", "ID"];
+    const WIDE: &'static [&'static str] = &["FAVORITE", "ID"];
+    const GIVES_WAY: &'static [&'static str] = &["UPDATED", "LABELS"];
     const FIELDS: &'static [&'static str] = &[
         "id",
         "name",
@@ -56,7 +59,8 @@ impl Record for Repository {
             Cell::new(self.images_count.to_string()).right(),
             Cell::new(self.tags.len().to_string()).right(),
             Cell::new(self.labels.as_deref().unwrap_or_default().join(", ")),
-            Cell::new(age(self.updated_at, look.now)),
+            look.moment(self.updated_at),
+            Cell::new(if self.favorite { "yes" } else { "no" }),
             id(self.id),
         ]
     }
@@ -72,8 +76,8 @@ impl Record for Repository {
             ("Favourite", Cell::new(if self.favorite { "yes" } else { "no" })),
             ("Images", Cell::new(self.images_count.to_string())),
             ("Tags", Cell::new(tags.join(", "))),
-            ("Created", moment(self.created_at, look)),
-            ("Updated", moment(self.updated_at, look)),
+            ("Created", look.moment_in_full(self.created_at)),
+            ("Updated", look.moment_in_full(self.updated_at)),
         ];
         commands(&mut card, self.commands.as_ref());
         card
@@ -87,11 +91,11 @@ impl Record for Image {
 
     fn row(&self, look: &Look) -> Vec<Cell> {
         vec![
-            Cell::new(short_digest(&self.digest)),
+            digest(&self.digest),
             Cell::new(tag_names(self)),
-            Cell::new(size(self.size)).right(),
-            Cell::new(age(self.push_time, look.now)),
-            Cell::new(age(self.pull_time, look.now)),
+            Cell::new(size(self.size)).plain(self.size.to_string()).right(),
+            look.moment(self.push_time),
+            look.moment(self.pull_time),
             id(self.id),
         ]
     }
@@ -107,8 +111,8 @@ impl Record for Image {
             ("Tags", Cell::new(tag_names(self))),
             ("Size", Cell::new(format!("{} ({} bytes)", size(self.size), self.size))),
             ("Platform", Cell::new(platform.join("/"))),
-            ("Pushed", moment(self.push_time, look)),
-            ("Pulled", moment(self.pull_time, look)),
+            ("Pushed", look.moment_in_full(self.push_time)),
+            ("Pulled", look.moment_in_full(self.pull_time)),
         ];
         commands(&mut card, self.commands.as_ref());
         card
@@ -133,8 +137,8 @@ impl Record for Tag {
         vec![
             Cell::new(&self.name),
             color(self.color.as_deref()),
-            Cell::new(age(self.push_time, look.now)),
-            Cell::new(age(self.pull_time, look.now)),
+            look.moment(self.push_time),
+            look.moment(self.pull_time),
             Cell::new(if self.signed { "yes" } else { "no" }),
             id(self.id),
         ]
@@ -149,8 +153,8 @@ impl Record for Tag {
             ("Repository", Cell::new(self.repository_id.to_string())),
             ("Colour", color(self.color.as_deref())),
             ("Signed", Cell::new(if self.signed { "yes" } else { "no" })),
-            ("Pushed", moment(self.push_time, look)),
-            ("Pulled", moment(self.pull_time, look)),
+            ("Pushed", look.moment_in_full(self.push_time)),
+            ("Pulled", look.moment_in_full(self.pull_time)),
         ];
         commands(&mut card, self.commands.as_ref());
         card
@@ -166,11 +170,10 @@ fn star(favorite: bool) -> Cell {
         .style(Style::new().fg_color(Some(RgbColor(227, 179, 65).into())))
 }
 
-fn moment(stamp: Option<Timestamp>, look: &Look) -> Cell {
-    match stamp {
-        Some(known) => Cell::new(format!("{known} ({})", age(stamp, look.now))),
-        None => Cell::new("not known"),
-    }
+/// Enough of it to tell images apart; the name of the algorithm, which is nearly always the same, says nothing.
+fn digest(digest: &str) -> Cell {
+    let short = short_digest(digest);
+    Cell::new(short.strip_prefix("sha256:").unwrap_or(&short)).plain(digest)
 }
 
 fn tag_names(image: &Image) -> String {
@@ -179,7 +182,7 @@ fn tag_names(image: &Image) -> String {
 
 /// A colour as its name, shown in itself where that can be done.
 fn color(color: Option<&str>) -> Cell {
-    let Some(name) = color else { return Cell::new("-") };
+    let Some(name) = color else { return Cell::new("-").plain("") };
     let style = rgb(name).map_or(Style::new(), |rgb| Style::new().fg_color(Some(rgb.into())));
     Cell::new(name).style(style)
 }

@@ -1,6 +1,7 @@
 //! The requests of a command, for those who want to know what it cost.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
@@ -14,12 +15,18 @@ use crate::watch::{Exchange, Watcher};
 #[derive(Debug)]
 pub(crate) struct Requests {
     counts: Mutex<BTreeMap<&'static str, usize>>,
+    all: AtomicUsize,
     told: Option<Stderr>,
 }
 
 impl Requests {
     pub(crate) fn new(told: Option<Stderr>) -> Self {
-        Self { counts: Mutex::default(), told }
+        Self { counts: Mutex::default(), all: AtomicUsize::new(0), told }
+    }
+
+    /// How many there were from the beginning.
+    pub(crate) fn all(&self) -> usize {
+        self.all.load(Ordering::Relaxed)
     }
 
     /// Those since the last call, such as `3 requests: repository_list 2, registry_get 1`; `None` if there were none.
@@ -34,6 +41,7 @@ impl Requests {
 
 impl Watcher for Requests {
     fn sent(&self, operation: &'static str) {
+        self.all.fetch_add(1, Ordering::Relaxed);
         *self.counts.lock().unwrap_or_else(PoisonError::into_inner).entry(operation).or_default() += 1;
     }
 

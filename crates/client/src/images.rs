@@ -1,5 +1,7 @@
 //! Images: list, read, delete.
 
+pub(crate) mod each;
+
 use std::collections::HashMap;
 use std::num::NonZeroU32;
 
@@ -15,6 +17,7 @@ use crate::operation::{IMAGE_GET, IMAGE_LIST};
 use crate::pager::{Batch, Boxed, Pager, Source};
 use crate::search::ImageSearch;
 use crate::verify::optional;
+pub use each::{ImageLists, ImagesIn};
 
 /// The images of a repository.
 ///

@@ -8,6 +8,7 @@ mod client;
 mod core;
 mod environment;
 mod error;
+mod filter;
 mod images;
 mod limiter;
 mod moving;
@@ -29,6 +30,8 @@ pub use mlspace_registry_api::types::{Image, Registry, Repository, Tag, Workspac
 pub use mlspace_registry_api::{Secret, Timestamp, UnknownFields, UnreadableRow};
 #[doc(inline)]
 pub use mlspace_registry_net::{Clock, ManualClock, RetryPolicy, SystemClock};
+#[doc(inline)]
+pub use mlspace_registry_retention::{Pattern, PatternError, Patterns};
 pub use uuid::Uuid;
 
 pub use api_error::{ApiError, FieldError};
@@ -40,7 +43,8 @@ pub use bulk::{
 pub use call::{Wait, WaitReason};
 pub use client::Client;
 pub use error::{Error, Result, Sent, TransportKind};
-pub use images::Images;
+pub use filter::{Filter, FilterError, FilterWord, Filtered};
+pub use images::{ImageLists, Images, ImagesIn};
 pub use moving::Moved;
 pub use names::{Found, Lookup, Name, NameError, NameProblem, Reference, RegistryAddress};
 pub use operation::{OPERATIONS, Operation, Repeat};

@@ -191,14 +191,17 @@ impl<T: Send + 'static> Pager<T> {
     /// # Errors
     /// As every call.
     pub async fn collect_all(mut self) -> Result<List<T>> {
-        self.rest().await
+        self.rest(|_| {}).await
     }
 
-    async fn rest(&mut self) -> Result<List<T>> {
+    async fn rest(&mut self, trim: fn(&mut T)) -> Result<List<T>> {
         let mut items = Vec::new();
         while let Some(item) = self.next().await {
             match item {
-                Ok(item) => items.push(item),
+                Ok(mut item) => {
+                    trim(&mut item);
+                    items.push(item);
+                }
                 Err(Error::Incomplete { .. }) => {}
                 Err(error) => return Err(error),
             }
@@ -242,6 +245,11 @@ impl<T: Send + 'static> Pager<T> {
     /// # Errors
     /// As every call.
     pub async fn collect_verified(self) -> Result<List<T>> {
+        self.collect_trimmed(|_| {}).await
+    }
+
+    /// The same, with each item made smaller as it comes.
+    async fn collect_trimmed(self, trim: fn(&mut T)) -> Result<List<T>> {
         let Pages { source, page_size, count, .. } = self.pages;
         let told = |list: &List<T>, pages: &Pages<T>| match list.completeness {
             Completeness::Complete => true,
@@ -251,13 +259,13 @@ impl<T: Send + 'static> Pager<T> {
         };
         let start = count.map_or_else(Cursor::default, |count| Cursor::after(Some(count)));
         let mut walk = Self::walk(source.clone(), page_size, start);
-        let first = walk.rest().await?;
+        let first = walk.rest(trim).await?;
         if told(&first, &walk.pages) {
             return Ok(first);
         }
         let Pages { count, changed, page_size, .. } = walk.pages;
         let mut walk = Self::walk(source.clone(), page_size, Cursor::after(count));
-        let mut second = walk.rest().await?;
+        let mut second = walk.rest(trim).await?;
         let steady = !changed && !walk.pages.changed && walk.pages.count == count;
         let ids = |list: &List<T>| list.items.iter().map(|item| source.id(item)).collect::<Vec<_>>();
         let (before, ids) = (ids(&first), ids(&second));
@@ -309,6 +317,19 @@ impl Pager<Repository> {
             self.pages.stage = Stage::Ready(Cursor::counting_late());
         }
         self
+    }
+
+    /// [`collect_verified`](Self::collect_verified), which keeps of each repository neither its tags nor its recent
+    /// image nor its commands: of thousands of repositories these are hundreds of megabytes.
+    ///
+    /// # Errors
+    /// As every call.
+    pub async fn collect_verified_without_tags(self) -> Result<List<Repository>> {
+        self.collect_trimmed(|repository| {
+            repository.tags = Vec::new();
+            (repository.recent_image, repository.commands) = (None, None);
+        })
+        .await
     }
 }
 

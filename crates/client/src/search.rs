@@ -13,6 +13,7 @@ use mlspace_registry_api::types::{Image, Repository};
 use crate::bulk::{DEFAULT_CONCURRENCY, MAX_CONCURRENCY};
 use crate::client::Client;
 use crate::error::{Error, Result};
+use crate::images::each;
 use crate::operation::IMAGE_LIST;
 use crate::pager::{Completeness, List};
 use crate::verify::optional;
@@ -96,7 +97,7 @@ fn count<T>(missing: &AtomicU64, list: &List<T>) {
 
 /// The images of one repository; none of one that is gone meanwhile.
 async fn images_of(client: Client, repository: Arc<Repository>, missing: Arc<AtomicU64>) -> Vec<Item> {
-    match optional(client.images().list_in(&repository).collect_all().await) {
+    match optional(each::read(&client, &repository).await) {
         Ok(None) => Vec::new(),
         Ok(Some(list)) => {
             count(&missing, &list);

@@ -1,5 +1,6 @@
 //! `mlcr image`.
 
+mod ls;
 pub(crate) mod pull;
 pub(crate) mod push;
 
@@ -9,22 +10,41 @@ use mlspace_registry::{self as sdk, Reference};
 use crate::commands::rm::{Noun, Rm};
 use crate::context::Context;
 use crate::failure::{Exit, Failure};
-use crate::listing::{By, Facts, Listed, Listing};
+use crate::listing::Listing;
+use crate::repositories::Repositories;
+use crate::rows::InRepository;
+use ls::Wanted;
 
 /// Images.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Image {
-    /// List the images of a repository, each with all its tags. Two requests.
+    /// List the images of repositories, each with all its tags. One request a repository, and those to find them.
     #[command(
         visible_alias = "list",
-        after_help = "Example: mlcr image ls train/base --filter older=90d --filter larger=1GiB --sort -size"
+        after_help = "Of one repository a table has the newest image first. Over several, --sort reads all before it prints \
+                      the first.\n\n\
+                      Example: mlcr image ls train/base --filter older=90d --filter larger=1GiB --sort=-size\n\
+                      Example: mlcr image ls 'train/*' '!train/golden' --filter untagged --filter older=30d\n\
+                      Example: mlcr image ls --all -o ndjson"
     )]
     Ls {
-        /// Repository: its id, the beginning of its id, its name or its full name.
-        #[arg(value_name = "REPO")]
-        repository: Reference,
         #[command(flatten)]
-        listing: Listing<sdk::Image>,
+        repositories: Repositories,
+        #[command(flatten)]
+        listing: Listing<InRepository<sdk::Image>>,
+    },
+    /// Find the images of a digest or a tag in all repositories.
+    #[command(
+        after_help = "A tag costs a request for each repository that has it, a digest one for every repository.\n\n\
+                      Example: mlcr image find sha256:f9702b71\n\
+                      Example: mlcr image find 'v1.*' --columns repository,tags,digest"
+    )]
+    Find {
+        /// A digest, the beginning of one, or a tag or a pattern of tags.
+        #[arg(value_name = "DIGEST|TAG", value_parser = Wanted::parse)]
+        wanted: Wanted,
+        #[command(flatten)]
+        listing: Listing<InRepository<sdk::Image>>,
     },
     /// Show one image.
     #[command(after_help = "Example: mlcr image show train/base:latest")]
@@ -57,14 +77,8 @@ pub(crate) enum Image {
 impl Image {
     pub(crate) async fn run(self, context: &mut Context<'_>) -> Result<Exit, Failure> {
         match self {
-            Self::Ls { repository, listing } => {
-                let client = context.client()?;
-                let mut lookup = client.lookup().reading();
-                let id = lookup.repository_id(&repository).await?;
-                context.say_lookup(&lookup);
-                let verdict = context.print_list("images", client.images().list(id), &listing).await?;
-                Ok(context.verdict("images", verdict))
-            }
+            Self::Ls { repositories, listing } => ls::run(context, repositories, listing).await,
+            Self::Find { wanted, listing } => wanted.find(context, listing).await,
             Self::Show { image } => {
                 let client = context.client()?;
                 let mut lookup = client.lookup().reading();
@@ -75,30 +89,6 @@ impl Image {
             Self::Rm(rm) => rm.run(context, Noun::Image).await,
             Self::Push(push) => push.run(context).await,
             Self::Pull(pull) => pull.run(context).await,
-        }
-    }
-}
-
-impl Listed for sdk::Image {
-    const FILTERS: &'static [By] = &[By::TagName, By::Pushed, By::Size, By::Pulls];
-    const SORTS: &'static [&'static str] = &["pushed", "pulled", "size", "tags"];
-
-    fn facts(&self) -> Facts<'_> {
-        Facts {
-            names: self.tags.iter().map(|tag| tag.name.as_str()).collect(),
-            time: self.push_time.map(sdk::Timestamp::unix_seconds),
-            pulled: self.pull_time.is_some() || self.tags.iter().any(|tag| tag.pull_time.is_some()),
-            size: self.size,
-            ..Facts::default()
-        }
-    }
-
-    fn compare(&self, other: &Self, by: &str) -> std::cmp::Ordering {
-        match by {
-            "pulled" => self.pull_time.cmp(&other.pull_time),
-            "size" => self.size.cmp(&other.size),
-            "tags" => self.tags.len().cmp(&other.tags.len()),
-            _ => self.push_time.cmp(&other.push_time),
         }
     }
 }

@@ -1,14 +1,14 @@
 //! `mlcr repo`.
 
 use clap::{Args, Subcommand};
-use mlspace_registry::{Reference, Repository};
+use mlspace_registry::{Filter, Reference, Repository, Timestamp};
 use serde_json::json;
 
 use crate::commands::planned::Writer;
 use crate::commands::rm::{Noun, Rm};
 use crate::context::Context;
 use crate::failure::{Exit, Failure};
-use crate::listing::{By, Facts, Listed, Listing};
+use crate::listing::{Listed, Listing};
 
 /// Repositories.
 #[derive(Debug, Subcommand)]
@@ -78,8 +78,7 @@ impl Repo {
                     Some(first) => pager.limit(first),
                     None => pager,
                 };
-                let verdict = context.print_list("repositories", pager, &listing).await?;
-                Ok(context.verdict("repositories", verdict))
+                context.print_list("repositories", pager, &listing).await
             }
             Self::Show(One { repository }) => {
                 let client = context.client()?;
@@ -138,17 +137,11 @@ async fn set_favorite(
 }
 
 impl Listed for Repository {
-    const FILTERS: &'static [By] = &[By::Name, By::Label, By::Updated, By::Favorite];
+    type Noun = Self;
     const SORTS: &'static [&'static str] = &["name", "images", "tags", "created", "updated"];
 
-    fn facts(&self) -> Facts<'_> {
-        Facts {
-            names: vec![&self.name],
-            labels: self.labels.as_deref().unwrap_or_default(),
-            favorite: self.favorite,
-            time: self.updated_at.map(mlspace_registry::Timestamp::unix_seconds),
-            ..Facts::default()
-        }
+    fn fits(&self, filter: &Filter<Self>, now: Timestamp) -> bool {
+        filter.matches(self, now)
     }
 
     fn compare(&self, other: &Self, by: &str) -> std::cmp::Ordering {

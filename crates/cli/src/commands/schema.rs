@@ -16,6 +16,7 @@ use crate::commands::rm::{DeleteReport, Doomed};
 use crate::context::Context;
 use crate::failure::{Exit, Failure};
 use crate::output::text::json_pretty;
+use crate::rows::InRepository;
 
 /// Prints what scripts may rely on.
 #[derive(Args, Debug)]
@@ -32,9 +33,9 @@ const OUTPUTS: &[(&str, &str, Make)] = &[
     ("registry", "registry show", schema::<Registry>),
     ("repositories", "repo ls", schema::<Vec<Repository>>),
     ("repository", "repo show, edit, fav, unfav", schema::<Repository>),
-    ("images", "image ls", schema::<Vec<Image>>),
+    ("images", "image ls, image find", schema::<Vec<InRepository<Image>>>),
     ("image", "image show", schema::<Image>),
-    ("tags", "tag ls", schema::<Vec<Tag>>),
+    ("tags", "tag ls", schema::<Vec<InRepository<Tag>>>),
     ("tag", "tag add, color", schema::<Tag>),
     ("push", "image push", schema::<push::PushReport>),
     ("pull", "image pull", schema::<pull::PullReport>),

@@ -1,27 +1,36 @@
 //! `mlcr tag`.
 
+use std::sync::Arc;
+
 use clap::Subcommand;
-use mlspace_registry::{self as sdk, Reference};
+use mlspace_registry::{self as sdk, Error, Lookup, Name, Reference};
 use serde_json::json;
 
 use crate::commands::planned::Writer;
 use crate::commands::rm::{Noun, Rm};
 use crate::context::Context;
 use crate::failure::{Exit, Failure};
-use crate::listing::{By, Facts, Listed, Listing};
-use crate::options;
+use crate::listing::Listing;
+use crate::options::{self, Format};
+use crate::printing::{Printing, Verdict, named};
+use crate::repositories::Repositories;
+use crate::rows::{InRepository, REPOSITORY};
 
 /// Tags.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Tag {
-    /// List the tags of an image. One request, and those to find the image.
-    #[command(visible_alias = "list", after_help = "Example: mlcr tag ls train/base:latest")]
+    /// List the tags of an image or of repositories. One request for an image, none for repositories, and those to
+    /// find them.
+    #[command(
+        visible_alias = "list",
+        after_help = "Example: mlcr tag ls train/base:latest\n\
+                      Example: mlcr tag ls 'train/*' --filter 'v*,prod' --columns repository,name,pushed"
+    )]
     Ls {
-        /// Image: its id, the beginning of its id, NAME:TAG, NAME@DIGEST or a full name.
-        #[arg(value_name = "IMAGE")]
-        image: Reference,
         #[command(flatten)]
-        listing: Listing<sdk::Tag>,
+        of: Repositories,
+        #[command(flatten)]
+        listing: Listing<InRepository<sdk::Tag>>,
     },
     /// Give an image another tag. A tag of this name moves from another image only after a question or with --yes.
     #[command(after_help = "Example: mlcr tag add train/base:latest v2 --color '#2f81f7'")]
@@ -56,15 +65,7 @@ pub(crate) enum Tag {
 impl Tag {
     pub(crate) async fn run(self, context: &mut Context<'_>) -> Result<Exit, Failure> {
         match self {
-            Self::Ls { image, listing } => {
-                let client = context.client()?;
-                let mut lookup = client.lookup().reading();
-                let id = lookup.image_id(&image).await?;
-                context.say_lookup(&lookup);
-                // The service counts no tags, so there is never a verdict to tell of.
-                let (_, exit) = context.print_list("tags", client.tags().list(id), &listing).await?;
-                Ok(exit)
-            }
+            Self::Ls { of, listing } => ls(context, of, listing).await,
             Self::Add { image, name, color } => add(context, image, name, options::tag_color(color)).await,
             Self::Color { tag, color } => {
                 let color = (color != "none").then_some(color);
@@ -79,6 +80,68 @@ impl Tag {
             }
             Self::Rm(rm) => rm.run(context, Noun::Tag).await,
         }
+    }
+}
+
+/// The list of repositories has all their tags.
+async fn ls(
+    context: &mut Context<'_>,
+    of: Repositories,
+    listing: Listing<InRepository<sdk::Tag>>,
+) -> Result<Exit, Failure> {
+    let client = context.client()?;
+    let mut lookup = client.lookup().reading();
+    if let Some(reference) = of.one()
+        && let Some((id, repository)) = image(&mut lookup, reference).await?
+    {
+        context.say_lookup(&lookup);
+        let repository = Arc::new(repository);
+        let tags = client.tags().list(id).collect_all().await?;
+        // The service counts no tags, so there is never a verdict to tell of.
+        let verdict = Verdict { completeness: Some(sdk::Completeness::Unknown), changed: false };
+        let mut printing = Printing::new(context, "tags", &listing, Some(REPOSITORY));
+        for tag in tags.items {
+            printing.take(context, InRepository::new(&repository, tag))?;
+        }
+        let exit = context.judge("tags", verdict, &tags.unreadable);
+        context.say_requests();
+        return printing.end(context, verdict, None).map(|_| exit);
+    }
+    let chosen = of.choose(context, &client, &mut lookup, true).await?;
+    let verdict =
+        chosen.verdict.unwrap_or(Verdict { completeness: Some(sdk::Completeness::Complete), changed: false });
+    let number = chosen.repositories.len();
+    let hidden = of.is_one().then_some(REPOSITORY);
+    let mut printing = Printing::new(context, "tags", &listing, hidden);
+    for mut repository in chosen.repositories {
+        let mut tags = std::mem::take(&mut repository.tags);
+        if matches!(context.format, Format::Table | Format::Tsv) {
+            tags.sort_by_key(|tag| std::cmp::Reverse(tag.push_time));
+        }
+        let repository = Arc::new(repository);
+        for tag in tags {
+            printing.take(context, InRepository::new(&repository, tag))?;
+        }
+    }
+    let of = hidden.is_none().then(|| named(number, "repositories"));
+    printing.end(context, verdict, of).map(|_| Exit::Done)
+}
+
+/// The image with its repository, unless a repository was named.
+async fn image(
+    lookup: &mut Lookup,
+    reference: &Reference,
+) -> Result<Option<(sdk::Uuid, sdk::Repository)>, Failure> {
+    let is_id = matches!(reference, Reference::Id(_));
+    if let Reference::Name(Name { tag: None, digest: None, .. }) = reference
+        && lookup.repository(reference).await.is_ok()
+    {
+        return Ok(None);
+    }
+    match lookup.image_in_repository(reference).await {
+        Ok(image) => Ok(Some(image)),
+        Err(Error::Name(_)) if is_id => Ok(None),
+        Err(error) => Err(error.into()),
     }
 }
 
@@ -154,26 +217,4 @@ async fn set_color(
     }
     let tag = client.tags().set_color(id, color.as_deref()).await?;
     context.print(&tag)
-}
-
-impl Listed for sdk::Tag {
-    const FILTERS: &'static [By] = &[By::Name, By::Pushed, By::Pulls];
-    const SORTS: &'static [&'static str] = &["name", "pushed", "pulled"];
-
-    fn facts(&self) -> Facts<'_> {
-        Facts {
-            names: vec![&self.name],
-            time: self.push_time.map(sdk::Timestamp::unix_seconds),
-            pulled: self.pull_time.is_some(),
-            ..Facts::default()
-        }
-    }
-
-    fn compare(&self, other: &Self, by: &str) -> std::cmp::Ordering {
-        match by {
-            "pushed" => self.push_time.cmp(&other.push_time),
-            "pulled" => self.pull_time.cmp(&other.pull_time),
-            _ => self.name.cmp(&other.name),
-        }
-    }
 }

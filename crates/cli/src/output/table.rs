@@ -4,15 +4,20 @@ use anstyle::Style;
 use unicode_segmentation::UnicodeSegmentation;
 
 use crate::output::text::{printable, width};
+use crate::output::{Look, Record};
 
 /// Narrower than this no column is cut.
 const NARROWEST: usize = 8;
+/// So much of a text is seen where another column can be left out instead.
+const NAME: usize = 20;
 const GAP: usize = 2;
 
 /// One cell: text, and how it looks where colours are used.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Cell {
     text: String,
+    /// The same for programs, where that is another text.
+    plain: Option<String>,
     style: Style,
     right: bool,
 }
@@ -21,6 +26,11 @@ impl Cell {
     /// Whatever the service says, made safe to show.
     pub(crate) fn new(text: impl AsRef<str>) -> Self {
         Self { text: printable(text.as_ref()), ..Self::default() }
+    }
+
+    /// What programs read instead.
+    pub(crate) fn plain(self, text: impl AsRef<str>) -> Self {
+        Self { plain: Some(printable(text.as_ref())), ..self }
     }
 
     /// Aligned to the right, as numbers are.
@@ -89,6 +99,52 @@ pub(crate) fn draw(header: &[&str], rows: &[Vec<Cell>], terminal: Option<usize>,
         text.push_str(&line(row, &widths, color));
     }
     text
+}
+
+/// Draws the columns that were chosen, or as many as fit.
+pub(super) fn draw_list<T: Record>(rows: &[Vec<Cell>], look: &Look) -> String {
+    let mut columns = look.columns::<T>();
+    let wanted = |columns: &[usize]| -> usize {
+        let width = |column: &usize| {
+            let cells = rows.iter().filter_map(|row| Some(row.get(*column)?.width()));
+            // Wider ones can be cut so far.
+            let widest = cells.max().unwrap_or(0).max(width(T::HEADER[*column]));
+            widest.min(NAME)
+        };
+        columns.iter().map(width).sum::<usize>() + GAP * columns.len().saturating_sub(1)
+    };
+    if let Some(terminal) = look.width.filter(|_| look.chosen.columns.is_empty()) {
+        for heading in T::GIVES_WAY {
+            if wanted(&columns) > terminal {
+                columns.retain(|column| T::HEADER[*column] != *heading);
+            }
+        }
+    }
+    let pick =
+        |row: &Vec<Cell>| columns.iter().filter_map(|column| row.get(*column).cloned()).collect::<Vec<_>>();
+    let header: Vec<_> = columns.iter().map(|column| T::HEADER[*column]).collect();
+    let rows: Vec<_> = rows.iter().map(pick).collect();
+    let text = draw(&header, &rows, look.width, look.color);
+    match look.chosen.no_headers {
+        true => text.split_once('\n').map_or_else(String::new, |(_, rows)| rows.to_owned()),
+        false => text,
+    }
+}
+
+/// The headings as tab-separated values.
+pub(super) fn tsv_heading<T: Record>(look: &Look) -> String {
+    if look.chosen.no_headers {
+        return String::new();
+    }
+    look.columns::<T>().iter().map(|column| T::HEADER[*column]).collect::<Vec<_>>().join("\t") + "\n"
+}
+
+/// One row as tab-separated values. A tab within a value is escaped, as everything is that a terminal acts on.
+pub(super) fn tsv_row<T: Record>(item: &T, look: &Look) -> String {
+    let row = item.row(look);
+    let cells = look.columns::<T>();
+    let cells = cells.iter().filter_map(|column| row.get(*column));
+    cells.map(|cell| cell.plain.as_deref().unwrap_or(&cell.text)).collect::<Vec<_>>().join("\t") + "\n"
 }
 
 /// Draws names with their values, one a line.

@@ -117,6 +117,13 @@ pub(crate) fn age(stamp: Option<Timestamp>, now: i64) -> String {
     if future { format!("in {number} {unit}{plural}") } else { format!("{number} {unit}{plural} ago") }
 }
 
+/// A number as people read it: `20,000`.
+pub(crate) fn count(number: usize) -> String {
+    let digits = number.to_string();
+    let groups: Vec<_> = digits.as_bytes().rchunks(3).rev().map(String::from_utf8_lossy).collect();
+    groups.join(",")
+}
+
 /// The beginning of a digest that people tell apart by.
 pub(crate) fn short_digest(digest: &str) -> String {
     match digest.split_once(':') {

@@ -68,10 +68,11 @@ async fn what_a_list_cannot_be_filtered_or_sorted_by_is_refused_before_anything_
     let simulator = Simulator::start().await.unwrap();
     for (line, expected) in [
         ("repo ls --sort size", "name, images, tags, created or updated"),
-        ("repo ls -f larger=1", "label=NAME"),
+        ("repo ls -f larger=1", "label=LABEL"),
         ("repo ls -f never-pulled", "favorite"),
-        ("repo ls -f ''", "a name with"),
-        ("image ls train/resnet -f favorite", "larger=SIZE"),
+        ("repo ls -f ''", "name=PATTERN"),
+        ("repo ls --columns size", "this table has name, images"),
+        ("image ls train/resnet -f lager=1", "did you mean larger?"),
         ("tag ls notebook:latest -f label=x", "never-pulled"),
         ("tag ls notebook:latest -f larger=1", "older=TIME"),
     ] {

@@ -21,6 +21,7 @@ mod help;
 mod installed;
 #[cfg(unix)]
 mod keyring;
+mod lists;
 mod matrix;
 mod moving;
 mod moving_matrix;

@@ -31,12 +31,23 @@ async fn json_has_the_fields_of_the_api() {
     same(Mlcr::at(&simulator).run("registry show -o json").await, json!(simulator.registry()));
     same(Mlcr::at(&simulator).run("repo show train/resnet -o json").await, json(one));
     let images = simulator.images(one.id);
-    same(Mlcr::at(&simulator).run("image ls train/resnet -o json").await, json!(images));
+    // Rows of lists say what their repository is called, too: over several ones its id alone would not tell.
+    let named = |rows: serde_json::Value, name: &str| {
+        let rows = rows.as_array().unwrap().iter().cloned().map(|mut row| {
+            row["repository"] = json!(name);
+            row
+        });
+        json!(rows.collect::<Vec<_>>())
+    };
+    same(
+        Mlcr::at(&simulator).run("image ls train/resnet -o json").await,
+        named(json!(images), "train/resnet"),
+    );
     let image = images.iter().find(|image| image.tags.iter().any(|tag| tag.name == "latest")).unwrap();
     same(Mlcr::at(&simulator).run("image show train/resnet:latest -o json").await, json!(image));
     same(
         Mlcr::at(&simulator).run("tag ls train/resnet:latest -o json").await,
-        json!(simulator.tags(image.id)),
+        named(json!(simulator.tags(image.id)), "train/resnet"),
     );
     let listed = Mlcr::at(&simulator).run("repo ls -o json").await.json();
     assert_eq!(listed.as_array().unwrap().len(), repositories.len());
@@ -84,7 +95,7 @@ async fn a_list_that_may_have_changed_is_told_from_one_that_did() {
     let mut at_a_terminal = Mlcr::at(&simulator);
     at_a_terminal.terminals.stderr = true;
     let done = at_a_terminal.run("repo ls -o ndjson").await;
-    assert_eq!(done.stderr.lines().last(), Some(unknown), "{done}");
+    assert!(done.stderr.contains("250 repositories · not known whether complete · "), "{done}");
 
     let simulator = start().await.unwrap();
     let held_back: FaultSpec = "repository_list=delay:1;after=1;times=1".parse().unwrap();
@@ -180,7 +191,7 @@ async fn hostile_names_are_shown_escaped() {
     simulator.push_image(NewImage::new("a\u{1b}[2J\u{9b}31m\u{202e}b", ["v1"]));
     for line in ["repo ls", "repo ls -o json", "repo ls -o ndjson", "repo show zzzz", "repo show a"] {
         let done = Mlcr::at(&simulator).run(line).await;
-        let raw = |c: char| c.is_control() && c != '\n' || c == '\u{202e}';
+        let raw = |c: char| c.is_control() && !matches!(c, '\n' | '\t') || c == '\u{202e}';
         assert!(!done.stdout.contains(raw) && !done.stderr.contains(raw), "{done:?}");
     }
 }

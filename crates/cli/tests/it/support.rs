@@ -117,7 +117,7 @@ impl Mlcr {
     pub(crate) fn bare() -> Self {
         Self {
             program: "mlcr",
-            variables: BTreeMap::new(),
+            variables: BTreeMap::from([("TZ".to_owned(), "UTC".to_owned())]),
             stdin: String::new(),
             terminals: Terminals::default(),
             width: None,
@@ -132,8 +132,10 @@ impl Mlcr {
     pub(crate) fn at(simulator: &Simulator) -> Self {
         let ready = simulator.ready().to_env();
         let variables = ready.lines().filter_map(|line| line.split_once('='));
-        let variables = variables.map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
-        Self { variables, ..Self::bare() }
+        let variables = variables.map(|(name, value)| (name.to_owned(), value.to_owned()));
+        let mut bare = Self::bare();
+        bare.variables.extend(variables);
+        bare
     }
 
     pub(crate) fn variable(mut self, name: &str, value: impl Into<String>) -> Self {
@@ -152,6 +154,12 @@ impl Mlcr {
     pub(crate) fn typing(self, stdin: &str) -> Self {
         let terminals = Terminals { stdin: true, ..self.terminals };
         Self { stdin: stdin.to_owned(), terminals, ..self }
+    }
+
+    /// All streams are a terminal of this width.
+    pub(crate) fn on_terminal(self, width: usize) -> Self {
+        let terminals = Terminals { stdin: true, stdout: true, stderr: true };
+        Self { terminals, width: Some(width), ..self }
     }
 
     /// This comes through a pipe.

@@ -73,7 +73,8 @@ impl FromStr for Reference {
 }
 
 fn read(text: &str) -> Result<Reference, String> {
-    let text = text.trim();
+    // A table marks with it what it cuts.
+    let text = text.trim().trim_end_matches('…');
     let expected =
         "expected an id, the beginning of an id, NAME, NAME:TAG, NAME@sha256:DIGEST or a full name";
     if text.is_empty() || text.len() > LONGEST {
@@ -147,6 +148,11 @@ mod tests {
             assert_eq!(text.parse::<Reference>().unwrap(), reference, "{text}");
             assert_eq!(reference.to_string().to_lowercase(), text.to_lowercase());
         }
+    }
+
+    #[test]
+    fn what_a_table_has_cut_is_the_beginning_of_an_id() {
+        assert_eq!("3fa85f64-5717-…".parse::<Reference>().unwrap(), name("3fa85f64-5717-", None, None));
     }
 
     #[test]

@@ -10,6 +10,7 @@ mod certificates;
 mod deleting_one;
 mod discovery;
 mod errors;
+mod image_lists;
 mod names;
 mod observing;
 mod odd_answers;

@@ -32,7 +32,8 @@ async fn repositories_that_are_left_out_cost_nothing() {
 async fn what_is_missing_is_told_at_the_end_and_a_failure_at_once() {
     let world = World::new(counts()).await;
     let empty = Fault::json(200, &serde_json::json!([]));
-    world.fail("image_list", empty.after(3).times(1));
+    // The list, the same again, and its second page.
+    world.fail("image_list", empty.after(3).times(3));
     let mut images = world.client.images().search().concurrency(1).stream();
     let (mut seen, mut end) = (0, None);
     while let Some(item) = images.next().await {

@@ -129,7 +129,7 @@ impl Context<'_> {
     /// Prints the account: a table of the items, or all of it in JSON.
     pub(super) fn print_report(&mut self, report: &DeleteReport) -> Result<(), Failure> {
         match self.format {
-            Format::Table | Format::Ndjson | Format::Csv => self.print_all(&report.items),
+            Format::Table | Format::Ndjson | Format::Csv | Format::Tsv => self.print_all(&report.items),
             Format::Json | Format::Yaml => self.print(report),
         }?;
         Ok(())
