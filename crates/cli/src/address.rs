@@ -105,6 +105,17 @@ pub(crate) async fn pull_name(text: &str, client: &Client, io: &Io) -> Result<tr
     Ok(name.parse()?)
 }
 
+/// The full name of a repository that is there.
+pub(crate) async fn repository_name(
+    text: &str,
+    client: &Client,
+    io: &Io,
+) -> Result<transfer::Reference, Failure> {
+    let repository = client.lookup().reading().repository(&reference(text)?).await?;
+    let (host, path) = repository.full_name.split_once('/').unwrap_or_default();
+    Ok(format!("{}/{path}", io.variable("MLCR_REGISTRY").unwrap_or(host)).parse()?)
+}
+
 /// True for a host on this machine, which may speak plain http, and which no proxy stands before.
 pub(crate) fn is_local(host: &str) -> bool {
     format!("https://{host}/").parse().is_ok_and(|url| is_loopback(&url))

@@ -126,6 +126,9 @@ fn kind(error: &Error) -> (Exit, &'static str, Option<&'static str>) {
     match (error.status(), reason) {
         (Some(429), _) => (Exit::Limit, "rate_limited", Some("wait a minute, then run it again")),
         (Some(445), _) => (Exit::Firewall, "blocked_by_firewall", Some("change the names that were sent")),
+        (_, Error::TagExists { .. }) => {
+            (Exit::Safety, "tag_exists", Some("to move the tag, add --move, or --yes"))
+        }
         (_, Error::Invalid(_)) => (Exit::Usage, "invalid", None),
         (_, Error::Internal(_)) => (Exit::Other, "internal", Some(REPORT)),
         (_, Error::Protocol { .. }) => (Exit::Other, "unexpected_answer", None),

@@ -29,6 +29,7 @@ pub struct Copy {
     items: Vec<(Reference, Reference)>,
     platform: Option<String>,
     any_platform: bool,
+    keeps_tags: bool,
 }
 
 /// The outcome of a copy: one entry for each image, in the order given.
@@ -78,7 +79,7 @@ impl Client {
     /// ```
     pub fn copy(&self, items: impl IntoIterator<Item = (Reference, Reference)>) -> Copy {
         let items = items.into_iter().collect();
-        Copy { client: self.clone(), items, platform: None, any_platform: false }
+        Copy { client: self.clone(), items, platform: None, any_platform: false, keeps_tags: false }
     }
 }
 
@@ -93,6 +94,12 @@ impl Copy {
         Self { any_platform: true, ..self }
     }
 
+    /// Leaves tags alone that name another image where they are to go: what would move one is not copied, and fails
+    /// with [`Error::TagExists`]. Costs one request more for each image.
+    pub fn keep_tags(self) -> Self {
+        Self { keeps_tags: true, ..self }
+    }
+
     /// Does it. Dropping the future stops it: blobs may be there then, and names only for images that are complete.
     ///
     /// # Errors
@@ -102,9 +109,10 @@ impl Copy {
         let asked = self.platform.as_deref().map(str::parse::<Platform>).transpose()?;
         let wish = asked.map(|platform| Wish { platform, is_strict: !self.any_platform });
         let loaded = stream::iter(&self.items)
-            .map(|(from, _)| {
+            .map(|(from, to)| {
                 let (client, wish) = (&self.client, wish.as_ref());
-                async move { load(client, from, wish).await.map_err(Arc::new) }
+                let kept = self.keeps_tags.then_some(to);
+                async move { load(client, from, wish, kept).await.map_err(Arc::new) }
             })
             .buffered(self.client.inner.concurrency)
             .collect()
@@ -117,10 +125,21 @@ impl Copy {
     }
 }
 
-/// The manifests of an image, and where its blobs are.
-async fn load(client: &Client, from: &Reference, wish: Option<&Wish>) -> Result<Loaded> {
+/// The manifests of an image, and where its blobs are. An error if it would move a tag that is to be kept.
+async fn load(
+    client: &Client,
+    from: &Reference,
+    wish: Option<&Wish>,
+    kept: Option<&Reference>,
+) -> Result<Loaded> {
     let registry = client.registry(from.registry()).await?;
     let roots = [resolve(client, from, wish).await?];
+    if let Some(to) = kept
+        && let Some(found) = named(client, to).await?
+        && found != roots[0].root().digest
+    {
+        return Err(Error::TagExists { reference: to.to_string(), found });
+    }
     let foreign = foreign(client, &roots).await?;
     let [root] = roots;
     // What is kept elsewhere stays there.
@@ -139,4 +158,16 @@ async fn load(client: &Client, from: &Reference, wish: Option<&Wish>) -> Result<
         blobs.push(Blob { digest, origin, is_plain_layer: false, compression: None });
     }
     Ok(Loaded { blobs, manifests: Manifests::Ready(root.manifests) })
+}
+
+/// The image that a name has.
+async fn named(client: &Client, name: &Reference) -> Result<Option<Digest>> {
+    let head = match client.manifest_head(name).await {
+        Err(error) if error.is_not_found() => return Ok(None),
+        head => head?,
+    };
+    match head.digest {
+        Some(digest) => Ok(Some(digest)),
+        None => Ok(Some(client.manifest(name).await?.digest)),
+    }
 }

@@ -8,6 +8,8 @@ use std::time::Duration;
 
 use mlspace_registry_net::{CertificateProblem, certificate_problem};
 
+use crate::digest::Digest;
+
 /// A result of this crate.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
@@ -107,6 +109,16 @@ pub enum Error {
         expected: String,
         /// The digest that the bytes have.
         found: String,
+    },
+
+    /// A tag names another image already, and was to be left alone.
+    #[error("{reference} is another image already: {found}")]
+    #[non_exhaustive]
+    TagExists {
+        /// The full name.
+        reference: String,
+        /// The digest of the image that it names.
+        found: Digest,
     },
 
     /// A manifest was put, no answer says whether it is there, and reading did not tell. Putting the same again

@@ -1,20 +1,24 @@
 //! Looks at what a registry has, without getting it.
 
 use reqwest::Method;
-use reqwest::header::{ACCEPT, CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, HeaderName};
+use reqwest::header::{ACCEPT, CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, HeaderName, LINK};
+use serde::Deserialize;
+use url::Url;
 
 use crate::client::Client;
 use crate::digest::Digest;
 use crate::error::{Error, Result};
-use crate::manifest::{DOCKER_INDEX, DOCKER_MANIFEST, OCI_INDEX, OCI_MANIFEST};
+use crate::manifest::{DOCKER_INDEX, DOCKER_MANIFEST, MANIFEST_CAP, OCI_INDEX, OCI_MANIFEST};
 use crate::reference::Reference;
 use crate::registry::answer::{exchange, failure};
 use crate::registry::auth::Scope;
-use crate::registry::http::Request;
+use crate::registry::http::{Request, same_origin};
 use crate::registry::referrers::lists_referrers;
 use crate::retry::Patience;
 
 const CONTENT_DIGEST: HeaderName = HeaderName::from_static("docker-content-digest");
+/// Pages of tags that are read; a repository of a million tags has no more.
+const PAGES_CAP: usize = 1000;
 
 /// The headers of a manifest; each is there only if the registry sends it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -52,6 +56,40 @@ impl Client {
         })
     }
 
+    /// Reads the names of all tags of a repository, that of a reference. Cost: one request for each thousand, and those
+    /// of signing in.
+    ///
+    /// # Errors
+    /// [`Error::is_not_found`] if the registry has no such repository; [`Error::Protocol`] if there is no end to them.
+    pub async fn tags(&self, repository: &Reference) -> Result<Vec<String>> {
+        #[derive(Deserialize)]
+        struct Page {
+            tags: Option<Vec<String>>,
+        }
+        let registry = self.registry(repository.registry()).await?;
+        let name = repository.repository();
+        let what = format!("list the tags of {}/{name}", registry.name);
+        let wrong = |detail: &str| Error::protocol(&what, detail);
+        let mut url = registry.url(&format!("{name}/tags/list"));
+        url.set_query(Some("n=1000"));
+        let mut tags = Vec::new();
+        for _ in 0..PAGES_CAP {
+            let request = Request::new(&what, Method::GET, url.clone());
+            let answer = registry.fetch(&Scope::pull(name), &request, MANIFEST_CAP as usize).await?;
+            let page: Page =
+                serde_json::from_slice(&answer.body).map_err(|_| wrong("it is not the JSON of a list"))?;
+            let page = page.tags.unwrap_or_default();
+            let next = next_page(&answer.headers, &url).filter(|next| same_origin(next, &registry.base));
+            let is_last = page.is_empty();
+            tags.extend(page);
+            match next {
+                Some(next) if !is_last => url = next,
+                _ => return Ok(tags),
+            }
+        }
+        Err(wrong("there is no end to it"))
+    }
+
     /// Makes sure that a host is a registry: that it answers as one, or asks for a sign-in, which it does not get.
     /// Cost: one request, and a connection more for a host on this machine, to see whether it speaks TLS.
     ///
@@ -85,6 +123,16 @@ impl Client {
         let registry = self.registry(reference.registry()).await?;
         lists_referrers(&registry, reference.repository(), digest).await
     }
+}
+
+/// Where a list goes on.
+fn next_page(headers: &HeaderMap, page: &Url) -> Option<Url> {
+    let links = headers.get_all(LINK).iter().filter_map(|value| value.to_str().ok());
+    links.flat_map(|links| links.split(',')).find_map(|link| {
+        let (address, rest) = link.trim().strip_prefix('<')?.split_once('>')?;
+        let rest = rest.replace(['"', ' '], "").to_ascii_lowercase();
+        rest.split(';').any(|part| part == "rel=next").then(|| page.join(address).ok())?
+    })
 }
 
 fn text(headers: &HeaderMap, name: HeaderName) -> Option<String> {

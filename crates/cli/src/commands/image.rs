@@ -1,12 +1,17 @@
 //! `mlcr image`.
 
+pub(crate) mod cp;
 mod ls;
 pub(crate) mod pull;
 pub(crate) mod push;
 
+use std::sync::Arc;
+
 use clap::Subcommand;
 use mlspace_registry::{self as sdk, Reference};
+use mlspace_registry_transfer::Error;
 
+use crate::commands::planned::Writer;
 use crate::commands::rm::{Noun, Rm};
 use crate::context::Context;
 use crate::failure::{Exit, Failure};
@@ -72,6 +77,17 @@ pub(crate) enum Image {
     #[command(after_help = "Example: mlcr image pull team/app:v1 app.tar\n\
                             Example: mlcr image pull team/app:v1 layout/ --platform linux/amd64")]
     Pull(pull::Pull),
+    /// Copy images between repositories and registries, without a disk.
+    #[command(
+        visible_alias = "copy",
+        after_help = "All platforms go along, and no byte that is there already. Within a registry nothing is moved if it can \
+                            take layers over. A tag that names another image is moved only after a question, or with \
+                            --move or --yes. Tried against docker-registry and the simulator; against Docker Hub, GitHub \
+                            and Quay never.\n\n\
+                            Example: mlcr image cp train/base:v1 prod/base:v1\n\
+                            Example: mlcr image cp registry.example/team/app --all-tags team/app"
+    )]
+    Cp(cp::Copy),
 }
 
 impl Image {
@@ -89,6 +105,41 @@ impl Image {
             Self::Rm(rm) => rm.run(context, Noun::Image).await,
             Self::Push(push) => push.run(context).await,
             Self::Pull(pull) => pull.run(context).await,
+            Self::Cp(copy) => copy.run(context).await,
         }
     }
+}
+
+/// What is needed to move images: the service's client, the id of its key, and whether only to say what would be sent.
+/// Full names need no key, only the registry's password.
+fn mover(
+    context: &Context<'_>,
+    what: &str,
+    is_full: bool,
+) -> Result<(Option<sdk::Client>, String, bool), Failure> {
+    match context.writer(what) {
+        Ok(Writer { client, client_id, dry_run }) => Ok((Some(client), client_id, dry_run)),
+        Err(failure) if failure.code == "no_credentials" && is_full => {
+            Ok((None, String::new(), context.global.dry_run || context.settings()?.dry_run))
+        }
+        Err(failure) => Err(failure),
+    }
+}
+
+/// Everything, a part, or nothing of so many images was `done`.
+fn verdict(all: usize, failed: &[&Arc<Error>], done: &str) -> Result<Exit, Failure> {
+    let Some(first) = failed.first() else { return Ok(Exit::Done) };
+    let (failure, count) = (Failure::from(*first), failed.len());
+    if all == 1 {
+        return Err(failure);
+    }
+    if count < all {
+        let message = format!("{count} of {all} names were not {done}: {}", failure.message);
+        return Err(Failure { message, exit: Exit::Partly, ..failure });
+    }
+    let mut messages: Vec<_> = failed.iter().map(|error| Failure::from(*error).message).collect();
+    messages.dedup();
+    // What was put may be there where the answer got lost.
+    let message = format!("none of {all} names is known to be {done}: {}", messages.join("; "));
+    Err(Failure { message, ..failure })
 }

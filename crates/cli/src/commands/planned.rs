@@ -21,7 +21,7 @@ pub(crate) struct Writer {
 /// A request that is not sent.
 #[derive(Debug, Serialize, JsonSchema)]
 pub(crate) struct Planned {
-    /// The operation id; `image_push`, `image_pull`, `docker_login` or `docker_logout` where it is none of the API.
+    /// The operation id; `image_push`, `image_pull`, `image_copy`, `docker_login` or `docker_logout` where it is none of the API.
     pub(crate) operation: &'static str,
     /// The thing that it is about.
     pub(crate) id: String,

@@ -9,7 +9,7 @@ use crate::commands::auth::{Listed, Setting};
 use crate::commands::demo::Step;
 use crate::commands::docker::Signed;
 use crate::commands::doctor::{Check, Fact};
-use crate::commands::image::{pull, push};
+use crate::commands::image::{cp, pull, push};
 use crate::commands::password::Rotated;
 use crate::commands::planned::Planned;
 use crate::commands::rm::{DeleteReport, Doomed};
@@ -39,6 +39,7 @@ const OUTPUTS: &[(&str, &str, Make)] = &[
     ("tag", "tag add, color", schema::<Tag>),
     ("push", "image push", schema::<push::PushReport>),
     ("pull", "image pull", schema::<pull::PullReport>),
+    ("copy", "image cp", schema::<cp::CopyReport>),
     ("docker", "docker login, logout", schema::<Signed>),
     ("targets", "rm --dry-run", schema::<Vec<Doomed>>),
     ("report", "repo rm, image rm, tag rm", schema::<DeleteReport>),

@@ -5,6 +5,7 @@
 // Modules under `cfg(unix)` run a shell or link `mlcr` under other names.
 #[cfg(unix)]
 mod at_once;
+mod copying;
 mod coverage;
 mod credentials;
 mod deleting;

@@ -188,3 +188,33 @@ async fn a_blob_that_many_images_share_is_read_and_sent_once() {
     assert_eq!(from.count("GET", Digest::of(&shared).as_str()), 1);
     assert_eq!(to.tags().len(), 10);
 }
+
+#[tokio::test]
+async fn a_tag_that_is_to_be_kept_is_not_moved_and_one_that_is_the_same_image_is_no_obstacle() {
+    let (from, digest) = filled(&[], &[bytes(1, 1000)]).await;
+    let (to, other) = filled(&[], &[bytes(2, 1000)]).await;
+    let client = between(&from, &to);
+    let items = ["app:v1", "app:v2"].map(|target| (from.name("app:v1"), to.name(target)));
+    let report = client.copy(items.clone()).keep_tags().send().await.unwrap();
+    let error = report.images[0].result.as_ref().unwrap_err();
+    assert!(matches!(&**error, Error::TagExists { found, .. } if *found == other), "{error:?}");
+    assert_eq!(report.images[1].result.as_ref().unwrap(), &digest);
+    assert_eq!(client.manifest(&to.name("app:v1")).await.unwrap().digest(), &other);
+    assert!(client.copy(items.clone()).send().await.unwrap().is_complete());
+    assert!(client.copy(items).keep_tags().send().await.unwrap().is_complete());
+}
+
+#[tokio::test]
+async fn all_tags_of_a_repository_are_read_page_by_page() {
+    let (registry, _) = filled(&["registry-auth=bearer"], &[bytes(1, 10)]).await;
+    let client = between(&registry, &registry);
+    let page = Fault::json(200, &json!({"name": "app", "tags": ["a", "b"]})).times(1);
+    registry.fault("oci_tag_list", page.header("link", "</v2/app/tags/list?n=2&last=b>; rel=\"next\""));
+    assert_eq!(client.tags(&registry.name("app")).await.unwrap(), ["a", "b", "v1"]);
+    // The first is asked twice, for it is what tells that a sign-in is needed.
+    assert_eq!((registry.count("GET", "n=1000"), registry.count("GET", "n=2")), (2, 1));
+    assert!(client.tags(&registry.name("nobody")).await.unwrap_err().is_not_found());
+    let endless = Fault::json(200, &json!({"name": "app", "tags": ["a"]}));
+    registry.fault("oci_tag_list", endless.header("link", "</v2/app/tags/list?last=a>; rel=next"));
+    assert!(matches!(client.tags(&registry.name("app")).await.unwrap_err(), Error::Protocol { .. }));
+}

@@ -11,8 +11,8 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::json;
 
+use super::{mover, verdict};
 use crate::address::{self, Service};
-use crate::commands::planned::Writer;
 use crate::context::Context;
 use crate::failure::{Exit, Failure, ended};
 use crate::options;
@@ -101,14 +101,7 @@ impl Push {
     pub(super) async fn run(self, context: &mut Context<'_>) -> Result<Exit, Failure> {
         let color = options::tag_color(self.color.clone());
         let foreign = self.references.iter().all(|text| address::with_host(text).is_some());
-        let (client, client_id, dry_run) = match context.writer("pushing an image") {
-            Ok(Writer { client, client_id, dry_run }) => (Some(client), client_id, dry_run),
-            // A full name needs no key, only the registry's password.
-            Err(failure) if failure.code == "no_credentials" && foreign && color.is_none() => {
-                (None, String::new(), context.global.dry_run || context.settings()?.dry_run)
-            }
-            Err(failure) => return Err(failure),
-        };
+        let (client, client_id, dry_run) = mover(context, "pushing an image", foreign && color.is_none())?;
         let (images, names): (Vec<_>, Vec<_>) = self.items(context).await?.into_iter().unzip();
         let service = Service::new(client.as_ref(), client_id);
         let names = service.push_names(&names).await?;
@@ -153,7 +146,19 @@ impl Push {
         // Where nothing was pushed there is nothing to show.
         let is_there = pushed.images.iter().any(|one| one.result.is_ok());
         let printed = if is_there { context.print(&report) } else { Ok(Exit::Done) };
-        ended(printed, verdict(&pushed, problem))
+        let failed: Vec<_> = pushed.images.iter().filter_map(|one| one.result.as_ref().err()).collect();
+        let verdict = match (failed.first(), problem) {
+            (None, Some(problem)) => Err(Failure {
+                message: format!(
+                    "everything is pushed, and not all of the rest is done: {}",
+                    problem.message
+                ),
+                exit: Exit::Partly,
+                ..problem
+            }),
+            _ => verdict(pushed.images.len(), &failed, "pushed"),
+        };
+        ended(printed, verdict)
     }
 }
 
@@ -230,35 +235,6 @@ async fn set_color(
         return Err(Failure::new(Exit::NotFound, "not_found", message));
     };
     Ok(client.tags().set_color(tag.id, Some(color)).await?.color)
-}
-
-/// Everything, a part, or nothing.
-fn verdict(pushed: &transfer::PushReport, problem: Option<Failure>) -> Result<Exit, Failure> {
-    let failed: Vec<_> = pushed.images.iter().filter_map(|one| one.result.as_ref().err()).collect();
-    match (failed.first(), problem) {
-        (None, None) => Ok(Exit::Done),
-        (None, Some(problem)) => Err(Failure {
-            message: format!("everything is pushed, and not all of the rest is done: {}", problem.message),
-            exit: Exit::Partly,
-            ..problem
-        }),
-        (Some(error), _) if pushed.images.len() == 1 => Err(Failure::from(*error)),
-        (Some(error), _) if failed.len() == pushed.images.len() => {
-            let failure = Failure::from(*error);
-            let mut messages: Vec<_> = failed.iter().map(|error| Failure::from(*error).message).collect();
-            messages.dedup();
-            // What was put may be there where the answer got lost.
-            let message =
-                format!("none of {} names is known to be pushed: {}", failed.len(), messages.join("; "));
-            Err(Failure { message, ..failure })
-        }
-        (Some(error), _) => {
-            let failure = Failure::from(*error);
-            let (count, all) = (failed.len(), pushed.images.len());
-            let message = format!("{count} of {all} names were not pushed: {}", failure.message);
-            Err(Failure { message, exit: Exit::Partly, ..failure })
-        }
-    }
 }
 
 impl Record for PushReport {
