@@ -45,24 +45,16 @@ pub(crate) async fn resolve(client: &Client, reference: &Reference, wish: Option
     let registry = client.registry(reference.registry()).await?;
     let mut root = fetch_manifest(&registry, reference, reference.target(), reference.digest()).await?;
     if let Some(wish) = wish {
-        let invalid = |problem: String| Error::Invalid(format!("{reference}: {problem}"));
-        // An index may lead to a further one, and need not name platforms.
-        let mut is_named = false;
-        for _ in 0..DEPTH_CAP {
-            let Content::Index { manifests } = &root.content else { break };
-            let child = choose(manifests, &wish.platform).map_err(invalid)?;
-            is_named = child.platform.is_some();
-            let digest = child.digest.clone();
-            root = fetch_manifest(&registry, reference, digest.as_str(), Some(&digest)).await?;
-        }
+        let is_named;
+        (root, is_named) = descend(&registry, reference, root, &wish.platform).await?;
         if let Content::Image { config, .. } = &root.content
             && wish.is_strict
             && !is_named
             && let Some(own) = platform(&registry, reference, config).await?
             && wish.platform.best([Some(&own)]).is_none()
         {
-            return Err(invalid(format!(
-                "the image is for {own}, not for {}; allow any platform to pull it all the same",
+            return Err(Error::Invalid(format!(
+                "{reference}: the image is for {own}, not for {}; allow any platform to pull it all the same",
                 wish.platform
             )));
         }
@@ -91,6 +83,26 @@ pub(crate) async fn resolve(client: &Client, reference: &Reference, wish: Option
     }
     found.reverse();
     Ok(Root { reference: reference.clone(), manifests: found })
+}
+
+/// The image of an index that runs best on a platform, and whether the index says that it is for one.
+pub(crate) async fn descend(
+    registry: &Registry,
+    reference: &Reference,
+    mut root: Manifest,
+    platform: &Platform,
+) -> Result<(Manifest, bool)> {
+    // An index may lead to a further one, and need not name platforms.
+    let mut is_named = false;
+    for _ in 0..DEPTH_CAP {
+        let Content::Index { manifests } = &root.content else { break };
+        let child = choose(manifests, platform)
+            .map_err(|problem| Error::Invalid(format!("{reference}: {problem}")))?;
+        is_named = child.platform.is_some();
+        let digest = child.digest.clone();
+        root = fetch_manifest(registry, reference, digest.as_str(), Some(&digest)).await?;
+    }
+    Ok((root, is_named))
 }
 
 async fn fetch_manifest(

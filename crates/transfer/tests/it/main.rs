@@ -7,6 +7,7 @@ mod auth;
 mod copy;
 mod fixture;
 mod hostile;
+mod inspect;
 mod makers;
 mod odd;
 mod parsers;
