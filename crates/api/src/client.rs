@@ -1,14 +1,15 @@
 //! The low-level client: one method for each operation, generated, and what all of them share.
 
-use progenitor_client::{ByteStream, Error, ResponseValue};
+use http::Response;
+use progenitor_client::ResponseValue;
 use serde::de::DeserializeOwned;
 
-use crate::Signing;
 use crate::rows::{self, Rows};
+use crate::{Body, Error, Signing};
 
 /// What an operation answers with. An answer with an error status is an
 /// [`UnexpectedResponse`](Error::UnexpectedResponse), with its body unread.
-pub type Answer<T> = Result<ResponseValue<T>, Error<()>>;
+pub type Answer<T> = Result<ResponseValue<T>, Error>;
 
 /// The low-level client. It has a method for each operation, which begins a request; `send` sends it.
 ///
@@ -35,9 +36,9 @@ impl Client {
     /// Sends a request that is no operation of the document, signed like those that are.
     ///
     /// # Errors
-    /// [`Error::InvalidRequest`] if a rule refuses it; [`Error::CommunicationError`] when there is no answer. An
+    /// [`Error::InvalidRequest`] if a rule refuses it; [`Error::Transport`] when there is no answer. An
     /// answer with an error status is an answer.
-    pub async fn send(&self, request: reqwest::Request) -> Result<reqwest::Response, Error<()>> {
+    pub async fn send(&self, request: reqwest::Request) -> Result<Response<Body>, Error> {
         self.signing.send("raw", &self.client, request, &self.baseurl).await
     }
 
@@ -66,8 +67,9 @@ impl Client {
         read: fn(&[u8]) -> Result<T, serde_json::Error>,
     ) -> Answer<T> {
         let response = self.good(request, operation).await?;
-        let (status, headers) = (response.status(), response.headers().clone());
-        let body = response.bytes().await.map_err(Error::ResponseBodyError)?;
+        let (parts, body) = response.into_parts();
+        let (status, headers) = (parts.status, parts.headers);
+        let body = body.bytes().await.map_err(Error::ResponseBody)?;
         match read(&body) {
             Ok(value) => Ok(ResponseValue::new(value, status, headers)),
             Err(error) => Err(Error::InvalidResponsePayload(body, error)),
@@ -81,7 +83,8 @@ impl Client {
         request: reqwest::Request,
         operation: &'static str,
     ) -> Answer<()> {
-        Ok(ResponseValue::empty(self.good(request, operation).await?))
+        let (parts, _) = self.good(request, operation).await?.into_parts();
+        Ok(ResponseValue::new((), parts.status, parts.headers))
     }
 
     /// Sends a request whose answer is no JSON.
@@ -90,16 +93,21 @@ impl Client {
         &self,
         request: reqwest::Request,
         operation: &'static str,
-    ) -> Answer<ByteStream> {
-        Ok(ResponseValue::stream(self.good(request, operation).await?))
+    ) -> Answer<Body> {
+        let (parts, body) = self.good(request, operation).await?.into_parts();
+        Ok(ResponseValue::new(body, parts.status, parts.headers))
     }
 
     async fn good(
         &self,
         request: reqwest::Request,
         operation: &'static str,
-    ) -> Result<reqwest::Response, Error<()>> {
+    ) -> Result<Response<Body>, Error> {
         let response = self.signing.send(operation, &self.client, request, &self.baseurl).await?;
-        if response.status().is_success() { Ok(response) } else { Err(Error::UnexpectedResponse(response)) }
+        if response.status().is_success() {
+            Ok(response)
+        } else {
+            Err(Error::UnexpectedResponse(Box::new(response)))
+        }
     }
 }

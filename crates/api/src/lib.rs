@@ -1,10 +1,16 @@
 #![doc = include_str!("../README.md")]
 
 #[cfg(feature = "client")]
+mod body;
+#[cfg(feature = "client")]
 mod client;
+#[cfg(feature = "client")]
+mod error;
 mod reading;
 #[cfg(feature = "client")]
 mod rows;
+#[cfg(feature = "test-util")]
+mod sample;
 mod secret;
 mod timestamp;
 #[cfg(feature = "client")]
@@ -17,16 +23,23 @@ mod unknown_fields;
 mod generated;
 
 #[cfg(feature = "client")]
+pub use body::Body;
+/// The body of an answer that is no JSON.
+#[cfg(feature = "client")]
+pub use body::Body as ByteStream;
+#[cfg(feature = "client")]
 pub use client::{Answer, Client};
+#[cfg(feature = "client")]
+pub use error::Error;
 #[cfg(feature = "client")]
 pub use generated::requests;
 pub use generated::types;
 #[cfg(feature = "client")]
-pub use progenitor_client::{ByteStream, Error, ResponseValue};
+pub use progenitor_client::ResponseValue;
 #[cfg(feature = "client")]
 pub use rows::{Rows, UnreadableRow};
 pub use secret::Secret;
 pub use timestamp::{Timestamp, TimestampError};
 #[cfg(feature = "client")]
-pub use transport::{ANSWER_CAP, Http, Network, Rule, Sending, Signing, Transport, is_too_long};
+pub use transport::{ANSWER_CAP, Network, Rule, Sending, Signing, Transport, TransportError, TransportKind};
 pub use unknown_fields::UnknownFields;

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use serde::Serialize;
 use serde::de::{DeserializeOwned, Error as _};
 use serde_json::Value;
 use serde_json::error::Category;
@@ -19,7 +20,7 @@ pub struct Rows<T> {
 }
 
 /// A row of a list that is not as documented. As text: `item 2 (other).tags: invalid type: …`.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct UnreadableRow {
     /// Its number in the list, from 1.

@@ -43,7 +43,7 @@ pub(crate) fn client_through(
         builder = builder.base_url(url);
     }
     if let Some(pem) = certificates {
-        builder = builder.extra_certificates(pem);
+        builder = builder.certificates(pem);
     }
     if let Some(timeout) = settings.timeout {
         builder = builder.timeout(timeout);

@@ -58,8 +58,10 @@ impl<'a> Context<'a> {
 
     /// A client with these settings, whose requests are counted. Sends nothing.
     pub(crate) fn connect(&self, settings: Settings) -> Result<Client, Failure> {
-        let watched = Watched::by(self.requests.clone(), self.io.clock.clone());
-        connect::client_through(settings, self.io, &self.global, |builder| builder.transport(watched))
+        let (requests, clock) = (self.requests.clone(), self.io.clock.clone());
+        connect::client_through(settings, self.io, &self.global, |builder| {
+            builder.transport(move |network| Watched::by(requests, clock, network))
+        })
     }
 
     pub(crate) fn look(&self) -> Look {

@@ -3,26 +3,24 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
+use http::{Method, Request, Response, Uri};
 use mlspace_registry::Clock;
-use mlspace_registry::api::{Http, Network, Sending, Transport};
-use reqwest::{Method, Response, Url};
+use mlspace_registry::{Body, Sending, Transport};
 
 /// A request and its answer, if there was one.
 pub(crate) struct Exchange<'e> {
     pub(crate) operation: &'static str,
     pub(crate) method: &'e Method,
-    pub(crate) url: &'e Url,
-    pub(crate) answer: Option<&'e Response>,
+    pub(crate) url: &'e Uri,
+    pub(crate) answer: Option<&'e Response<Body>>,
     pub(crate) took: Duration,
 }
 
 impl Exchange<'_> {
     /// The path with its query.
     pub(crate) fn path(&self) -> String {
-        match self.url.query() {
-            Some(query) => format!("{}?{query}", self.url.path()),
-            None => self.url.path().to_owned(),
-        }
+        self.url.path_and_query().map(ToString::to_string).unwrap_or_default()
     }
 
     pub(crate) fn status(&self) -> Option<u16> {
@@ -39,24 +37,25 @@ pub(crate) trait Watcher: Send + Sync {
     fn answered(&self, _exchange: &Exchange<'_>) {}
 }
 
-/// The network, with somebody who looks.
+/// A transport, with somebody who looks.
 pub(crate) struct Watched<W> {
+    inner: Arc<dyn Transport>,
     clock: Arc<dyn Clock>,
     watcher: Arc<W>,
 }
 
 impl<W: Watcher> Watched<W> {
-    pub(crate) fn by(watcher: Arc<W>, clock: Arc<dyn Clock>) -> Arc<Self> {
-        Arc::new(Self { clock, watcher })
+    pub(crate) fn by(watcher: Arc<W>, clock: Arc<dyn Clock>, inner: Arc<dyn Transport>) -> Self {
+        Self { inner, clock, watcher }
     }
 }
 
 impl<W: Watcher> Transport for Watched<W> {
-    fn send<'a>(&'a self, operation: &'static str, http: &'a Http, request: reqwest::Request) -> Sending<'a> {
+    fn send<'a>(&'a self, operation: &'static str, request: Request<Bytes>) -> Sending<'a> {
         Box::pin(async move {
             self.watcher.sent(operation);
-            let (method, url, start) = (request.method().clone(), request.url().clone(), self.clock.now());
-            let result = Network.send(operation, http, request).await;
+            let (method, url, start) = (request.method().clone(), request.uri().clone(), self.clock.now());
+            let result = self.inner.send(operation, request).await;
             let took = self.clock.now().duration_since(start);
             let answer = result.as_ref().ok();
             self.watcher.answered(&Exchange { operation, method: &method, url: &url, answer, took });

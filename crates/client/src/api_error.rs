@@ -3,6 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
+use serde::Serialize;
 use serde_json::Value;
 
 /// Bytes of an error's body that are kept: enough for any documented shape, and for a support ticket.
@@ -12,8 +13,8 @@ const MESSAGE_CAP: usize = 500;
 
 /// An error that the service answered with.
 ///
-/// `Display` and `Debug` never show the body: it can be a page of HTML, or repeat what was sent.
-#[derive(Clone, PartialEq, Eq)]
+/// `Display`, `Debug` and what it serialises to never show the body: it can be a page of HTML, or repeat what was sent.
+#[derive(Clone, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct ApiError {
     pub(crate) operation: &'static str,
@@ -21,14 +22,17 @@ pub struct ApiError {
     pub(crate) code: Option<String>,
     pub(crate) message: Option<String>,
     pub(crate) fields: Vec<FieldError>,
+    #[serde(skip)]
     pub(crate) sent_fields: Vec<&'static str>,
     pub(crate) request_id: Option<String>,
+    #[serde(skip)]
     pub(crate) retry_after: Option<Duration>,
+    #[serde(skip)]
     pub(crate) body: Option<String>,
 }
 
 /// One thing that the service finds wrong with a request.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct FieldError {
     /// Where: names and indexes joined by dots, such as `body.image_ids.0`.
@@ -79,6 +83,21 @@ impl ApiError {
     /// that you control: it is the service's text and may repeat what was sent.
     pub fn body(&self) -> Option<&str> {
         self.body.as_deref()
+    }
+
+    /// The error that an answer with this status and this body is, for tests of programs that take errors apart.
+    ///
+    /// ```
+    /// use mlspace_registry::{ApiError, Error};
+    ///
+    /// let error = Error::from(ApiError::of_answer("tag_create", 409, br#"{"detail": "taken"}"#));
+    /// assert!(error.is_conflict());
+    /// assert_eq!(error.to_string(), "tag_create: 409 taken");
+    /// ```
+    pub fn of_answer(operation: &'static str, status: u16, body: &[u8]) -> Self {
+        let mut error = Self::new(operation, status);
+        error.read_body(body, &Secrets(Vec::new()));
+        error
     }
 
     pub(crate) fn new(operation: &'static str, status: u16) -> Self {

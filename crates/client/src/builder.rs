@@ -5,19 +5,15 @@ use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Duration;
 
-use mlspace_registry_api::{Network, Secret, Transport};
-use mlspace_registry_net::{
-    Clock, RetryPolicy, SystemClock, check_scheme, heed_no_proxy, is_loopback, trust,
-};
-use reqwest::header::HeaderValue;
-use url::Url;
+use mlspace_registry_api::{Secret, Transport};
+use mlspace_registry_net::{Clock, RetryPolicy, SystemClock};
 
 use crate::call::{Observer, Wait};
-use crate::client::Client;
-use crate::core::{Core, Settings};
-use crate::error::{Error, Result};
-use crate::limiter::Limiter;
+use crate::core::Credentials;
+use crate::token::TokenSource;
 use crate::verify::Verify;
+
+mod build;
 
 /// The service's address.
 pub const DEFAULT_BASE_URL: &str = "https://api.ai.cloud.ru";
@@ -29,19 +25,31 @@ pub const DEFAULT_TIMEOUT: Duration = Duration::from_secs(60);
 /// How long one call may take by default, waits and repetitions included: a full minute's wait for the
 /// rate limit and four attempts fit.
 pub const DEFAULT_DEADLINE: Duration = Duration::from_secs(360);
-/// How long connecting may take: what crosses a continent takes well under a second.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
-/// How long a connection is kept that nobody uses: balancers close theirs after 60 s (Amazon's) or 75 s (nginx),
-/// and what is sent just then gets lost.
-const IDLE_TIMEOUT: Duration = Duration::from_secs(50);
-/// All paths of the API begin with it; some tools store the address with it and some without.
-const PREFIX: &str = "/public/v2";
 
-/// Builds a [`Client`]. Only [`credentials`](Self::credentials) must be given.
+/// Puts a transport around another.
+type Around = Box<dyn FnOnce(Arc<dyn Transport>) -> Arc<dyn Transport> + Send + Sync>;
+
+/// Builds a [`Client`](crate::Client). Only [`credentials`](Self::credentials) must be given, or a source of tokens.
+///
+/// ```
+/// use std::time::Duration;
+/// use mlspace_registry::Client;
+///
+/// # fn build(key_secret: String) -> mlspace_registry::Result<()> {
+/// let client = Client::builder()
+///     .credentials("key-id", key_secret)
+///     .workspace("ml-team")
+///     .user_agent("tidy/1.2")
+///     .deadline(Duration::from_secs(60))
+///     .on_wait(|wait| eprintln!("{} waits {:?}", wait.operation, wait.duration))
+///     .build()?;
+/// # Ok(())
+/// # }
+/// ```
 #[must_use]
 pub struct ClientBuilder {
     base_url: String,
-    credentials: Option<(String, Secret)>,
+    credentials: Option<Credentials>,
     workspace: Option<String>,
     api_key: Option<Secret>,
     registry_host: Option<String>,
@@ -55,7 +63,9 @@ pub struct ClientBuilder {
     read_only: bool,
     verify: Verify,
     clock: Arc<dyn Clock>,
-    transport: Arc<dyn Transport>,
+    proxy: Option<String>,
+    identity: Option<Secret>,
+    transports: Vec<Around>,
     on_wait: Option<Observer>,
 }
 
@@ -77,14 +87,23 @@ impl ClientBuilder {
             read_only: false,
             verify: Verify::default(),
             clock: Arc::new(SystemClock),
-            transport: Arc::new(Network),
+            proxy: None,
+            identity: None,
+            transports: Vec::new(),
             on_wait: None,
         }
     }
 
     /// The key to sign in with: its id and its secret, of a service account or a person.
     pub fn credentials(mut self, key_id: impl Into<String>, secret: impl Into<Secret>) -> Self {
-        self.credentials = Some((key_id.into(), secret.into()));
+        self.credentials = Some(Credentials::Key { id: key_id.into(), secret: secret.into() });
+        self
+    }
+
+    /// Takes tokens from somebody else who signs in, instead of signing in with a key. A [`Token`](crate::Token) is a
+    /// source of itself.
+    pub fn token_source(mut self, source: impl TokenSource + 'static) -> Self {
+        self.credentials = Some(Credentials::Source(Arc::new(source)));
         self
     }
 
@@ -108,7 +127,7 @@ impl ClientBuilder {
     }
 
     /// The host of the image registry, with its port where it has one, for
-    /// [`full_name`](Client::full_name). By default it is learned from the service.
+    /// [`full_name`](crate::Client::full_name). By default it is learned from the service.
     pub fn registry_host(mut self, host: impl Into<String>) -> Self {
         self.registry_host = Some(host.into());
         self
@@ -149,8 +168,8 @@ impl ClientBuilder {
         self
     }
 
-    /// Certificates to trust besides the operating system's, in PEM.
-    pub fn extra_certificates(mut self, pem: impl Into<Vec<u8>>) -> Self {
+    /// Certificates to trust besides the operating system's, in PEM: of authorities, or of the service itself.
+    pub fn certificates(mut self, pem: impl Into<Vec<u8>>) -> Self {
         self.certificates.push(pem.into());
         self
     }
@@ -161,7 +180,7 @@ impl ClientBuilder {
         self
     }
 
-    /// Refuses every operation that changes something before it is sent, those of [`Client::api`] included.
+    /// Refuses every operation that changes something before it is sent, those of `Client::api` included.
     pub fn read_only(mut self, read_only: bool) -> Self {
         self.read_only = read_only;
         self
@@ -185,69 +204,47 @@ impl ClientBuilder {
         self
     }
 
-    /// How finished requests leave the machine. For tests and recorders: of what signs a request they see the
-    /// names of the headers, and an HTTP client of their own sends it unsigned.
-    pub fn transport(mut self, transport: Arc<dyn Transport>) -> Self {
-        self.transport = transport;
+    /// Sends all requests through this proxy, such as `http://user:password@proxy.example.com:3128`. By default the
+    /// environment says which: `HTTPS_PROXY`, `ALL_PROXY`, `NO_PROXY`; this machine's own addresses are reached without.
+    pub fn proxy(mut self, url: impl Into<String>) -> Self {
+        self.proxy = Some(url.into());
         self
     }
 
-    /// Checks the settings and makes the client. Sends nothing.
+    /// A certificate of one's own for a service that asks for it: PEM with the certificate and its private key.
+    pub fn identity(mut self, pem: impl Into<Secret>) -> Self {
+        self.identity = Some(pem.into());
+        self
+    }
+
+    /// Puts a transport around the one that there is: a log, a meter, a cache; or in its place: a test's own. Called
+    /// again, it puts another one around that.
     ///
-    /// # Errors
-    /// [`Error::Invalid`] names the setting that is wrong or missing.
-    pub fn build(self) -> Result<Client> {
-        let invalid = |problem: String| Err(Error::Invalid(problem));
-        let Some((client_id, client_secret)) = self.credentials else {
-            return invalid("no credentials: give a key id and a key secret".into());
-        };
-        if client_id.is_empty() || client_secret.expose().is_empty() {
-            return invalid("the key id or the key secret is empty".into());
-        }
-        if self.api_key.is_some() && self.workspace.is_none() {
-            return invalid("an api key belongs to a workspace: give the workspace's id as well".into());
-        }
-        let url = parse_base_url(&self.base_url)?;
-        let loopback = is_loopback(&url);
-        if url.scheme() == "http" && !loopback && !self.plain_http {
-            return invalid(format!(
-                "{} is plain http, which would show keys to everybody on the way; use https",
-                self.base_url
-            ));
-        }
-        let name = concat!("mlspace-registry/", env!("CARGO_PKG_VERSION"));
-        let user_agent = self.user_agent.map_or(name.to_owned(), |own| format!("{own} {name}"));
-        let user_agent = HeaderValue::from_str(&user_agent)
-            .map_err(|_| Error::Invalid("the user agent holds characters that no header can carry".into()))?;
-        let mut http = reqwest::Client::builder()
-            .pool_idle_timeout(IDLE_TIMEOUT)
-            .connect_timeout(CONNECT_TIMEOUT)
-            // A redirect would carry the api key to wherever it points.
-            .redirect(reqwest::redirect::Policy::none());
-        http = if loopback { http.no_proxy() } else { heed_no_proxy(http) };
-        let http = check_scheme(&url)
-            .and_then(|()| trust(http, &self.certificates))
-            .map_err(|error| Error::Invalid(error.to_string()))?
-            .build()
-            .map_err(|error| Error::Invalid(format!("the HTTP client cannot be made: {error}")))?;
-        let settings = Settings {
-            base_url: url.as_str().trim_end_matches('/').to_owned(),
-            client_id,
-            client_secret,
-            workspace: self.workspace,
-            workspace_key: self.api_key,
-            registry_host: self.registry_host,
-            retry: self.retry,
-            timeout: self.timeout,
-            deadline: self.deadline,
-            read_only: self.read_only,
-            user_agent,
-            verify: self.verify,
-            clock: self.clock,
-            transport: self.transport,
-            on_wait: self.on_wait,
-        };
-        Ok(Client::of(Core::new(settings, http, Limiter::new(self.rate))))
+    /// ```
+    /// use bytes::Bytes;
+    /// use http::{Request, Response};
+    /// use mlspace_registry::{Body, Client, Sending, Transport};
+    ///
+    /// /// Answers everything with the same, and needs no network.
+    /// struct Canned(&'static str);
+    ///
+    /// impl Transport for Canned {
+    ///     fn send<'a>(&'a self, _operation: &'static str, _request: Request<Bytes>) -> Sending<'a> {
+    ///         Box::pin(async { Ok(Response::new(Body::from(self.0))) })
+    ///     }
+    /// }
+    ///
+    /// # fn build() -> mlspace_registry::Result<()> {
+    /// let client = Client::builder().credentials("id", "secret").transport(|_network| Canned("[]")).build()?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn transport<T: Transport + 'static>(
+        mut self,
+        around: impl FnOnce(Arc<dyn Transport>) -> T + Send + Sync + 'static,
+    ) -> Self {
+        self.transports.push(Box::new(|inner| Arc::new(around(inner))));
+        self
     }
 }
 
@@ -255,74 +252,7 @@ impl fmt::Debug for ClientBuilder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ClientBuilder")
             .field("base_url", &self.base_url)
-            .field("client_id", &self.credentials.as_ref().map(|(id, _)| id))
             .field("workspace", &self.workspace)
             .finish_non_exhaustive()
-    }
-}
-
-/// The address without `/public/v2` and without a slash at its end.
-fn parse_base_url(text: &str) -> Result<Url> {
-    // The text may hold a password; it is not repeated.
-    let invalid = |problem: &str| Error::Invalid(format!("the base URL is not usable: {problem}"));
-    let mut url = Url::parse(text.trim()).map_err(|error| invalid(&error.to_string()))?;
-    if !matches!(url.scheme(), "http" | "https") || url.host().is_none() {
-        return Err(invalid("it must begin with https:// and name a host"));
-    }
-    if !url.username().is_empty() || url.password().is_some() {
-        return Err(invalid("it must not hold a user or a password"));
-    }
-    if url.query().is_some() || url.fragment().is_some() {
-        return Err(invalid("it must not hold `?` or `#`"));
-    }
-    let path = url.path().trim_end_matches('/');
-    let path = path.strip_suffix(PREFIX).unwrap_or(path).trim_end_matches('/').to_owned();
-    url.set_path(&path);
-    Ok(url)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn built(url: &str) -> Result<Client> {
-        Client::builder().credentials("id", "secret").base_url(url).build()
-    }
-
-    #[test]
-    fn the_address_may_end_with_the_prefix_or_not() {
-        for url in [
-            "http://localhost:1",
-            "http://localhost:1/",
-            "http://localhost:1/public/v2",
-            "http://localhost:1/public/v2/",
-        ] {
-            assert_eq!(built(url).unwrap().base_url(), "http://localhost:1", "{url}");
-        }
-        assert_eq!(built("http://127.0.0.1/gate/public/v2").unwrap().base_url(), "http://127.0.0.1/gate");
-    }
-
-    #[test]
-    fn a_wrong_address_is_refused_without_repeating_a_password_in_it() {
-        for url in [
-            "",
-            "api.ai.cloud.ru",
-            "ftp://host",
-            "http://example.com",
-            "https://u:hunter2@h",
-            "https://h/?q=hunter2",
-        ] {
-            let error = built(url).unwrap_err().to_string();
-            assert!(!error.contains("hunter2"), "{error}");
-        }
-    }
-
-    #[test]
-    fn missing_settings_are_named() {
-        let message = |builder: ClientBuilder| builder.build().unwrap_err().to_string();
-        assert!(message(Client::builder()).contains("no credentials"));
-        assert!(message(Client::builder().credentials("", "x")).contains("empty"));
-        let half = Client::builder().credentials("id", "secret").api_key("key");
-        assert!(message(half).contains("workspace's id"));
     }
 }

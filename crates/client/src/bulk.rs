@@ -11,8 +11,12 @@
 //! [`OUTAGE`] failures in a row stop further chunks; what was not sent is reported as not attempted.
 
 use std::collections::{HashMap, VecDeque};
+use std::pin::Pin;
 use std::sync::Arc;
+use std::task::{Context, Poll};
 
+use futures_core::Stream;
+use serde::ser::{Serialize, SerializeMap, Serializer};
 use tokio::sync::mpsc;
 use uuid::Uuid;
 
@@ -49,6 +53,8 @@ const SHRINK: usize = 10;
 const OUTAGE: usize = 8;
 
 /// The fate of one id.
+///
+/// It serialises to `{"outcome": "deleted"}`, with the failure's text as `reason` where there is one.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum Outcome {
@@ -66,6 +72,25 @@ pub enum Outcome {
     NotAttempted,
 }
 
+impl Serialize for Outcome {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let (outcome, reason) = match self {
+            Self::Deleted => ("deleted", None),
+            Self::NotFound => ("not_found", None),
+            Self::Kept => ("kept", None),
+            Self::Rejected(error) => ("rejected", Some(error.to_string())),
+            Self::Unknown(error) => ("unknown", error.as_ref().map(ToString::to_string)),
+            Self::NotAttempted => ("not_attempted", None),
+        };
+        let mut map = serializer.serialize_map(None)?;
+        map.serialize_entry("outcome", outcome)?;
+        if let Some(reason) = reason {
+            map.serialize_entry("reason", &reason)?;
+        }
+        map.end()
+    }
+}
+
 impl Outcome {
     /// True if the thing is certainly not there any more.
     pub fn is_gone(&self) -> bool {
@@ -74,7 +99,7 @@ impl Outcome {
 }
 
 /// The account of a bulk delete: each distinct id once, in the order in which they were given.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 #[must_use = "a bulk delete fails item by item, and only the report says so"]
 pub struct BulkReport {
     outcomes: Vec<(Uuid, Outcome)>,
@@ -82,6 +107,20 @@ pub struct BulkReport {
 }
 
 impl BulkReport {
+    /// A report of these outcomes, for tests of programs that read reports.
+    ///
+    /// ```
+    /// use mlspace_registry::{ApiError, BulkReport, Outcome, Uuid};
+    ///
+    /// let refused = ApiError::of_answer("image_delete", 409, br#"{"detail": "the image is in use"}"#);
+    /// let outcomes = [(Uuid::nil(), Outcome::Deleted), (Uuid::max(), Outcome::Rejected(refused.into()))];
+    /// let report = BulkReport::new(outcomes, None);
+    /// assert!(!report.all_gone());
+    /// ```
+    pub fn new(outcomes: impl IntoIterator<Item = (Uuid, Outcome)>, stopped_by: Option<Error>) -> Self {
+        Self { outcomes: outcomes.into_iter().collect(), stopped_by: stopped_by.map(Arc::new) }
+    }
+
     /// Every id with its outcome.
     pub fn outcomes(&self) -> &[(Uuid, Outcome)] {
         &self.outcomes
@@ -128,6 +167,14 @@ impl BulkEvents {
     /// The next event; `None` at the end.
     pub async fn next(&mut self) -> Option<BulkEvent> {
         self.0.recv().await
+    }
+}
+
+impl Stream for BulkEvents {
+    type Item = BulkEvent;
+
+    fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<BulkEvent>> {
+        self.0.poll_recv(context)
     }
 }
 

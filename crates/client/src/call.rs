@@ -12,22 +12,16 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use mlspace_registry_api as api;
-use mlspace_registry_net::{certificate_problem, parse_retry_after};
+use mlspace_registry_api::{self as api, Answer, TransportKind};
 use tracing::Instrument;
 
-use crate::api_error::{ApiError, BODY_CAP, Secrets};
 use crate::core::Core;
-use crate::error::{Error, Result, Sent, TransportKind};
+use crate::error::{Error, Result, Sent};
 use crate::operation::{Needs, Operation, Repeat};
 use crate::retry::decide;
 use crate::sign_in::Signature;
 
-/// The generated client's answer.
-pub(crate) type Answer<T> = Result<api::ResponseValue<T>, api::Error<()>>;
-
-/// Longest piece of a decoder's message that is shown.
-const DETAIL_CAP: usize = 200;
+mod failure;
 
 /// One call of an operation.
 #[derive(Clone, Debug)]
@@ -104,6 +98,10 @@ impl Core {
                 "{}: this client is read-only; nothing was sent",
                 operation.id
             )));
+        }
+        if tokio::runtime::Handle::try_current().is_err() {
+            let problem = "there is no tokio runtime here, and the client works within one; nothing was sent";
+            return Err(Error::Invalid(format!("{}: {problem}", operation.id)));
         }
         let clock = self.clock();
         let deadline = call.deadline.unwrap_or(self.settings.deadline);
@@ -242,108 +240,10 @@ impl Core {
         }
         answer.map(|(_, value)| value)
     }
-
-    /// Turns whatever the generated client reports into this crate's error.
-    async fn classify(&self, call: &Call, signature: &Signature, error: api::Error<()>) -> Error {
-        let operation = call.operation.id;
-        let transport = |kind, error: reqwest::Error| Error::Transport {
-            operation,
-            kind,
-            source: Some(Arc::new(error.without_url())),
-        };
-        match error {
-            api::Error::UnexpectedResponse(response) => {
-                Error::Api(Box::new(self.read_error(call, signature, response).await))
-            }
-            api::Error::CommunicationError(error) if error.is_builder() => {
-                Error::Internal(format!("{operation}: the request cannot be built: {}", error.without_url()))
-            }
-            api::Error::CommunicationError(error) if error.is_connect() => {
-                match certificate_problem(&error) {
-                    Some(problem) => Error::Transport {
-                        operation,
-                        kind: TransportKind::Certificate,
-                        source: Some(Arc::new(problem)),
-                    },
-                    None => transport(TransportKind::Connect, error),
-                }
-            }
-            api::Error::CommunicationError(error) if error.is_timeout() => {
-                transport(TransportKind::Timeout, error)
-            }
-            api::Error::CommunicationError(error) => transport(TransportKind::Interrupted, error),
-            api::Error::ResponseBodyError(error) if api::is_too_long(&error) => {
-                Error::Decode { operation, detail: format!("longer than {} MiB", api::ANSWER_CAP >> 20) }
-            }
-            api::Error::ResponseBodyError(error) => transport(TransportKind::Truncated, error),
-            api::Error::InvalidResponsePayload(body, error) => {
-                Error::Decode { operation, detail: describe_mismatch(call.operation, &body, &error) }
-            }
-            other => Error::Internal(format!("{operation}: {}", kind_of(&other))),
-        }
-    }
-
-    async fn read_error(
-        &self,
-        call: &Call,
-        signature: &Signature,
-        mut response: reqwest::Response,
-    ) -> ApiError {
-        let mut error = ApiError::new(call.operation.id, response.status().as_u16());
-        error.sent_fields.clone_from(&call.fields);
-        let header = |name: &str| response.headers().get(name).and_then(|value| value.to_str().ok());
-        let secrets = self.secrets(signature);
-        let secrets = Secrets(secrets.iter().map(api::Secret::expose).collect());
-        let printable = |id: &str| id.chars().filter(char::is_ascii_graphic).collect::<String>();
-        error.request_id =
-            header("x-request-id").map(|id| secrets.hidden(&printable(id)).chars().take(128).collect());
-        error.retry_after =
-            header("retry-after").and_then(|value| parse_retry_after(value, self.clock().wall()));
-        // The status is what matters; a body that breaks off or never ends must not cost us that.
-        // Somewhat more is read than kept, so that no secret is cut in two where the body is cut.
-        let most = BODY_CAP + 1 + secrets.longest();
-        let mut body = Vec::new();
-        while let Ok(Some(piece)) = response.chunk().await {
-            let room = most - body.len();
-            body.extend_from_slice(&piece[..piece.len().min(room)]);
-            if body.len() == most {
-                break;
-            }
-        }
-        error.read_body(&body, &secrets);
-        if call.operation.secret {
-            error.body = None;
-        }
-        error
-    }
 }
 
 fn exhausted(operation: &'static str, attempts: u32, error: Error) -> Error {
     Error::Exhausted { operation, attempts, source: Box::new(error) }
-}
-
-/// Says what was expected where, without quoting the answer: it may hold a secret or a page of HTML.
-fn describe_mismatch(operation: &Operation, body: &[u8], error: &serde_json::Error) -> String {
-    if body.trim_ascii_start().starts_with(b"<") {
-        return "a page of HTML".into();
-    }
-    if body.trim_ascii().is_empty() {
-        return "an empty answer".into();
-    }
-    let text = error.to_string();
-    if operation.secret {
-        // The field alone: a number that stands in its place may be the secret.
-        return text.split(": ").next().unwrap_or_default().to_owned();
-    }
-    text.chars().filter(|c| !c.is_control()).take(DETAIL_CAP).collect()
-}
-
-/// The generated client's own `Display` prints bodies, headers and URLs; its kind is all we take.
-fn kind_of(error: &api::Error<()>) -> &'static str {
-    match error {
-        api::Error::InvalidRequest(_) => "the request is not valid",
-        _ => "the request was not sent",
-    }
 }
 
 /// The time that one call may take.

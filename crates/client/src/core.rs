@@ -6,6 +6,7 @@ use std::time::Duration;
 use mlspace_registry_api::{self as api, Secret, Transport};
 use mlspace_registry_net::{Cache, Clock, RetryPolicy};
 use reqwest::header::{HeaderMap, HeaderValue};
+use tokio::sync::OnceCell;
 use uuid::Uuid;
 
 use crate::call::Observer;
@@ -14,25 +15,36 @@ use crate::limiter::Limiter;
 use crate::names::RegistryAddress;
 use crate::operation::{Needs, refuse_writes};
 use crate::sign_in::{Signature, WorkspaceKey};
+use crate::token::TokenSource;
 use crate::verify::Verify;
 
-/// Shared by all clones of a client.
+/// Shared by all clones of a client. What comes after the settings is shared with those that [`Client::with`] makes.
+///
+/// [`Client::with`]: crate::Client::with
+#[derive(Clone)]
 pub(crate) struct Core {
     pub(crate) settings: Settings,
     pub(crate) unsigned: api::Client,
-    pub(crate) limiter: Limiter,
-    pub(crate) tokens: Cache<Secret, Error>,
-    pub(crate) workspaces: Cache<Arc<WorkspaceKey>, Error>,
-    pub(crate) address: tokio::sync::OnceCell<RegistryAddress>,
+    pub(crate) limiter: Arc<Limiter>,
+    pub(crate) tokens: Arc<Cache<Secret, Error>>,
+    pub(crate) workspaces: Arc<Cache<Arc<WorkspaceKey>, Error>>,
+    pub(crate) address: Arc<OnceCell<RegistryAddress>>,
     /// The last full signature, so that a call which needs nothing new makes no headers.
-    pub(crate) signature: Mutex<Option<Arc<Signature>>>,
+    pub(crate) signature: Arc<Mutex<Option<Arc<Signature>>>>,
+}
+
+/// What a client signs in with.
+#[derive(Clone)]
+pub(crate) enum Credentials {
+    Key { id: String, secret: Secret },
+    Source(Arc<dyn TokenSource>),
 }
 
 /// The builder's settings, checked.
+#[derive(Clone)]
 pub(crate) struct Settings {
     pub(crate) base_url: String,
-    pub(crate) client_id: String,
-    pub(crate) client_secret: Secret,
+    pub(crate) credentials: Credentials,
     pub(crate) workspace: Option<String>,
     pub(crate) workspace_key: Option<Secret>,
     pub(crate) registry_host: Option<String>,
@@ -48,6 +60,14 @@ pub(crate) struct Settings {
 }
 
 impl Settings {
+    /// The id of the key, where there is one.
+    pub(crate) fn client_id(&self) -> Option<&str> {
+        match &self.credentials {
+            Credentials::Key { id, .. } => Some(id),
+            Credentials::Source(_) => None,
+        }
+    }
+
     /// The id of the workspace, if it was given: what stands beside an api key is one, else a text may be a name.
     pub(crate) fn workspace_id(&self) -> Option<&str> {
         let given = self.workspace.as_deref()?;
@@ -72,11 +92,11 @@ impl Core {
         Self {
             settings,
             unsigned,
-            limiter,
-            tokens: Cache::default(),
-            workspaces: Cache::default(),
-            address: tokio::sync::OnceCell::new(),
-            signature: Mutex::default(),
+            limiter: Arc::new(limiter),
+            tokens: Arc::default(),
+            workspaces: Arc::default(),
+            address: Arc::default(),
+            signature: Arc::default(),
         }
     }
 
@@ -84,7 +104,7 @@ impl Core {
     pub(crate) fn signing(&self, needs: Needs, headers: HeaderMap) -> api::Client {
         let settings = &self.settings;
         let rule = settings.read_only.then(|| Arc::new(refuse_writes) as api::Rule);
-        let signing = api::Signing::new(headers, settings.transport.clone());
+        let signing = api::Signing::new(headers).transport(settings.transport.clone());
         let signing = signing.user_agent(settings.user_agent.clone()).rule(rule);
         // What is sent unsigned is the key itself.
         self.unsigned.with_signing(signing.seal_bodies(needs == Needs::Nothing))

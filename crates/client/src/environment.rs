@@ -25,14 +25,32 @@ impl Client {
     /// # Errors
     /// [`Error::Invalid`] names the variable that is missing or wrong, never its value.
     pub fn from_env() -> Result<Self> {
-        Self::builder_from(|name| std::env::var(name).ok().filter(|value| !value.is_empty()))?.build()
+        Self::builder().from_env()?.build()
+    }
+}
+
+impl ClientBuilder {
+    /// Takes the settings of the environment, as [`Client::from_env`] does. What is set afterwards goes before them.
+    ///
+    /// ```no_run
+    /// # fn build() -> mlspace_registry::Result<()> {
+    /// use mlspace_registry::{Client, RetryPolicy};
+    ///
+    /// let client = Client::builder().from_env()?.user_agent("nightly/1.0").retry(RetryPolicy::none()).build()?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] names the variable that is missing or wrong, never its value.
+    pub fn from_env(self) -> Result<Self> {
+        self.set_from(|name| std::env::var(name).ok().filter(|value| !value.is_empty()))
     }
 
-    fn builder_from(variable: impl Fn(&str) -> Option<String>) -> Result<ClientBuilder> {
+    fn set_from(self, variable: impl Fn(&str) -> Option<String>) -> Result<Self> {
         let needed = |name: &str| variable(name).ok_or_else(|| Error::Invalid(format!("{name} is not set")));
         let wrong = |name: &str, expected: &str| Error::Invalid(format!("{name} must be {expected}"));
-        let mut builder =
-            Self::builder().credentials(needed("MLSPACE_CLIENT_ID")?, needed("MLSPACE_CLIENT_SECRET")?);
+        let mut builder = self.credentials(needed("MLSPACE_CLIENT_ID")?, needed("MLSPACE_CLIENT_SECRET")?);
         if let Some(url) = variable("MLSPACE_BASE_URL") {
             builder = builder.base_url(url);
         }
@@ -57,7 +75,7 @@ impl Client {
         if let Some(path) = variable("MLSPACE_CA_FILE") {
             let pem = std::fs::read(&path)
                 .map_err(|error| Error::Invalid(format!("MLSPACE_CA_FILE: cannot read {path}: {error}")))?;
-            builder = builder.extra_certificates(pem);
+            builder = builder.certificates(pem);
         }
         if let Some(seconds) = variable("MLSPACE_TIMEOUT") {
             let timeout = seconds.trim().parse().ok().and_then(|s| Duration::try_from_secs_f64(s).ok());
@@ -84,7 +102,9 @@ mod tests {
     fn built(variables: &[(&str, &str)]) -> Result<Client> {
         let base = [("MLSPACE_CLIENT_ID", "id"), ("MLSPACE_CLIENT_SECRET", "hunter2")];
         let find = |name: &str| base.iter().chain(variables).rev().find(|(key, _)| *key == name);
-        Client::builder_from(|name| find(name).map(|(_, value)| (*value).to_owned())).and_then(|b| b.build())
+        Client::builder()
+            .set_from(|name| find(name).map(|(_, value)| (*value).to_owned()))
+            .and_then(ClientBuilder::build)
     }
 
     #[test]

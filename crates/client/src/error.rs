@@ -3,6 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use mlspace_registry_api::TransportKind;
+
 use crate::api_error::ApiError;
 use crate::names::{NameError, NameProblem};
 
@@ -146,37 +148,15 @@ fn incomplete(missing: Option<u64>) -> String {
     }
 }
 
-impl From<NameError> for Error {
-    fn from(error: NameError) -> Self {
-        Self::Name(Box::new(error))
+impl From<ApiError> for Error {
+    fn from(error: ApiError) -> Self {
+        Self::Api(Box::new(error))
     }
 }
 
-/// Where a request or its answer got lost.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum TransportKind {
-    /// No connection: wrong address, no network, or refused.
-    Connect,
-    /// The service's certificate was not taken, so nothing was sent. The cause says why and what to do.
-    Certificate,
-    /// No answer in time.
-    Timeout,
-    /// The connection broke before the answer began.
-    Interrupted,
-    /// The connection broke within a good answer: the service has acted.
-    Truncated,
-}
-
-impl std::fmt::Display for TransportKind {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(match self {
-            Self::Connect => "cannot connect to the service",
-            Self::Certificate => "no connection to the service is safe",
-            Self::Timeout => "no answer in time",
-            Self::Interrupted => "the connection broke before the answer came",
-            Self::Truncated => "the connection broke within the answer",
-        })
+impl From<NameError> for Error {
+    fn from(error: NameError) -> Self {
+        Self::Name(Box::new(error))
     }
 }
 

@@ -1,9 +1,21 @@
 #![doc = include_str!("../README.md")]
+//!
+//! ## Where to start
+//!
+//! - [`Client::from_env`] or [`Client::builder`] make a client; [`Client::with`] changes settings for some calls.
+//! - [`Client::repositories`], [`images`](Client::images), [`tags`](Client::tags): what can be done with each. Each page
+//!   begins with an example.
+//! - [`Client::find`] takes what people call things; [`Client::full_name`] gives what docker calls them.
+//! - [`Pager`] is how lists are read, and when one may be trusted to be whole.
+//! - [`DeleteMany`] and [`BulkReport`]: deleting many, and what became of each.
+//! - [`Error`]: what can go wrong, and what to do.
+//! - [`Transport`]: seeing or answering requests, in programs and in tests.
 
 mod api_error;
 mod builder;
 mod bulk;
 mod call;
+mod call_settings;
 mod client;
 mod core;
 mod environment;
@@ -21,12 +33,16 @@ mod retry;
 mod search;
 mod sign_in;
 mod tags;
+mod token;
 mod verify;
 mod workspaces;
 
-/// The low-level client and the seam below it.
+/// The low-level client. It shows names of `reqwest` and of the generator, and changes with them.
+#[cfg(feature = "low-level")]
 pub use mlspace_registry_api as api;
 pub use mlspace_registry_api::types::{Image, Registry, Repository, Tag, Workspace};
+#[doc(inline)]
+pub use mlspace_registry_api::{ANSWER_CAP, Body, Sending, Transport, TransportError, TransportKind};
 pub use mlspace_registry_api::{Secret, Timestamp, UnknownFields, UnreadableRow};
 #[doc(inline)]
 pub use mlspace_registry_net::{Clock, ManualClock, RetryPolicy, SystemClock};
@@ -41,8 +57,9 @@ pub use bulk::{
     MAX_CONCURRENCY, Outcome,
 };
 pub use call::{Wait, WaitReason};
+pub use call_settings::CallSettings;
 pub use client::Client;
-pub use error::{Error, Result, Sent, TransportKind};
+pub use error::{Error, Result, Sent};
 pub use filter::{Filter, FilterError, FilterWord, Filtered};
 pub use images::{ImageLists, Images, ImagesIn};
 pub use moving::Moved;
@@ -53,6 +70,7 @@ pub use password::{Password, RotationConsent};
 pub use repositories::{Repositories, RepositoryUpdate};
 pub use search::{ImageSearch, ImageStream};
 pub use tags::{TagCreation, Tags};
+pub use token::{FetchingToken, Token, TokenSource};
 pub use verify::Verify;
 pub use workspaces::Workspaces;
 

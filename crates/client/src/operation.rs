@@ -1,5 +1,7 @@
 //! The operations as the call loop must know them, stated and not derived from the verb.
 
+use bytes::Bytes;
+
 /// One operation of the API.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -116,8 +118,8 @@ operations! {
 }
 
 /// Refuses what changes something, also where it is no call of this crate's.
-pub(crate) fn refuse_writes(id: &str, request: &reqwest::Request) -> Result<(), String> {
-    let path = request.url().path().trim_end_matches('/').to_ascii_lowercase();
+pub(crate) fn refuse_writes(id: &str, request: &http::Request<Bytes>) -> Result<(), String> {
+    let path = request.uri().path().trim_end_matches('/').to_ascii_lowercase();
     let writes = match OPERATIONS.iter().find(|operation| operation.id == id) {
         Some(operation) => operation.writes,
         // A request of one's own: a read by its method, unless there may be a writing one at that address.

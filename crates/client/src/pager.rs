@@ -24,6 +24,7 @@ use futures_core::Stream;
 use futures_util::StreamExt;
 use mlspace_registry_api::UnreadableRow;
 use mlspace_registry_api::types::Repository;
+use serde::Serialize;
 use uuid::Uuid;
 
 use crate::error::{Error, Result};
@@ -37,7 +38,8 @@ pub const DEFAULT_PAGE_SIZE: u32 = 100;
 pub(crate) type Boxed<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
 /// The verdict on a list: does it hold all there was?
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(tag = "verdict", rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Completeness {
     /// All that there was at one moment: it came in one answer and agrees with the count that was read
@@ -120,7 +122,7 @@ pub struct Page<T> {
 }
 
 /// All of a list, and whether it is all there was.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct List<T> {
     /// The items, in the service's order.

@@ -146,6 +146,12 @@ impl RepositoryUpdate {
         self
     }
 
+    /// Adds several labels.
+    pub fn add_labels(mut self, labels: impl IntoIterator<Item: Into<String>>) -> Self {
+        self.add.extend(labels.into_iter().map(Into::into));
+        self
+    }
+
     /// Removes a label. Removing one that is not there is no error.
     pub fn remove_label(mut self, label: impl Into<String>) -> Self {
         self.remove.insert(label.into());

@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
+use mlspace_registry_api::TransportKind;
 use mlspace_registry_net::{RetryPolicy, rate_window};
 
-use crate::error::{Error, TransportKind};
+use crate::error::Error;
 use crate::operation::Repeat;
 
 /// The wait before the next attempt, or `None` to stop. `attempt` counts from 1.

@@ -9,10 +9,11 @@ use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderValue};
 
 use crate::builder::DEFAULT_DEADLINE;
 use crate::call::Call;
-use crate::core::Core;
+use crate::core::{Core, Credentials};
 use crate::error::{Error, Result};
 use crate::operation::{Needs, SERVICE_AUTH, WORKSPACE_API_KEY, WORKSPACE_LIST};
 use crate::pager::Boxed;
+use crate::token::told;
 
 /// Codes of a 401 that are about the api key, from the examples in the vendor's document.
 const API_KEY_CODES: [&str; 2] = ["9", "10"];
@@ -119,7 +120,10 @@ impl Core {
 
     /// All secrets that an answer could repeat.
     pub(crate) fn secrets(&self, signature: &Signature) -> Vec<Secret> {
-        let mut secrets = vec![self.settings.client_secret.clone()];
+        let mut secrets = Vec::new();
+        if let Credentials::Key { secret, .. } = &self.settings.credentials {
+            secrets.push(secret.clone());
+        }
         secrets.extend(signature.token.as_ref().map(|token| token.value.clone()));
         secrets.extend(signature.workspace.as_ref().map(|workspace| workspace.value.api_key.clone()));
         secrets
@@ -129,6 +133,12 @@ impl Core {
     fn token(self: &Arc<Self>) -> Boxed<'_, Result<Cached<Secret>>> {
         let core = self.clone();
         let fetch = || async move {
+            if let Credentials::Source(source) = &core.settings.credentials {
+                let token = source.token().await;
+                let token =
+                    token.map_err(|error| Error::Protocol(format!("no token came: {}", told(&*error))))?;
+                return Ok((token.secret, token.life));
+            }
             let token = core.service_auth(Some(core.unhurried())).await?.token;
             let life = Duration::from_secs(token.expires_in.max(0).unsigned_abs());
             Ok((token.access_token, Some(life)))
@@ -147,8 +157,10 @@ impl Core {
         self: &Arc<Self>,
         deadline: Option<Duration>,
     ) -> Result<types::ServiceAuthResponse> {
-        let settings = &self.settings;
-        let body = types::ServiceAccount::new(settings.client_id.clone(), settings.client_secret.clone());
+        let Credentials::Key { id, secret } = &self.settings.credentials else {
+            return Err(Error::Invalid("there is no key to sign in with: tokens come from a source".into()));
+        };
+        let body = types::ServiceAccount::new(id.clone(), secret.clone());
         let call = Call { deadline, ..Call::new(&SERVICE_AUTH).fields(&["client_id", "client_secret"]) };
         self.call(call, |api| {
             let body = body.clone();

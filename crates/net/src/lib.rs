@@ -14,4 +14,6 @@ pub use proxy::{excepts_all, heed_no_proxy};
 pub use retry::{RetryPolicy, parse_retry_after, rate_window};
 #[cfg(feature = "rustls")]
 pub use tls::speaks_tls;
-pub use tls::{CertificateProblem, TlsError, certificate_problem, check_scheme, is_loopback, trust};
+pub use tls::{
+    CertificateProblem, TlsError, certificate_problem, check_scheme, is_loopback, trust, trust_as,
+};

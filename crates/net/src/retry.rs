@@ -40,6 +40,24 @@ impl RetryPolicy {
         Self { attempts: attempts.max(1), ..self }
     }
 
+    /// The same policy with another longest first wait.
+    #[must_use]
+    pub fn base(self, base: Duration) -> Self {
+        Self { base, ..self }
+    }
+
+    /// The same policy with another longest wait between attempts.
+    #[must_use]
+    pub fn cap(self, cap: Duration) -> Self {
+        Self { cap, ..self }
+    }
+
+    /// The same policy with another longest `Retry-After` that is honoured in full.
+    #[must_use]
+    pub fn retry_after_cap(self, cap: Duration) -> Self {
+        Self { retry_after_cap: cap, ..self }
+    }
+
     /// The wait after attempt number `attempt`, which counts from 1, or `None` if that was the last.
     /// `asked` is what the answer's `Retry-After` asks for.
     pub fn wait(&self, attempt: u32, asked: Option<Duration>) -> Option<Duration> {

@@ -21,6 +21,9 @@ pub enum TlsError {
     /// One of the certificates to be added is not PEM, or is empty.
     #[error("the extra certificates are not PEM")]
     NotPem,
+    /// A certificate of one's own lacks the certificate or its key, or they do not belong together.
+    #[error("the client certificate is not usable: it must be PEM with a certificate and its private key")]
+    NotAnIdentity,
 }
 
 /// Refuses an address that needs HTTPS where this build has none.
@@ -44,10 +47,23 @@ pub fn check_scheme(url: &Url) -> Result<(), TlsError> {
 /// # Errors
 /// [`TlsError`] if an item holds no certificate, or if this build has no HTTPS to use it for.
 pub fn trust(http: ClientBuilder, certificates: &[Vec<u8>]) -> Result<ClientBuilder, TlsError> {
+    trust_as(http, certificates, None)
+}
+
+/// The same, and shows servers that ask for it a certificate of one's own: PEM with the certificate, those that lead to
+/// its authority, and its key.
+///
+/// # Errors
+/// As [`trust`], and [`TlsError::NotAnIdentity`].
+pub fn trust_as(
+    http: ClientBuilder,
+    certificates: &[Vec<u8>],
+    identity: Option<&[u8]>,
+) -> Result<ClientBuilder, TlsError> {
     #[cfg(feature = "rustls")]
-    return verify::trust(http, certificates);
+    return verify::trust(http, certificates, identity);
     #[cfg(not(feature = "rustls"))]
-    if certificates.is_empty() { Ok(http) } else { Err(TlsError::NoHttps) }
+    if certificates.is_empty() && identity.is_none() { Ok(http) } else { Err(TlsError::NoHttps) }
 }
 
 /// Why a server's certificate was not taken, if that is why a request failed: another attempt fares no better.

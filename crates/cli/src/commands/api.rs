@@ -1,10 +1,11 @@
 //! `mlcr api`.
 
 use clap::Args;
-use mlspace_registry::api::{ANSWER_CAP, Error as Refused, is_too_long};
-use mlspace_registry::{OPERATIONS, Repeat};
-use reqwest::Method;
+use http::Response;
+use mlspace_registry::api::Error as Refused;
+use mlspace_registry::{ANSWER_CAP, Body, OPERATIONS, Repeat, TransportKind};
 use reqwest::header::{CONTENT_TYPE, HeaderValue};
+use reqwest::{Method, StatusCode};
 use serde_json::Value;
 
 use crate::context::Context;
@@ -85,17 +86,24 @@ impl Api {
             *request.body_mut() = Some(body.to_string().into());
         }
         let timeout = context.global.timeout.unwrap_or(mlspace_registry::DEFAULT_TIMEOUT);
-        *request.timeout_mut() = Some(timeout);
-        let answer = client.api().await?.send(request).await.map_err(|error| match error {
-            Refused::CommunicationError(error) => {
-                let lost = writes && !error.is_connect();
-                let exit = if lost { Exit::Unknown } else { Exit::Other };
-                Failure::new(exit, "not_reached", causes(&error.without_url()))
-            }
-            Refused::InvalidRequest(why) => Failure::safety(why),
-            _ => Failure::other("the request was not sent"),
+        let api = client.api().await?;
+        let lost = |writes: bool| if writes { Exit::Unknown } else { Exit::Other };
+        let answered = tokio::time::timeout(timeout, async {
+            let answer = api.send(request).await.map_err(|error| match error {
+                Refused::Transport(error) => {
+                    let exit = lost(writes && error.kind() != TransportKind::Connect);
+                    Failure::new(exit, "not_reached", causes(&error))
+                }
+                Refused::InvalidRequest(why) => Failure::safety(why),
+                _ => Failure::other("the request was not sent"),
+            })?;
+            self.read(answer, writes).await
+        });
+        let (status, text) = answered.await.unwrap_or_else(|_| {
+            let message = format!("no answer within {} s", timeout.as_secs_f64());
+            Err(Failure::new(lost(writes), "not_reached", message).hint("give it more time with --timeout"))
         })?;
-        self.show(context, answer, writes).await
+        self.show(context, status, text, writes)
     }
 
     fn body(&self, context: &mut Context<'_>) -> Result<Option<Value>, Failure> {
@@ -123,27 +131,28 @@ impl Api {
         self.method != Method::GET || known.is_some_and(|one| one.writes || one.repeat == Repeat::Never)
     }
 
-    async fn show(
-        &self,
-        context: &mut Context<'_>,
-        answer: reqwest::Response,
-        writes: bool,
-    ) -> Result<Exit, Failure> {
-        let status = answer.status();
-        let text = answer.text().await.map_err(|error| {
+    async fn read(&self, answer: Response<Body>, writes: bool) -> Result<(StatusCode, String), Failure> {
+        let (parts, body) = answer.into_parts();
+        let bytes = body.bytes().await.map_err(|error| {
             let exit = if writes { Exit::Unknown } else { Exit::Other };
-            match is_too_long(&error) {
+            match error.is_too_long() {
                 true => {
                     let mib = ANSWER_CAP >> 20;
                     Failure::new(exit, "unexpected_answer", format!("the answer is longer than {mib} MiB"))
                 }
-                false => Failure::new(
-                    exit,
-                    "not_reached",
-                    format!("the answer broke off: {}", error.without_url()),
-                ),
+                false => Failure::new(exit, "not_reached", causes(&error)),
             }
         })?;
+        Ok((parts.status, String::from_utf8_lossy(&bytes).into_owned()))
+    }
+
+    fn show(
+        &self,
+        context: &mut Context<'_>,
+        status: StatusCode,
+        text: String,
+        writes: bool,
+    ) -> Result<Exit, Failure> {
         let (look, mut printed) = (context.look(), Ok(()));
         let shown = match serde_json::from_str::<Value>(&text) {
             Ok(value) => match &look.jq {

@@ -65,11 +65,12 @@ impl Demo {
         let simulator = simulator.map_err(|error| Failure::other(causes(&error)))?;
         let recorder = Arc::<Recorder>::default();
         let person = simulator.personal();
+        let (watcher, clock) = (recorder.clone(), context.io.clock.clone());
         let client = Client::builder()
             .base_url(simulator.base_url())
             .credentials(person.client_id, person.client_secret)
             .clock(context.io.clock.clone())
-            .transport(Watched::by(recorder.clone(), context.io.clock.clone()))
+            .transport(move |network| Watched::by(watcher, clock, network))
             .build()?;
         let mut walk = Walk::new(client, &simulator, recorder, context.io.clock.clone());
         let mut steps = Vec::new();

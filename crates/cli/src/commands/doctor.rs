@@ -100,10 +100,11 @@ async fn examine(context: &Context<'_>, findings: &mut Findings) {
         Some(workspace) => (Some(workspace.id.clone()), workspace.api_key.is_some()),
         None => (None, false),
     };
-    let watched = Watched::by(probe.clone(), context.io.clock.clone());
+    let (watcher, time) = (probe.clone(), context.io.clock.clone());
     let client_id = settings.client_id.clone().unwrap_or_default();
-    let client =
-        connect::client_through(settings, context.io, &context.global, |builder| builder.transport(watched));
+    let client = connect::client_through(settings, context.io, &context.global, |builder| {
+        builder.transport(move |network| Watched::by(watcher, time, network))
+    });
     let client = match client {
         Ok(client) => client,
         Err(failure) => {

@@ -5,12 +5,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use mlspace_registry::{Client, ClientBuilder, Error, ManualClock, Sent, TransportKind};
-use rcgen::{BasicConstraints, CertificateParams, IsCa, KeyPair, date_time_ymd};
+use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair, date_time_ymd};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 use tokio_rustls::TlsAcceptor;
-use tokio_rustls::rustls::ServerConfig;
-use tokio_rustls::rustls::pki_types::PrivateKeyDer;
+use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use tokio_rustls::rustls::server::WebPkiClientVerifier;
+use tokio_rustls::rustls::{RootCertStore, ServerConfig};
 
 const ANSWER: &str = "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 61\r\nconnection: close\r\n\r\n\
     {\"token\": {\"access_token\": \"t\", \"expires_in\": 3600}}          ";
@@ -21,6 +22,8 @@ struct Shown {
     is_authority: bool,
     other_name: bool,
     expired: bool,
+    /// Whom it asks for a certificate that this authority signed.
+    asks_for: Option<CertificateDer<'static>>,
 }
 
 /// Answers connections with a token. Gives its address, its certificate, and how many came.
@@ -37,8 +40,16 @@ async fn server(shown: Shown) -> (String, String, Arc<AtomicUsize>) {
     let signing_key = KeyPair::generate().unwrap();
     let cert = parameters.self_signed(&signing_key).unwrap();
     let key = PrivateKeyDer::try_from(signing_key.serialize_der()).unwrap();
-    let config =
-        ServerConfig::builder().with_no_client_auth().with_single_cert(vec![cert.der().clone()], key);
+    let config = ServerConfig::builder();
+    let config = match shown.asks_for {
+        None => config.with_no_client_auth(),
+        Some(authority) => {
+            let mut roots = RootCertStore::empty();
+            roots.add(authority).unwrap();
+            config.with_client_cert_verifier(WebPkiClientVerifier::builder(roots.into()).build().unwrap())
+        }
+    };
+    let config = config.with_single_cert(vec![cert.der().clone()], key);
     let acceptor = TlsAcceptor::from(Arc::new(config.unwrap()));
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("https://localhost:{}", listener.local_addr().unwrap().port());
@@ -73,16 +84,16 @@ fn problem(error: &Error) -> String {
 #[tokio::test]
 async fn an_extra_certificate_is_trusted() {
     let (url, certificate, _) = server(Shown::default()).await;
-    builder(url).extra_certificates(certificate).build().unwrap().sign_in().await.unwrap();
+    builder(url).certificates(certificate).build().unwrap().sign_in().await.unwrap();
 }
 
 #[tokio::test]
 async fn an_authority_that_is_its_own_server_is_trusted_by_the_same_bytes_alone() {
     let authority = || Shown { is_authority: true, ..Shown::default() };
     let (url, certificate, _) = server(authority()).await;
-    builder(url.clone()).extra_certificates(certificate).build().unwrap().sign_in().await.unwrap();
+    builder(url.clone()).certificates(certificate).build().unwrap().sign_in().await.unwrap();
     let (_, another, _) = server(authority()).await;
-    let error = builder(url).extra_certificates(another).build().unwrap().sign_in().await.unwrap_err();
+    let error = builder(url).certificates(another).build().unwrap().sign_in().await.unwrap_err();
     assert!(problem(&error).contains("nobody who is trusted"), "{error:?}");
 }
 
@@ -94,7 +105,7 @@ async fn name_and_time_are_checked_whoever_is_trusted() {
             (Shown { is_authority, expired: true, ..Shown::default() }, "not valid at this time"),
         ] {
             let (url, certificate, _) = server(shown).await;
-            let client = builder(url).extra_certificates(certificate).build().unwrap();
+            let client = builder(url).certificates(certificate).build().unwrap();
             let problem = problem(&client.sign_in().await.unwrap_err());
             assert!(problem.contains(said), "{is_authority}: {problem}");
         }
@@ -111,10 +122,26 @@ async fn an_unknown_certificate_is_not_taken_and_not_tried_again() {
     }
 }
 
+#[tokio::test]
+async fn a_server_that_asks_for_a_certificate_is_shown_ones_own() {
+    let mut authority = CertificateParams::default();
+    authority.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    let authority_key = KeyPair::generate().unwrap();
+    let asks_for = Some(authority.self_signed(&authority_key).unwrap().der().clone());
+    let key = KeyPair::generate().unwrap();
+    let own = CertificateParams::new(["a client".to_owned()]).unwrap();
+    let own = own.signed_by(&key, &Issuer::new(authority, authority_key)).unwrap();
+    let identity = own.pem() + &key.serialize_pem();
+    let (url, certificate, _) = server(Shown { asks_for, ..Shown::default() }).await;
+    let client = || builder(url.clone()).certificates(certificate.clone());
+    client().build().unwrap().sign_in().await.unwrap_err();
+    client().identity(identity).build().unwrap().sign_in().await.unwrap();
+}
+
 #[test]
 fn what_is_no_certificate_is_refused_before_anything_is_sent() {
     for text in ["", "not PEM", "-----BEGIN CERTIFICATE-----\n-----END CERTIFICATE-----"] {
-        let error = builder("https://localhost:9".into()).extra_certificates(text).build().unwrap_err();
+        let error = builder("https://localhost:9".into()).certificates(text).build().unwrap_err();
         assert!(matches!(error, Error::Invalid(_)), "{text:?}: {error:?}");
     }
 }

@@ -2,8 +2,8 @@
 
 use std::sync::{Arc, Mutex};
 
-use mlspace_registry::api::{Http, Sending, Transport};
-use mlspace_registry::{Client, Error, ManualClock, RetryPolicy};
+use bytes::Bytes;
+use mlspace_registry::{Client, Error, ManualClock, RetryPolicy, Sending, Transport};
 use serde_json::json;
 
 /// Answers everything with the same response, but for the sign-in.
@@ -19,7 +19,7 @@ struct Canned {
 struct Answers(Mutex<Canned>);
 
 impl Transport for Answers {
-    fn send<'a>(&'a self, operation: &'static str, _: &'a Http, _: reqwest::Request) -> Sending<'a> {
+    fn send<'a>(&'a self, operation: &'static str, _: http::Request<Bytes>) -> Sending<'a> {
         let canned = self.0.lock().unwrap().clone();
         let response = http::Response::builder();
         let response = if operation == "service_auth" {
@@ -29,7 +29,7 @@ impl Transport for Answers {
             let response = response.status(canned.status).header("content-type", canned.content_type);
             response.header("x-request-id", "req-1").body(canned.body)
         };
-        Box::pin(async move { Ok(response.unwrap().into()) })
+        Box::pin(async move { Ok(response.unwrap().map(Into::into)) })
     }
 }
 
@@ -49,7 +49,10 @@ impl World {
             .retry(RetryPolicy::none())
             .rate_limit(None)
             .clock(Arc::new(ManualClock::new()))
-            .transport(answers.clone())
+            .transport({
+                let answers = answers.clone();
+                move |_| answers
+            })
             .build()
             .unwrap();
         Self { client, answers }

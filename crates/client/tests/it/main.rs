@@ -11,6 +11,7 @@ mod deleting_one;
 mod discovery;
 mod errors;
 mod image_lists;
+mod made;
 mod names;
 mod observing;
 mod odd_answers;
@@ -22,6 +23,7 @@ mod requests;
 mod seam;
 mod search;
 mod secrets;
+mod settings;
 mod sign_in;
 mod writes;
 
@@ -73,7 +75,7 @@ impl World {
     }
 }
 
-fn builder(simulator: &Simulator) -> ClientBuilder {
+pub(crate) fn builder(simulator: &Simulator) -> ClientBuilder {
     let key = simulator.service_account();
     Client::builder()
         .base_url(simulator.base_url())

@@ -1,12 +1,13 @@
 //! Public types may go to another thread. A type that stops being so fails to compile here.
 
 use mlspace_registry::{
-    ApiError, BulkEvent, BulkEvents, BulkReport, Client, ClientBuilder, Clock, Completeness, DeleteMany,
-    Error, FieldError, Found, Image, ImageSearch, ImageStream, Images, List, Lookup, ManualClock, Moved,
-    Name, NameError, NameProblem, Operation, Outcome, Page, Pager, Pages, Password, Reference, Registry,
-    RegistryAddress, Repeat, Repositories, Repository, RepositoryUpdate, RetryPolicy, RotationConsent,
-    Secret, Sent, SystemClock, Tag, TagCreation, Tags, Timestamp, TransportKind, Verify, Wait, WaitReason,
-    Workspace, Workspaces,
+    ApiError, Body, BulkEvent, BulkEvents, BulkReport, CallSettings, Client, ClientBuilder, Clock,
+    Completeness, DeleteMany, Error, FieldError, Filter, FilterError, FilterWord, Found, Image, ImageLists,
+    ImageSearch, ImageStream, Images, ImagesIn, List, Lookup, ManualClock, Moved, Name, NameError,
+    NameProblem, Operation, Outcome, Page, Pager, Pages, Password, Reference, Registry, RegistryAddress,
+    Repeat, Repositories, Repository, RepositoryUpdate, RetryPolicy, RotationConsent, Secret, Sent,
+    SystemClock, Tag, TagCreation, Tags, Timestamp, Token, TokenSource, Transport, TransportError,
+    TransportKind, Verify, Wait, WaitReason, Workspace, Workspaces,
 };
 
 /// Asserts that the types are what comes first, and returns their names.
@@ -21,21 +22,30 @@ macro_rules! are {
 #[test]
 fn every_public_type_can_be_sent_and_all_but_pagers_shared() {
     type AnyClock = dyn Clock;
+    type AnySource = dyn TokenSource;
+    type AnyTransport = dyn Transport;
     let shared = are!(Send + Sync:
         AnyClock,
+        AnySource,
+        AnyTransport,
         ApiError,
         BulkEvent,
         BulkEvents,
         BulkReport,
+        CallSettings,
         Client,
         ClientBuilder,
         Completeness,
         DeleteMany,
         Error,
         FieldError,
+        Filter<Image>,
+        FilterError,
+        FilterWord,
         Found,
         Image,
         ImageSearch,
+        ImagesIn,
         Images,
         List<Image>,
         ManualClock,
@@ -63,6 +73,8 @@ fn every_public_type_can_be_sent_and_all_but_pagers_shared() {
         TagCreation,
         Tags,
         Timestamp,
+        Token,
+        TransportError,
         TransportKind,
         Verify,
         Wait,
@@ -71,7 +83,7 @@ fn every_public_type_can_be_sent_and_all_but_pagers_shared() {
         Workspaces,
     );
     // They hold a request under way, and every step of theirs takes `&mut self`.
-    let sent = are!(Send: ImageStream, Lookup, Pager<Image>, Pages<Image>);
+    let sent = are!(Send: Body, ImageLists, ImageStream, Lookup, Pager<Image>, Pages<Image>);
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/public-api/client.txt");
     let listing = std::fs::read_to_string(path).unwrap();
     let public = listing.lines().filter_map(|line| {

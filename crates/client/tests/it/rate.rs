@@ -22,7 +22,8 @@ async fn clones_share_the_rate_and_never_meet_a_429() {
 #[tokio::test(start_paused = true)]
 async fn a_runtime_whose_time_is_paused_paces_the_client_too() {
     let recorder = std::sync::Arc::new(Recorder::default());
-    let client = Client::builder().credentials("i", "s").workspace("w").api_key("k").transport(recorder);
+    let client =
+        Client::builder().credentials("i", "s").workspace("w").api_key("k").transport(move |_| recorder);
     let client = client.rate_limit(NonZeroU32::new(2)).build().unwrap();
     let start = tokio::time::Instant::now();
     for _ in 0..5 {

@@ -10,10 +10,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::num::NonZeroU32;
 use std::sync::{Arc, Mutex};
 
+use bytes::Bytes;
 use http::{HeaderName, HeaderValue};
-use http_body_util::BodyExt;
-use mlspace_registry::api::{Http, Sending, Transport};
-use mlspace_registry::{Client, OPERATIONS, RotationConsent, Uuid};
+use mlspace_registry::{Client, OPERATIONS, RotationConsent, Sending, Transport, Uuid};
 use serde_json::{Value, json};
 
 const ID: Uuid = Uuid::from_u128(0x1111_1111_1111_1111_1111_1111_1111_1111);
@@ -25,23 +24,12 @@ const SECRETS: [&str; 4] = ["the-key-secret", "the-token", "the-api-key", "the-p
 pub(crate) struct Recorder(Mutex<Vec<(&'static str, Sent)>>);
 
 impl Transport for Recorder {
-    fn send<'a>(
-        &'a self,
-        operation: &'static str,
-        _: &'a Http,
-        mut request: reqwest::Request,
-    ) -> Sending<'a> {
-        Box::pin(async move {
-            let body = request.body_mut().take().unwrap_or_default().collect().await.unwrap().to_bytes();
-            let sent = Sent::new(&request, &body);
-            let body = serde_json::to_vec(&answer(operation, &sent.body)).unwrap();
-            self.0.lock().unwrap().push((operation, mutants::chosen(operation, sent)));
-            Ok(http::Response::builder()
-                .header("content-type", "application/json")
-                .body(body)
-                .unwrap()
-                .into())
-        })
+    fn send<'a>(&'a self, operation: &'static str, request: http::Request<Bytes>) -> Sending<'a> {
+        let sent = Sent::new(&request);
+        let body = serde_json::to_vec(&answer(operation, &sent.body)).unwrap();
+        self.0.lock().unwrap().push((operation, mutants::chosen(operation, sent)));
+        let answer = http::Response::builder().header("content-type", "application/json").body(body.into());
+        Box::pin(async move { Ok(answer.unwrap()) })
     }
 }
 
@@ -56,8 +44,8 @@ pub(crate) struct Sent {
 }
 
 impl Sent {
-    fn new(request: &reqwest::Request, body: &[u8]) -> Self {
-        let url = request.url();
+    fn new(request: &http::Request<Bytes>) -> Self {
+        let (url, body) = (request.uri(), request.body());
         let header = |(name, value): (&HeaderName, &HeaderValue)| {
             (name.to_string(), value.to_str().unwrap().to_owned())
         };
@@ -191,7 +179,10 @@ async fn recorded(operation: &'static str) -> Vec<(&'static str, Sent)> {
     let client = Client::builder()
         .credentials("the-key-id", "the-key-secret")
         .base_url("http://127.0.0.1:9")
-        .transport(recorder.clone())
+        .transport({
+            let recorder = recorder.clone();
+            move |_| recorder
+        })
         .build()
         .unwrap();
     call(&client, operation).await;

@@ -29,7 +29,7 @@ pub async fn speaks_tls(url: &Url) -> io::Result<bool> {
     let host = url.host_str().unwrap_or_default().trim_matches(['[', ']']);
     let mut stream = TcpStream::connect((host, url.port_or_known_default().unwrap_or(443))).await?;
     let name = ServerName::try_from(host.to_owned()).map_err(io::Error::other)?;
-    let config = verify::config(Vec::new()).map_err(io::Error::other)?;
+    let config = verify::config(Vec::new(), None).map_err(io::Error::other)?;
     let mut connection = ClientConnection::new(Arc::new(config), name).map_err(io::Error::other)?;
     let mut hello = Vec::new();
     connection.write_tls(&mut hello)?;

@@ -9,7 +9,7 @@ use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, Server
 use rustls::client::{WebPkiServerVerifier, verify_server_name};
 use rustls::crypto::{CryptoProvider, aws_lc_rs, verify_tls12_signature, verify_tls13_signature};
 use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
 use rustls::server::ParsedCertificate;
 use rustls::{CertificateError, ClientConfig, DigitallySignedStruct, Error, RootCertStore, SignatureScheme};
 use rustls_platform_verifier::Verifier;
@@ -19,7 +19,11 @@ use super::{CertificateProblem, TlsError};
 /// The operating system's certificates, as long as somebody holds them: two clients of a program read them once.
 static SYSTEM: Mutex<Weak<Verifier>> = Mutex::new(Weak::new());
 
-pub(super) fn trust(http: ClientBuilder, certificates: &[Vec<u8>]) -> Result<ClientBuilder, TlsError> {
+pub(super) fn trust(
+    http: ClientBuilder,
+    certificates: &[Vec<u8>],
+    identity: Option<&[u8]>,
+) -> Result<ClientBuilder, TlsError> {
     let mut own = Vec::new();
     for pem in certificates {
         let before = own.len();
@@ -30,11 +34,26 @@ pub(super) fn trust(http: ClientBuilder, certificates: &[Vec<u8>]) -> Result<Cli
             return Err(TlsError::NotPem);
         }
     }
-    let config = config(own).map_err(|_| TlsError::NotPem)?;
+    let identity = identity.map(read_identity).transpose()?;
+    let bad = if identity.is_some() { TlsError::NotAnIdentity } else { TlsError::NotPem };
+    let config = config(own, identity).map_err(|_| bad)?;
     Ok(http.tls_backend_preconfigured(config))
 }
 
-pub(super) fn config(own: Vec<CertificateDer<'static>>) -> Result<ClientConfig, Error> {
+/// A certificate of one's own with those that lead to its authority, and its key.
+type Identity = (Vec<CertificateDer<'static>>, PrivateKeyDer<'static>);
+
+fn read_identity(pem: &[u8]) -> Result<Identity, TlsError> {
+    let chain: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(pem).collect();
+    let chain = chain.ok().filter(|chain| !chain.is_empty()).ok_or(TlsError::NotAnIdentity)?;
+    let key = PrivateKeyDer::from_pem_slice(pem).map_err(|_| TlsError::NotAnIdentity)?;
+    Ok((chain, key))
+}
+
+pub(super) fn config(
+    own: Vec<CertificateDer<'static>>,
+    identity: Option<Identity>,
+) -> Result<ClientConfig, Error> {
     let provider = CryptoProvider::get_default().cloned();
     let provider = provider.unwrap_or_else(|| Arc::new(aws_lc_rs::default_provider()));
     let mut roots = RootCertStore::empty();
@@ -45,7 +64,11 @@ pub(super) fn config(own: Vec<CertificateDer<'static>>) -> Result<ClientConfig, 
         if own.is_empty() { None } else { Some(alone.map_err(|error| Error::General(error.to_string()))?) };
     let verifier = OwnToo { system: OnceLock::new(), alone, own, provider: provider.clone() };
     let config = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions()?;
-    Ok(config.dangerous().with_custom_certificate_verifier(Arc::new(verifier)).with_no_client_auth())
+    let config = config.dangerous().with_custom_certificate_verifier(Arc::new(verifier));
+    match identity {
+        Some((chain, key)) => config.with_client_auth_cert(chain, key),
+        None => Ok(config.with_no_client_auth()),
+    }
 }
 
 /// Verification by certificates of our own, and by those of the system where they do not suffice.

@@ -54,12 +54,16 @@ impl Asker {
         if !query.is_empty() {
             url.query_pairs_mut().extend_pairs(query);
         }
-        let mut request = Request::new(Method::GET, url);
-        *request.timeout_mut() = Some(self.timeout);
-        let Ok(answer) = self.api.send(request).await else { return none("no answer came") };
-        self.seen.note(answer.headers(), answer.status().as_u16());
-        let status = answer.status();
-        let Ok(bytes) = answer.bytes().await else { return none("the answer broke off") };
+        let request = Request::new(Method::GET, url);
+        let answered = tokio::time::timeout(self.timeout, async {
+            let (parts, body) = self.api.send(request).await.map_err(|_| "no answer came")?.into_parts();
+            self.seen.note(&parts.headers, parts.status.as_u16());
+            Ok((parts.status, body.bytes().await.map_err(|_| "the answer broke off")?))
+        });
+        let (status, bytes) = match answered.await.unwrap_or(Err("no answer came")) {
+            Ok(answer) => answer,
+            Err(why) => return none(why),
+        };
         let body = serde_json::from_slice(&bytes);
         if !status.is_success() {
             let status = status.as_u16();
