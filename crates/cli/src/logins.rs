@@ -117,7 +117,7 @@ pub(crate) fn credentials(io: &Io, account: Result<Option<Account>, Failure>, ho
         let Some(kept) = kept.as_ref().map_err(Clone::clone)? else { return Ok(Credentials::anonymous()) };
         let password = kept.store.password(&kept.login.service, &kept.login.account)?;
         Ok(password.map_or_else(Credentials::anonymous, |password| {
-            Credentials::password(&kept.login.user, password.expose().to_owned())
+            Credentials::password(&kept.login.user, password.expose())
         }))
     })
 }

@@ -162,7 +162,7 @@ async fn load(
 
 /// The image that a name has.
 async fn named(client: &Client, name: &Reference) -> Result<Option<Digest>> {
-    let head = match client.manifest_head(name).await {
+    let head = match client.head(name).await {
         Err(error) if error.is_not_found() => return Ok(None),
         head => head?,
     };

@@ -30,9 +30,11 @@ impl Credentials {
         Self::default()
     }
 
-    /// A user and a password. On ML Space: the person's e-mail and the generated password.
-    pub fn password(user: impl Into<String>, password: impl Into<Zeroizing<String>>) -> Self {
-        Self(CredentialKind::Password { user: user.into(), password: password.into() })
+    /// A user and a password, which is copied. On ML Space: the person's e-mail and the generated password; of a
+    /// `Secret` of the SDK it is `secret.expose()`.
+    pub fn password(user: impl Into<String>, password: impl AsRef<str>) -> Self {
+        let password = Zeroizing::new(password.as_ref().to_owned());
+        Self(CredentialKind::Password { user: user.into(), password })
     }
 
     /// True if there is nothing to sign in with.
@@ -65,7 +67,7 @@ mod tests {
 
     #[test]
     fn a_password_is_not_shown_and_goes_out_as_basic() {
-        let credentials = Credentials::password("Aladdin", "open sesame".to_owned());
+        let credentials = Credentials::password("Aladdin", "open sesame");
         assert_eq!(format!("{credentials:?}"), "Credentials(password)");
         assert_eq!(credentials.basic().unwrap().as_str(), "Basic QWxhZGRpbjpvcGVuIHNlc2FtZQ==");
         assert!(Credentials::anonymous().basic().is_none());

@@ -38,5 +38,6 @@ pub use progress::{Event, Moved, Observer, PlannedBlob};
 pub use pull::{Pull, PullReport, Pulled};
 pub use push::{Push, PushReport, Pushed};
 pub use reference::Reference;
+pub use source::built::ImageBuilder;
 pub use source::{Image, Source};
 pub use target::Target;

@@ -37,7 +37,7 @@ impl Client {
     ///
     /// # Errors
     /// [`Error::is_not_found`] if the registry has no such manifest.
-    pub async fn manifest_head(&self, reference: &Reference) -> Result<ManifestHead> {
+    pub async fn head(&self, reference: &Reference) -> Result<ManifestHead> {
         let registry = self.registry(reference.registry()).await?;
         let (repository, target) = (reference.repository(), reference.target());
         let what = format!("look for the manifest {target} of {}/{repository}", registry.name);

@@ -7,7 +7,7 @@ use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
 
 use crate::digest::{Digest, shown};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::platform::Platform;
 
 /// Longest manifest or index, in bytes. Registries must take this much, and take little more.
@@ -113,6 +113,20 @@ struct Probe {
 }
 
 impl Manifest {
+    /// A manifest or index of these bytes, which stay as they are. `media_type` is that of a manifest which does not
+    /// name its own.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] if they are neither, or longer than [`MANIFEST_CAP`].
+    pub fn new(bytes: impl Into<Vec<u8>>, media_type: Option<&str>) -> Result<Self> {
+        let bytes = Bytes::from(bytes.into());
+        if bytes.len() as u64 > MANIFEST_CAP {
+            return Err(Error::Invalid(format!("the manifest is longer than {MANIFEST_CAP} bytes")));
+        }
+        Self::parse(bytes, media_type)
+            .map_err(|detail| Error::Invalid(format!("this is no manifest: {detail}")))
+    }
+
     /// The digest of the bytes.
     pub fn digest(&self) -> &Digest {
         &self.digest

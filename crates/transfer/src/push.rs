@@ -15,8 +15,10 @@ use crate::client::Client;
 use crate::compression::Compression;
 use crate::digest::Digest;
 use crate::error::{Error, Result};
+use crate::manifest::Manifest;
 use crate::push::deliver::Delivery;
 use crate::reference::Reference;
+use crate::registry::repository::Repository;
 use crate::source::{Image, Loaded};
 
 /// A push that is about to happen; made by [`Client::push`].
@@ -70,6 +72,29 @@ impl Client {
             verify: false,
             mount_from: Vec::new(),
         }
+    }
+}
+
+impl Client {
+    /// Puts a manifest or an index under a name, its bytes as they are. What it refers to must be there: with a manifest
+    /// that [`Client::manifest`] read of the same repository this gives an image one more tag. A manifest that refers
+    /// to another one is listed as its referrer.
+    ///
+    /// Cost: one request, and those of signing in; one more where the answer gets lost, to see what became of it, and
+    /// up to four where the registry has no list of referrers.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] if the reference has another digest; [`Error::Unknown`] if it may be there or not.
+    pub async fn put_manifest(&self, reference: &Reference, manifest: &Manifest) -> Result<()> {
+        if let Some(digest) = reference.digest().filter(|digest| *digest != manifest.digest()) {
+            return Err(Error::Invalid(format!(
+                "the manifest is {}, and {digest} was named",
+                manifest.digest()
+            )));
+        }
+        let registry = self.registry(reference.registry()).await?;
+        let repository = Repository { registry: &registry, name: reference.repository() };
+        repository.put_manifest(reference.target(), manifest).await
     }
 }
 

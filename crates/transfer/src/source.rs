@@ -1,6 +1,7 @@
 //! Images on this machine: OCI layouts, in a folder or a tar file, and archives of `docker save`.
 
 mod archive;
+pub(crate) mod built;
 mod choose;
 pub(crate) mod data;
 mod docker;
@@ -39,7 +40,8 @@ pub struct Source {
     images: Vec<Image>,
 }
 
-/// One image of a [`Source`]. Cheap to clone; nothing of it is read before it is pushed.
+/// One image of a [`Source`], or one that a program put together with [`Image::builder`]. Cheap to clone; nothing of the
+/// first is read before it is pushed.
 #[derive(Clone, Debug)]
 pub struct Image {
     tree: Arc<Tree>,

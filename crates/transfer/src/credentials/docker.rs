@@ -126,10 +126,10 @@ impl DockerLogins {
         self
     }
 
-    /// Also the text of such a file.
+    /// Also the text of such a file, which is copied.
     #[must_use]
-    pub fn json(mut self, text: impl Into<Zeroizing<String>>) -> Self {
-        self.places.push(Place::Text(text.into()));
+    pub fn json(mut self, text: impl AsRef<str>) -> Self {
+        self.places.push(Place::Text(Zeroizing::new(text.as_ref().to_owned())));
         self
     }
 
@@ -265,7 +265,7 @@ mod tests {
     use super::*;
 
     fn known(user: &str, password: &str) -> Lead {
-        Lead::Known(Credentials::password(user, password.to_owned()))
+        Lead::Known(Credentials::password(user, password))
     }
 
     fn leads(json: serde_json::Value, registry: &str) -> Vec<Lead> {
@@ -320,7 +320,7 @@ mod tests {
         let without = DockerLogins::new().json(file.to_string()).without_helper("own").leads("h.io");
         assert_eq!(Vec::from(without), expected[1..]);
         for text in ["", " \n", "{}", "{\"auths\":null}"] {
-            assert_eq!(DockerLogins::new().json(text.to_owned()).leads("h.io"), [], "{text}");
+            assert_eq!(DockerLogins::new().json(text).leads("h.io"), [], "{text}");
         }
     }
 

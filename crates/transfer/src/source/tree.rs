@@ -1,5 +1,6 @@
 //! Files by name, in a folder or within an archive.
 
+use std::collections::HashMap;
 use std::io::{ErrorKind, Read};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -30,6 +31,12 @@ enum Files {
         /// Removes the archive with the last image of it, if it is a temporary copy.
         _copy: Option<TempPath>,
     },
+    /// As in an archive, but put together here.
+    Memory {
+        files: HashMap<String, Data>,
+        /// Removes the files that were copied with the last image of them.
+        _copies: Vec<TempPath>,
+    },
 }
 
 impl Tree {
@@ -51,6 +58,11 @@ impl Tree {
         Self::archive(name, Some(copy))
     }
 
+    /// Files that a program has, with the temporary ones that they are in.
+    pub(super) fn memory(name: &str, files: HashMap<String, Data>, copies: Vec<TempPath>) -> Self {
+        Self { path: name.into(), files: Files::Memory { files, _copies: copies } }
+    }
+
     fn archive(path: &Path, copy: Option<TempPath>) -> Result<Self> {
         let file: Arc<Path> = copy.as_deref().unwrap_or(path).into();
         let contents = archive::contents(&file, path)?;
@@ -62,7 +74,7 @@ impl Tree {
     }
 
     pub(super) fn is_archive(&self) -> bool {
-        matches!(self.files, Files::Archive { .. })
+        !matches!(self.files, Files::Folder(_))
     }
 
     pub(super) fn wrong(&self, detail: impl Into<String>) -> Error {
@@ -80,6 +92,7 @@ impl Tree {
                     len: span.len,
                 }));
             }
+            Files::Memory { files, .. } => return Ok(files.get(name).cloned()),
             Files::Folder(root) => root,
         };
         let path = match root.join(name).canonicalize() {

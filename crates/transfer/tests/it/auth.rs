@@ -146,7 +146,7 @@ async fn wrong_or_missing_credentials_are_an_error_that_says_what_to_do() {
     let source = image(&[bytes(1, 100)]).write(folder.path());
     for auth in ["registry-auth=basic", "registry-auth=bearer"] {
         let registry = Registry::with(&[auth]).await;
-        let wrong = mlspace_registry_transfer::Credentials::password("user", "hunter2".to_owned());
+        let wrong = mlspace_registry_transfer::Credentials::password("user", "hunter2");
         let wrong = client().0.credentials(registry.address(), wrong).build().unwrap();
         let anonymous = client().0.build().unwrap();
         for (client, hint) in [(wrong, "password is wrong"), (anonymous, "no credentials")] {
@@ -232,7 +232,7 @@ async fn a_token_is_taken_from_whichever_field_has_it_and_however_long_it_is_sai
 async fn credentials_that_are_refused_hide_none_that_are_right() {
     let folder = tempfile::tempdir().unwrap();
     let source = image(&[bytes(1, 100), bytes(2, 100)]).write(folder.path());
-    let old = || Credentials::password("user", "hunter2".to_owned());
+    let old = || Credentials::password("user", "hunter2");
     for auth in ["registry-auth=basic", "registry-auth=bearer"] {
         let registry = Registry::with(&[auth]).await;
         // Given one after the other, and given before what docker has.
@@ -245,7 +245,7 @@ async fn credentials_that_are_refused_hide_none_that_are_right() {
         let entry = serde_json::json!({ "username": user, "password": password });
         let broken = "{\"auths\": [";
         let logins = DockerLogins::new()
-            .json(broken.to_owned())
+            .json(broken)
             .json(serde_json::json!({ "auths": { registry.address(): entry } }).to_string());
         let client = client().0.credentials(registry.address(), old()).docker_logins(logins);
         push(&client.build().unwrap(), &source, &registry.name("app:v2")).await;
@@ -257,7 +257,7 @@ async fn what_is_open_to_everyone_needs_no_right_password() {
     let folder = tempfile::tempdir().unwrap();
     let source = image(&[bytes(1, 100)]).write(folder.path());
     let registry = Registry::with(&["registry-auth=open"]).await;
-    let broken = DockerLogins::new().json("{".to_owned());
+    let broken = DockerLogins::new().json("{");
     let client = client().0.docker_logins(broken).build().unwrap();
     push(&client, &source, &registry.name("app:v1")).await;
 }
@@ -268,7 +268,7 @@ async fn what_is_wrong_with_docker_s_configuration_is_told_where_nothing_else_he
     let source = image(&[bytes(1, 100)]).write(folder.path());
     let registry = bearer().await;
     let logins = DockerLogins::new()
-        .json("{".to_owned())
+        .json("{")
         .json(serde_json::json!({ "credsStore": "there-is-no-such-helper" }).to_string())
         .json(serde_json::json!({ "credsStore": "../there" }).to_string());
     let client = client().0.docker_logins(logins).build().unwrap();

@@ -4,6 +4,7 @@
 
 mod archive;
 mod auth;
+mod built;
 mod copy;
 mod fixture;
 mod hostile;

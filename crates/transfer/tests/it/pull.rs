@@ -80,14 +80,14 @@ async fn a_look_at_a_manifest_tells_its_kind_and_gets_nothing() {
     let (registry, digest) = filled(&[], &[bytes(1, 100)]).await;
     let client = client().0.build().unwrap();
     let by_digest = registry.name(&format!("app@{digest}"));
-    let head = client.manifest_head(&by_digest).await.unwrap();
+    let head = client.head(&by_digest).await.unwrap();
     assert_eq!(head.media_type.as_deref(), Some("application/vnd.oci.image.manifest.v1+json"));
     assert_eq!(head.digest, Some(digest));
     assert!(head.size.is_some_and(|size| size > 0));
     assert!(client.lists_referrers(&by_digest).await.unwrap());
     assert_eq!(registry.count("GET", "/manifests/"), 0);
 
-    assert!(client.manifest_head(&registry.name("app:v2")).await.unwrap_err().is_not_found());
+    assert!(client.head(&registry.name("app:v2")).await.unwrap_err().is_not_found());
     assert!(matches!(client.lists_referrers(&registry.name("app:v1")).await, Err(Error::Invalid(_))));
     registry.fault("oci_referrer_list", Fault::status(404));
     assert!(!client.lists_referrers(&by_digest).await.unwrap());

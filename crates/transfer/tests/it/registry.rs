@@ -34,7 +34,7 @@ impl Registry {
     /// The user and the password that it takes.
     pub(crate) fn credentials(&self) -> Credentials {
         let password = self.simulator.rotate_registry_password();
-        Credentials::password(self.simulator.personal_email(), password.expose().to_owned())
+        Credentials::password(self.simulator.personal_email(), password.expose())
     }
 
     pub(crate) fn signed_in(&self) -> Client {

@@ -25,7 +25,7 @@ pub(super) async fn look(
         Ok((transfer, reference, image)) => {
             let path = format!("images/{}", text(image, "id"));
             let before = asker.get(&path, &[]).await;
-            let head = transfer.manifest_head(&reference).await.map_err(|error| problem(&error));
+            let head = transfer.head(&reference).await.map_err(|error| problem(&error));
             let after = asker.get(&path, &[]).await;
             let pull = pulled(&head, before.value(), after.value());
             let referrers = transfer.lists_referrers(&reference).await;
