@@ -148,6 +148,21 @@ mod tests {
     }
 
     #[test]
+    fn every_page_of_the_guide_is_run_and_listed() {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
+        let read = |path: &str| std::fs::read_to_string(root.join(path)).unwrap();
+        let (run, listed) = (read("crates/client/src/lib.rs"), read("docs/guide/README.md"));
+        for page in std::fs::read_dir(root.join("docs/guide")).unwrap() {
+            let name = page.unwrap().file_name().into_string().unwrap();
+            assert!(run.contains(&format!("\"{name}\"")), "{name}");
+            assert!(name == "README.md" || listed.contains(&format!("({name})")), "{name}");
+            // What is not run is not shown as a program.
+            let text = read(&format!("docs/guide/{name}"));
+            assert!(!text.contains("```rust,"), "{name}");
+        }
+    }
+
+    #[test]
     fn whoever_tests_with_the_simulator_builds_no_tls_and_no_http_client_for_it() {
         let mut cargo = std::process::Command::new(env!("CARGO"));
         cargo.args(["tree", "--package", "mlspace-registry-simulator", "--edges", "normal,build"]);

@@ -78,3 +78,27 @@ pub use workspaces::Workspaces;
 #[cfg(doctest)]
 #[doc = include_str!("../../../README.md")]
 struct ReadMe;
+
+/// The pages of the guide, whose programs are compiled and run.
+#[cfg(doctest)]
+mod guide {
+    macro_rules! pages {
+        ($($page:literal $name:ident),* $(,)?) => {
+            $(#[doc = include_str!(concat!("../../../docs/guide/", $page))] struct $name;)*
+        };
+    }
+
+    pages! {
+        "README.md" Index,
+        "first-program.md" FirstProgram,
+        "lists.md" Lists,
+        "deleting.md" Deleting,
+        "errors.md" Errors,
+        "retries.md" Retries,
+        "workspaces.md" Workspaces,
+        "pushing.md" Pushing,
+        "testing.md" Testing,
+        "network.md" Network,
+        "spec-update.md" SpecUpdate,
+    }
+}
