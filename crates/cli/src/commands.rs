@@ -11,6 +11,7 @@ pub(crate) mod help;
 pub(crate) mod image;
 pub(crate) mod password;
 pub(crate) mod planned;
+pub(crate) mod prune;
 pub(crate) mod registry;
 pub(crate) mod repo;
 pub(crate) mod rm;
@@ -62,6 +63,9 @@ pub(crate) enum Command {
     Demo(demo::Demo),
     /// Run a simulator of the service until interrupted.
     Sim(sim::Sim),
+    /// Clean-up policies: what may go, and what of it stays.
+    #[command(subcommand)]
+    Prune(prune::Prune),
     /// Print the JSON Schema of an output.
     Schema(schema::Schema),
     /// Print a page about one thing, or the help of a command.
@@ -85,6 +89,7 @@ pub(crate) async fn run(context: &mut Context<'_>, command: Command) -> Result<E
         Command::Complete(command) => command.run(context).await,
         Command::Demo(command) => command.run(context).await,
         Command::Sim(command) => command.run(context).await,
+        Command::Prune(command) => command.run(context),
         Command::Schema(command) => command.run(context),
         Command::Help(command) => command.run(context),
     }

@@ -13,6 +13,7 @@ use uuid::Uuid;
 
 pub use build::{InventoryBuilder, ListState, Manifest};
 pub use saved::SavedError;
+pub(crate) use saved::{SavedImage, SavedRepository, SavedTag};
 
 /// A moment in whole seconds since 1970; what is not known is a moment as well, so that a million of them are small.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -4,6 +4,8 @@ mod pattern;
 pub use pattern::{Pattern, PatternError, Patterns};
 
 #[cfg(feature = "plan")]
+mod cases;
+#[cfg(feature = "plan")]
 pub mod framing;
 #[cfg(feature = "plan")]
 mod in_use;
@@ -18,6 +20,8 @@ mod policy;
 #[cfg(feature = "plan")]
 mod reason;
 
+#[cfg(feature = "plan")]
+pub use cases::{Case, Cases, Expected, Failed, When};
 #[cfg(feature = "plan")]
 pub use in_use::{InUse, Mention, Scanner, Source};
 #[cfg(feature = "plan")]

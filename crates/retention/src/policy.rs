@@ -191,7 +191,7 @@ pub struct Rule {
     pub may_empty: bool,
 }
 
-/// A text that is no policy, with the line and the column where that is known.
+/// A text that is no policy, or no cases of one, with the line and the column where that is known.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PolicyError {
     problem: String,
@@ -226,23 +226,28 @@ impl std::str::FromStr for Policy {
     type Err = PolicyError;
 
     fn from_str(text: &str) -> Result<Self, PolicyError> {
-        let text = text.trim_start_matches('\u{feff}');
-        if text.trim_start().starts_with('{') {
-            return serde_json::from_str(text).map_err(|error| {
-                let whole = error.to_string();
-                let problem = whole.split(" at line ").next().unwrap_or(&whole).to_owned();
-                PolicyError { problem, line: Some(error.line()), column: Some(error.column()) }
-            });
-        }
-        toml::from_str(text).map_err(|error| {
-            let place = error.span().and_then(|span| text.get(..span.start)).map(|before| {
-                let line = before.matches('\n').count() + 1;
-                (line, before.rsplit('\n').next().unwrap_or_default().chars().count() + 1)
-            });
-            let problem = error.message().trim_end().replace('\n', "; ");
-            PolicyError { problem, line: place.map(|place| place.0), column: place.map(|place| place.1) }
-        })
+        read(text)
     }
+}
+
+/// Reads TOML, or JSON of the same shape.
+pub(crate) fn read<T: serde::de::DeserializeOwned>(text: &str) -> Result<T, PolicyError> {
+    let text = text.trim_start_matches('\u{feff}');
+    if text.trim_start().starts_with('{') {
+        return serde_json::from_str(text).map_err(|error| {
+            let whole = error.to_string();
+            let problem = whole.split(" at line ").next().unwrap_or(&whole).to_owned();
+            PolicyError { problem, line: Some(error.line()), column: Some(error.column()) }
+        });
+    }
+    toml::from_str(text).map_err(|error| {
+        let place = error.span().and_then(|span| text.get(..span.start)).map(|before| {
+            let line = before.matches('\n').count() + 1;
+            (line, before.rsplit('\n').next().unwrap_or_default().chars().count() + 1)
+        });
+        let problem = error.message().trim_end().replace('\n', "; ");
+        PolicyError { problem, line: place.map(|place| place.0), column: place.map(|place| place.1) }
+    })
 }
 
 /// A policy before it is checked.

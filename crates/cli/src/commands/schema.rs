@@ -2,6 +2,7 @@
 
 use clap::Args;
 use mlspace_registry::{Image, Registry, Repository, Tag};
+use mlspace_registry_retention::{Cases, Policy};
 use schemars::{JsonSchema, SchemaGenerator, generate::SchemaSettings};
 use serde_json::Value;
 
@@ -12,6 +13,7 @@ use crate::commands::doctor::{Check, Fact};
 use crate::commands::image::{cp, pull, push};
 use crate::commands::password::Rotated;
 use crate::commands::planned::Planned;
+use crate::commands::prune::FailedCase;
 use crate::commands::rm::{DeleteReport, Doomed};
 use crate::context::Context;
 use crate::failure::{Exit, Failure};
@@ -50,6 +52,9 @@ const OUTPUTS: &[(&str, &str, Make)] = &[
     ("checks", "doctor", schema::<Vec<Check>>),
     ("facts", "doctor --facts", schema::<Vec<Fact>>),
     ("demo", "demo", schema::<Vec<Step>>),
+    ("prune-test", "prune test", schema::<Vec<FailedCase>>),
+    ("prune-policy", "(what prune reads)", input::<Policy>),
+    ("prune-cases", "(what prune test reads)", input::<Cases>),
     ("error", "any command that fails, on stderr", schema::<Failed>),
 ];
 
@@ -63,6 +68,11 @@ struct Failed {
 
 fn schema<T: JsonSchema>(generator: SchemaGenerator) -> Value {
     generator.into_root_schema_for::<T>().to_value()
+}
+
+/// What is read and not printed.
+fn input<T: JsonSchema>(_: SchemaGenerator) -> Value {
+    SchemaSettings::draft2020_12().for_deserialize().into_generator().into_root_schema_for::<T>().to_value()
 }
 
 impl Schema {

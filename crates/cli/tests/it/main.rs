@@ -27,6 +27,7 @@ mod matrix;
 mod moving;
 mod moving_matrix;
 mod odd_answers;
+mod prune;
 mod reading;
 #[cfg(unix)]
 mod readme;

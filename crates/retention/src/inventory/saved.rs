@@ -25,48 +25,48 @@ impl std::error::Error for SavedError {
 }
 
 #[derive(Serialize, Deserialize)]
-struct SavedRepository {
-    repository: String,
-    id: Uuid,
-    full_name: String,
+pub(crate) struct SavedRepository {
+    pub(crate) repository: String,
+    pub(crate) id: Uuid,
+    pub(crate) full_name: String,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    labels: Vec<String>,
+    pub(crate) labels: Vec<String>,
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    favorite: bool,
+    pub(crate) favorite: bool,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    left_out: Option<LeftOut>,
+    pub(crate) left_out: Option<LeftOut>,
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    accepted: bool,
-    images: Vec<SavedImage>,
+    pub(crate) accepted: bool,
+    pub(crate) images: Vec<SavedImage>,
 }
 
 #[derive(Serialize, Deserialize)]
-struct SavedImage {
-    id: Uuid,
-    digest: String,
-    pushed: Option<Timestamp>,
+pub(crate) struct SavedImage {
+    pub(crate) id: Uuid,
+    pub(crate) digest: String,
+    pub(crate) pushed: Option<Timestamp>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pulled: Option<Timestamp>,
-    size: i64,
+    pub(crate) pulled: Option<Timestamp>,
+    pub(crate) size: i64,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    tags: Vec<SavedTag>,
+    pub(crate) tags: Vec<SavedTag>,
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    attributes: bool,
+    pub(crate) attributes: bool,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    manifest: Option<Manifest>,
+    pub(crate) manifest: Option<Manifest>,
 }
 
 #[derive(Serialize, Deserialize)]
-struct SavedTag {
-    name: String,
-    id: Uuid,
+pub(crate) struct SavedTag {
+    pub(crate) name: String,
+    pub(crate) id: Uuid,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    color: Option<String>,
-    pushed: Option<Timestamp>,
+    pub(crate) color: Option<String>,
+    pub(crate) pushed: Option<Timestamp>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pulled: Option<Timestamp>,
+    pub(crate) pulled: Option<Timestamp>,
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    signed: bool,
+    pub(crate) signed: bool,
 }
 
 impl Inventory {
@@ -86,7 +86,11 @@ impl InventoryBuilder {
     /// # Errors
     /// Where the line is none of [`Inventory::to_lines`].
     pub fn add_saved(&mut self, line: &str) -> Result<(), SavedError> {
-        let saved: SavedRepository = serde_json::from_str(line).map_err(SavedError)?;
+        self.add_read(serde_json::from_str(line).map_err(SavedError)?);
+        Ok(())
+    }
+
+    pub(crate) fn add_read(&mut self, saved: SavedRepository) {
         let id = saved.id;
         let manifests: Vec<_> =
             saved.images.iter().filter_map(|image| Some((image.id, image.manifest.clone()?))).collect();
@@ -94,7 +98,6 @@ impl InventoryBuilder {
         for (image, manifest) in manifests {
             self.manifest(id, image, manifest);
         }
-        Ok(())
     }
 }
 
