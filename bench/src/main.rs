@@ -3,6 +3,7 @@
 
 mod client;
 mod push;
+mod retention;
 mod serve;
 mod soak;
 
@@ -52,6 +53,12 @@ enum Command {
         #[arg(long, default_value_t = 1)]
         seed: u64,
     },
+    /// Clean-up plans of a very large registry, with their goals.
+    Retention {
+        /// Repositories of 200 images each.
+        #[arg(long, default_value_t = 5_000)]
+        repositories: usize,
+    },
     /// What `push` runs.
     #[command(subcommand)]
     Move(push::mover::Move),
@@ -71,6 +78,7 @@ fn main() -> anyhow::Result<()> {
             Command::Soak { seconds, tasks, seed } => {
                 soak::run(Duration::from_secs(seconds), tasks, seed).await
             }
+            Command::Retention { repositories } => retention::run(repositories),
             Command::Move(moving) => moving.run().await,
             Command::Serve(options) => serve::run(options).await,
         }

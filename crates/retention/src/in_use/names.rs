@@ -15,9 +15,10 @@ pub(super) struct Names<'i> {
     tags: HashMap<&'i str, (), RandomState>,
     digests: HashSet<Digest, RandomState>,
     /// The hosts of full names.
-    hosts: HashSet<&'i str>,
-    /// A set that nearly nothing else is in, to be asked first.
+    hosts: HashSet<&'i str, RandomState>,
+    /// Sets that nearly nothing else is in, to be asked first.
     likely_tags: Likely,
+    likely_repositories: Likely,
     /// Repositories that the file names without a tag, with the first line.
     bare: HashMap<Uuid, (&'i Repository, u64)>,
     /// Tags that the file has as words, with the first line.
@@ -29,6 +30,10 @@ pub(super) struct Names<'i> {
 struct Likely(Vec<u64>);
 
 impl Likely {
+    fn none() -> Self {
+        Self(vec![0; (1 << 19) / 64])
+    }
+
     fn place(word: &[u8]) -> Option<(usize, u64)> {
         let (first, last) = (*word.first()?, *word.last()?);
         let bits = usize::from(first) & 0x7f | (usize::from(last) & 0x7f) << 7 | (word.len() & 0x1f) << 14;
@@ -52,12 +57,14 @@ impl<'i> Names<'i> {
             repositories: HashMap::default(),
             tags: HashMap::default(),
             digests: HashSet::default(),
-            hosts: HashSet::new(),
-            likely_tags: Likely(vec![0; (1 << 19) / 64]),
+            hosts: HashSet::default(),
+            likely_tags: Likely::none(),
+            likely_repositories: Likely::none(),
             bare: HashMap::new(),
             words: HashMap::default(),
         };
         for repository in &inventory.repositories {
+            names.likely_repositories.add(repository.name.as_bytes());
             names.repositories.insert(&repository.name, repository);
             names.hosts.extend(repository.full_name.split_once('/').map(|(host, _)| host));
             for image in &repository.images {
@@ -140,6 +147,9 @@ impl<'i> Names<'i> {
         };
         let starts = [0].into_iter().chain(name.match_indices('/').map(|(at, _)| at + 1));
         for start in starts.chain(name.match_indices(':').map(|(at, _)| at + 1)) {
+            if !self.likely_repositories.has(&name.as_bytes()[start..]) {
+                continue;
+            }
             let Some(repository) = self.repositories.get(&name[start..]).copied() else { continue };
             let prefix = &name[..start];
             if !is_prefix(prefix, before) {
