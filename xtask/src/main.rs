@@ -48,8 +48,8 @@ enum Command {
     ReleaseNotes,
     /// Run all that CI checks.
     Ci,
-    /// Build the `mlcr` that is shipped: optimised as a whole, and with no path of this machine in it.
-    Dist,
+    /// Build what is shipped: a wheel and an archive with `mlcr` and all that belongs to it.
+    Dist(dist::Arguments),
     /// Run the benchmarks of the README, optimised as what is shipped.
     Bench {
         /// What to pass on, such as `client --runs 5`.
@@ -87,7 +87,7 @@ fn main() -> ExitCode {
         Command::Mutate => mutate::run(&root),
         Command::ReleaseNotes => packages::release_notes(&root),
         Command::Ci => check::run(&root),
-        Command::Dist => dist::run(&root),
+        Command::Dist(arguments) => dist::run(&root, &arguments),
         Command::Bench { arguments } => check::bench(&root, &arguments),
     };
     result.unwrap_or_else(|error| {
