@@ -2,6 +2,7 @@
 
 pub(crate) mod remote;
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use futures_util::stream::{self, StreamExt};
@@ -11,7 +12,7 @@ use crate::compression::Compression;
 use crate::copy::remote::RemoteBlob;
 use crate::digest::Digest;
 use crate::error::{Error, Result};
-use crate::manifest::Manifest;
+use crate::manifest::{MANIFESTS_CAP, Manifest};
 use crate::platform::Platform;
 use crate::pull::foreign;
 use crate::pull::resolve::{Wish, resolve};
@@ -30,6 +31,7 @@ pub struct Copy {
     platform: Option<String>,
     any_platform: bool,
     keeps_tags: bool,
+    takes_referrers: bool,
 }
 
 /// The outcome of a copy: one entry for each image, in the order given.
@@ -79,7 +81,14 @@ impl Client {
     /// ```
     pub fn copy(&self, items: impl IntoIterator<Item = (Reference, Reference)>) -> Copy {
         let items = items.into_iter().collect();
-        Copy { client: self.clone(), items, platform: None, any_platform: false, keeps_tags: false }
+        Copy {
+            client: self.clone(),
+            items,
+            platform: None,
+            any_platform: false,
+            keeps_tags: false,
+            takes_referrers: false,
+        }
     }
 }
 
@@ -100,28 +109,63 @@ impl Copy {
         Self { keeps_tags: true, ..self }
     }
 
+    /// Takes along what refers to the images and was pushed beside them, such as signatures, and what refers to that.
+    /// Each has an entry of its own in the report, behind those of the images. Costs a request or two more for each.
+    pub fn referrers(self) -> Self {
+        Self { takes_referrers: true, ..self }
+    }
+
     /// Does it. Dropping the future stops it: blobs may be there then, and names only for images that are complete.
     ///
     /// # Errors
     /// Only what concerns all images alike: arguments that are wrong. What happens to one image is in its entry of the
     /// report.
-    pub async fn send(self) -> Result<CopyReport> {
+    pub async fn send(mut self) -> Result<CopyReport> {
         let asked = self.platform.as_deref().map(str::parse::<Platform>).transpose()?;
         let wish = asked.map(|platform| Wish { platform, is_strict: !self.any_platform });
-        let loaded = stream::iter(&self.items)
+        let items = std::mem::take(&mut self.items);
+        let mut images = self.pass(items, wish.as_ref()).await;
+        let (mut from, mut seen) = (0, HashSet::new());
+        while self.takes_referrers && from < images.len() {
+            let mut items = Vec::new();
+            for copied in &mut images[from..] {
+                match self.referring(copied).await {
+                    Ok(found) => items.extend(found.into_iter().filter(|item| seen.insert(item.clone()))),
+                    // Without its signatures it is not what was asked for.
+                    Err(error) => copied.result = Err(Arc::new(error)),
+                }
+            }
+            from = images.len();
+            if seen.len() > MANIFESTS_CAP {
+                return Err(Error::Invalid("more refers to these images than can be copied".into()));
+            }
+            images.extend(self.pass(items, None).await);
+        }
+        Ok(CopyReport { images })
+    }
+
+    /// Copies these.
+    async fn pass(&self, items: Vec<(Reference, Reference)>, wish: Option<&Wish>) -> Vec<Copied> {
+        let loaded = stream::iter(&items)
             .map(|(from, to)| {
-                let (client, wish) = (&self.client, wish.as_ref());
-                let kept = self.keeps_tags.then_some(to);
+                let (client, kept) = (&self.client, self.keeps_tags.then_some(to));
                 async move { load(client, from, wish, kept).await.map_err(Arc::new) }
             })
             .buffered(self.client.inner.concurrency)
             .collect()
             .await;
-        let (froms, names): (Vec<_>, Vec<_>) = self.items.into_iter().unzip();
-        let (compression, verify, mount_from) = (Compression::None, false, Vec::new());
-        let delivery = Delivery { client: self.client, names, compression, verify, mount_from };
+        let (froms, names): (Vec<_>, Vec<_>) = items.into_iter().unzip();
+        let (client, compression, mount_from) = (self.client.clone(), Compression::None, Vec::new());
+        let delivery = Delivery { client, names, compression, verify: false, mount_from };
         let copied = |(from, Pushed { reference, result })| Copied { from, to: reference, result };
-        Ok(CopyReport { images: froms.into_iter().zip(delivery.run(loaded).await).map(copied).collect() })
+        froms.into_iter().zip(delivery.run(loaded).await).map(copied).collect()
+    }
+
+    /// What refers to an image that was copied, each with its name there and here.
+    async fn referring(&self, copied: &Copied) -> Result<Vec<(Reference, Reference)>> {
+        let Ok(digest) = &copied.result else { return Ok(Vec::new()) };
+        let found = self.client.referrers(&copied.from.at(digest.clone())).await?;
+        Ok(found.into_iter().map(|digest| (copied.from.at(digest.clone()), copied.to.at(digest))).collect())
     }
 }
 

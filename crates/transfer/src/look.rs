@@ -13,12 +13,12 @@ use crate::reference::Reference;
 use crate::registry::answer::{exchange, failure};
 use crate::registry::auth::Scope;
 use crate::registry::http::{Request, same_origin};
-use crate::registry::referrers::lists_referrers;
+use crate::registry::referrers::{lists_referrers, referrers};
 use crate::retry::Patience;
 
 const CONTENT_DIGEST: HeaderName = HeaderName::from_static("docker-content-digest");
-/// Pages of tags that are read; a repository of a million tags has no more.
-const PAGES_CAP: usize = 1000;
+/// Pages of a list that are read; a repository of a million tags has no more.
+pub(crate) const PAGES_CAP: usize = 1000;
 
 /// The headers of a manifest; each is there only if the registry sends it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -111,6 +111,19 @@ impl Client {
         registry.patience.repeat(ask).await
     }
 
+    /// Digests of the manifests that refer to one: signatures and the like. In a registry that does not list them the
+    /// list under the referrers tag is read. Cost: one request or two, and those of signing in.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] if the reference has no digest; [`Error::Protocol`] if there is no end to them.
+    pub async fn referrers(&self, reference: &Reference) -> Result<Vec<Digest>> {
+        let Some(digest) = reference.digest() else {
+            return Err(Error::Invalid(format!("{reference} has no digest")));
+        };
+        let registry = self.registry(reference.registry()).await?;
+        referrers(&registry, reference.repository(), digest).await
+    }
+
     /// True if the registry has the API that lists what refers to a manifest: signatures and the like. Cost: one
     /// request, and those of signing in.
     ///
@@ -126,7 +139,7 @@ impl Client {
 }
 
 /// Where a list goes on.
-fn next_page(headers: &HeaderMap, page: &Url) -> Option<Url> {
+pub(crate) fn next_page(headers: &HeaderMap, page: &Url) -> Option<Url> {
     let links = headers.get_all(LINK).iter().filter_map(|value| value.to_str().ok());
     links.flat_map(|links| links.split(',')).find_map(|link| {
         let (address, rest) = link.trim().strip_prefix('<')?.split_once('>')?;

@@ -13,7 +13,8 @@ pub type Observer = Arc<dyn Fn(&Event) + Send + Sync>;
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum Event {
-    /// Everything that may have to be moved is known. Comes once, before any other event but `Request` and `Retry`.
+    /// Everything that may have to be moved is known. Comes once, before any other event but `Request` and
+    /// `Retry`; in a copy that takes referrers along once more for those.
     #[non_exhaustive]
     Planned {
         /// The blobs; later events name them by their place in this list.

@@ -56,6 +56,11 @@ impl Reference {
         Ok(Self { tag: Some(tag.to_owned()), digest: None, ..self.clone() })
     }
 
+    /// The manifest of that digest in the same repository.
+    pub(crate) fn at(&self, digest: Digest) -> Self {
+        Self { tag: None, digest: Some(digest), ..self.clone() }
+    }
+
     /// The name to ask for the manifest by: the digest if given, else the tag, else `latest`.
     pub(crate) fn target(&self) -> &str {
         match (&self.digest, &self.tag) {

@@ -58,6 +58,10 @@ async fn an_image_goes_to_another_repository_without_its_layers_being_moved() {
     assert_eq!(person.run(&simulator, &by_digest).await.code, 2);
     let done = person.run(&simulator, "image cp team/app:v1 again/app -o json").await;
     assert!(done.json()["images"][0]["to"].as_str().unwrap().ends_with("/again/app:v1"), "{done}");
+    // What refers to it is asked for only where it is wanted.
+    assert_eq!(simulator.requests("oci_referrer_list"), 0);
+    let along = person.run(&simulator, "image cp team/app:v1 signed/app --referrers").await;
+    assert_eq!((along.code, simulator.requests("oci_referrer_list")), (0, 1), "{along}");
     let schema = Mlcr::bare().run("schema copy").await.json();
     assert!(jsonschema::validator_for(&schema).unwrap().is_valid(&done.json()), "{done}");
 }

@@ -7,10 +7,11 @@ use serde_json::{Map, Value, json};
 
 use crate::digest::Digest;
 use crate::error::{Error, Result};
-use crate::manifest::{MANIFEST_CAP, Manifest, OCI_INDEX};
+use crate::look::{PAGES_CAP, next_page};
+use crate::manifest::{ImageIndex, MANIFEST_CAP, Manifest, OCI_INDEX};
 use crate::registry::answer::failure;
 use crate::registry::auth::Scope;
-use crate::registry::http::{Registry, Request};
+use crate::registry::http::{Registry, Request, same_origin};
 use crate::registry::repository::Repository;
 
 /// How often the list is written before it is left to the others who write it.
@@ -56,10 +57,8 @@ impl Referrer {
         Some(Self { subject, entry })
     }
 
-    /// The tag of the list. Names of tags are shorter than some digests.
     fn tag(&self) -> String {
-        let (algorithm, hex) = self.subject.as_str().split_once(':').unwrap_or_default();
-        format!("{algorithm:.32}-{hex:.64}")
+        tag_of(&self.subject)
     }
 }
 
@@ -151,6 +150,47 @@ pub(crate) async fn lists_referrers(registry: &Registry, repository: &str, diges
         400 | 404 | 405 | 501 => Ok(false),
         _ => Err(failure(&registry.patience, what, response).await),
     }
+}
+
+/// What refers to a manifest: as the registry lists it, or else as the list under the tag has it.
+pub(crate) async fn referrers(
+    registry: &Registry,
+    repository: &str,
+    subject: &Digest,
+) -> Result<Vec<Digest>> {
+    let what = format!("list what refers to {subject} in {}/{repository}", registry.name);
+    let tag = registry.url(&format!("{repository}/manifests/{}", tag_of(subject)));
+    let mut url = registry.url(&format!("{repository}/referrers/{subject}"));
+    let mut found = Vec::new();
+    for _ in 0..PAGES_CAP {
+        let request = Request::new(&what, Method::GET, url.clone()).header(ACCEPT, OCI_INDEX);
+        let answer = registry.fetch(&Scope::pull(repository), &request, MANIFEST_CAP as usize).await;
+        let answer = match answer {
+            Ok(answer) => answer,
+            // A registry without the API knows no such address, and one without the tag has no list.
+            Err(error) if url == tag && error.is_not_found() => return Ok(found),
+            Err(error) if url != tag && matches!(error.status(), Some(400 | 404 | 405 | 501)) => {
+                url = tag.clone();
+                continue;
+            }
+            Err(error) => return Err(error),
+        };
+        let list: ImageIndex = serde_json::from_slice(&answer.body)
+            .map_err(|_| Error::protocol(&what, "it is not the JSON of a list"))?;
+        let is_last = list.manifests.is_empty() || url == tag;
+        found.extend(list.manifests.into_iter().map(|entry| entry.digest));
+        match next_page(&answer.headers, &url).filter(|next| same_origin(next, &registry.base)) {
+            Some(next) if !is_last => url = next,
+            _ => return Ok(found),
+        }
+    }
+    Err(Error::protocol(what, "there is no end to it"))
+}
+
+/// The tag of the list. Names of tags are shorter than some digests.
+fn tag_of(subject: &Digest) -> String {
+    let (algorithm, hex) = subject.as_str().split_once(':').unwrap_or_default();
+    format!("{algorithm:.32}-{hex:.64}")
 }
 
 #[cfg(test)]

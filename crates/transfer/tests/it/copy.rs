@@ -218,3 +218,53 @@ async fn all_tags_of_a_repository_are_read_page_by_page() {
     registry.fault("oci_tag_list", endless.header("link", "</v2/app/tags/list?last=a>; rel=next"));
     assert!(matches!(client.tags(&registry.name("app")).await.unwrap_err(), Error::Protocol { .. }));
 }
+
+/// Pushes a manifest that refers to another, and answers its digest.
+async fn sign(client: &Client, registry: &Registry, subject: &Digest, seed: u64) -> Digest {
+    let mut layout = layout();
+    let described = layout.manifest(&[bytes(seed, 10)]);
+    let digest: Digest = described["digest"].as_str().unwrap().parse().unwrap();
+    let text = &layout.files[&format!("blobs/sha256/{}", digest.hex())];
+    let mut manifest: serde_json::Value = serde_json::from_slice(text).unwrap();
+    manifest["subject"] =
+        json!({ "mediaType": manifest["mediaType"], "digest": subject.as_str(), "size": 7 });
+    let text = manifest.to_string();
+    let digest = layout.blob(text.as_bytes());
+    layout.name(
+        json!({ "mediaType": manifest["mediaType"], "digest": digest.as_str(), "size": text.len() }),
+        "s",
+    );
+    let folder = tempfile::tempdir().unwrap();
+    let source = layout.write(folder.path());
+    push(client, &source, &registry.name(&format!("app@{digest}"))).await
+}
+
+#[tokio::test]
+async fn signatures_come_along_whichever_side_lists_them() {
+    for (there, here) in [("on", "on"), ("off", "on"), ("on", "off"), ("off", "off")] {
+        let (from, digest) = filled(&[&format!("referrers={there}")], &[bytes(1, 100)]).await;
+        let to = Registry::with(&[&format!("referrers={here}")]).await;
+        let client = between(&from, &to);
+        let signature = sign(&client, &from, &digest, 5).await;
+        let of_signature = sign(&client, &from, &signature, 6).await;
+        let item = || [(from.name("app:v1"), to.name("app:v1"))];
+        let plain = client.copy(item()).send().await.unwrap();
+        assert_eq!(plain.images.len(), 1);
+        let report = client.copy(item()).referrers().send().await.unwrap();
+        let digests: Vec<_> = report.images.iter().map(|one| one.result.clone().unwrap()).collect();
+        assert_eq!(digests, [digest.clone(), signature.clone(), of_signature.clone()], "{there} {here}");
+        let listed = |digest: &Digest| to.name(&format!("app@{digest}"));
+        assert_eq!(
+            client.referrers(&listed(&digest)).await.unwrap(),
+            std::slice::from_ref(&signature),
+            "{there} {here}"
+        );
+        assert_eq!(client.referrers(&listed(&signature)).await.unwrap(), [of_signature]);
+    }
+    let (from, _) = filled(&[], &[bytes(1, 100)]).await;
+    from.fault("oci_referrer_list", Fault::status(403));
+    let client = between(&from, &from);
+    let copy = client.copy([(from.name("app:v1"), from.name("other:v1"))]).referrers();
+    assert!(copy.send().await.unwrap().images[0].result.is_err());
+    assert!(matches!(client.referrers(&from.name("app:v1")).await, Err(Error::Invalid(_))));
+}

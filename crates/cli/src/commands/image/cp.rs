@@ -37,6 +37,9 @@ pub(crate) struct Copy {
     /// Copy every tag of the repositories that SRC names.
     #[arg(long)]
     all_tags: bool,
+    /// Take along what refers to the images, such as signatures.
+    #[arg(long)]
+    referrers: bool,
     /// Move tags that name another image where they are to go.
     #[arg(long = "move")]
     moves: bool,
@@ -149,6 +152,9 @@ impl Copy {
         }
         if self.any_platform {
             copy = copy.any_platform();
+        }
+        if self.referrers {
+            copy = copy.referrers();
         }
         if !is_allowed {
             copy = copy.keep_tags();
