@@ -86,7 +86,8 @@ pub(crate) async fn address(client: &Client) -> Result<&RegistryAddress, Failure
     })
 }
 
-fn reference(text: &str) -> Result<Reference, Failure> {
+/// What a text names, if it can be a name.
+pub(crate) fn reference(text: &str) -> Result<Reference, Failure> {
     text.parse().map_err(|error: Error| Failure::usage(error.to_string()))
 }
 

@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use mlspace_registry_transfer::Event;
+use mlspace_registry_transfer::{Event, Observer};
 
 use crate::io::Stderr;
 use crate::output::text::printable;
@@ -50,6 +50,15 @@ impl Watcher for Requests {
         let id = exchange.answer.and_then(|answer| answer.headers().get("x-request-id")?.to_str().ok());
         stderr.line(&line(exchange.method.as_str(), &exchange.path(), exchange.status(), exchange.took, id));
     }
+}
+
+/// Tells of each request to a registry if somebody wants that.
+pub(crate) fn observer(told: Option<Stderr>) -> Observer {
+    Arc::new(move |event: &Event| {
+        if let (Some(stderr), Some(line)) = (&told, line_of(event)) {
+            stderr.line(&line);
+        }
+    })
 }
 
 /// The line about a request to a registry; `None` for any other event.

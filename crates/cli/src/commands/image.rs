@@ -1,16 +1,20 @@
 //! `mlcr image`.
 
 pub(crate) mod cp;
+pub(crate) mod diff;
+pub(crate) mod inside;
 mod ls;
+pub(crate) mod manifest;
 pub(crate) mod pull;
 pub(crate) mod push;
 
 use std::sync::Arc;
 
 use clap::Subcommand;
-use mlspace_registry::{self as sdk, Reference};
+use mlspace_registry as sdk;
 use mlspace_registry_transfer::Error;
 
+use crate::address;
 use crate::commands::planned::Writer;
 use crate::commands::rm::{Noun, Rm};
 use crate::context::Context;
@@ -52,12 +56,27 @@ pub(crate) enum Image {
         listing: Listing<InRepository<sdk::Image>>,
     },
     /// Show one image.
-    #[command(after_help = "Example: mlcr image show train/base:latest")]
+    #[command(after_help = "Example: mlcr image show train/base:latest\n\
+                            Example: mlcr image show train/base:latest --layers")]
     Show {
         /// Image: its id, the beginning of its id, NAME:TAG, NAME@DIGEST or a full name.
         #[arg(value_name = "REF")]
-        image: Reference,
+        image: String,
+        /// Show what it is made of: platforms, layers with what made them, and how it runs. REF may be another
+        /// registry's, or a layout or archive, as a path that begins with `./` or `/`. The registry may count this as
+        /// a pull.
+        #[arg(long)]
+        layers: bool,
+        #[command(flatten)]
+        inspection: inside::Inspection,
     },
+    /// Tell what is different between two images: layers, sizes, and how they run.
+    #[command(after_help = "Example: mlcr image diff train/base:v1 train/base:v2\n\
+                            Example: mlcr image diff ./layout train/base:v1")]
+    Diff(diff::Diff),
+    /// Print a manifest or an index, byte for byte. The registry may count this as a pull.
+    #[command(after_help = "Example: mlcr image manifest train/base:v1 | jq .layers")]
+    Manifest(manifest::Manifest),
     /// Delete images with all their tags.
     #[command(
         visible_alias = "delete",
@@ -95,10 +114,18 @@ impl Image {
         match self {
             Self::Ls { repositories, listing } => ls::run(context, repositories, listing).await,
             Self::Find { wanted, listing } => wanted.find(context, listing).await,
-            Self::Show { image } => {
+            Self::Show { image, layers: true, inspection } => {
+                let inside = inspection.look(&image, context).await?;
+                context.print(&inside)
+            }
+            Self::Show { inspection, .. } if inspection.is_given() => {
+                let message = "--platform, --show-env and --plain-http are about what --layers shows";
+                Err(Failure::usage(message).hint("add --layers"))
+            }
+            Self::Show { image, .. } => {
                 let client = context.client()?;
                 let mut lookup = client.lookup().reading();
-                let image = lookup.image(&image).await?;
+                let image = lookup.image(&address::reference(&image)?).await?;
                 context.say_lookup(&lookup);
                 context.print(&image)
             }
@@ -106,6 +133,8 @@ impl Image {
             Self::Push(push) => push.run(context).await,
             Self::Pull(pull) => pull.run(context).await,
             Self::Cp(copy) => copy.run(context).await,
+            Self::Diff(diff) => diff.run(context).await,
+            Self::Manifest(manifest) => manifest.run(context).await,
         }
     }
 }

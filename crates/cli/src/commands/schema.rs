@@ -10,7 +10,7 @@ use crate::commands::auth::{Listed, Setting};
 use crate::commands::demo::Step;
 use crate::commands::docker::Signed;
 use crate::commands::doctor::{Check, Fact};
-use crate::commands::image::{cp, pull, push};
+use crate::commands::image::{cp, diff, inside, pull, push};
 use crate::commands::password::Rotated;
 use crate::commands::planned::Planned;
 use crate::commands::prune::FailedCase;
@@ -37,6 +37,8 @@ const OUTPUTS: &[(&str, &str, Make)] = &[
     ("repository", "repo show, edit, fav, unfav", schema::<Repository>),
     ("images", "image ls, image find", schema::<Vec<InRepository<Image>>>),
     ("image", "image show", schema::<Image>),
+    ("inside", "image show --layers", schema::<inside::Inside>),
+    ("diff", "image diff", schema::<diff::Difference>),
     ("tags", "tag ls", schema::<Vec<InRepository<Tag>>>),
     ("tag", "tag add, color", schema::<Tag>),
     ("push", "image push", schema::<push::PushReport>),

@@ -23,6 +23,7 @@ mod installed;
 #[cfg(unix)]
 mod keyring;
 mod lists;
+mod looking;
 mod matrix;
 mod moving;
 mod moving_matrix;

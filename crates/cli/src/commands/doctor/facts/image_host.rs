@@ -1,7 +1,5 @@
 //! A look at one image in the registry, where there is a password for it.
 
-use std::sync::Arc;
-
 use mlspace_registry::Client;
 use mlspace_registry_transfer::{self as transfer, Error, Reference};
 use serde_json::{Value, json};
@@ -95,11 +93,7 @@ fn registry<'a>(
     let account = Account::with_password(context.io, client, &client_id).map(Some);
     let credentials = logins::credentials(context.io, account, &host);
     let told = (context.global.verbose > 1).then(|| context.io.stderr.clone());
-    let observer = Arc::new(move |event: &transfer::Event| {
-        if let (Some(stderr), Some(line)) = (&told, requests::line_of(event)) {
-            stderr.line(&line);
-        }
-    });
+    let observer = requests::observer(told);
     let client = context.transfer_client([(host, credentials)], &[], observer).map_err(local)?;
     Ok((client, reference, image))
 }
