@@ -9,8 +9,6 @@ mod error;
 mod reading;
 #[cfg(feature = "client")]
 mod rows;
-#[cfg(feature = "test-util")]
-mod sample;
 mod secret;
 mod timestamp;
 #[cfg(feature = "client")]

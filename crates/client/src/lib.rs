@@ -30,6 +30,9 @@ mod pager;
 mod password;
 mod repositories;
 mod retry;
+#[cfg(feature = "test-util")]
+#[cfg_attr(docsrs, doc(cfg(feature = "test-util")))]
+pub mod sample;
 mod search;
 mod sign_in;
 mod tags;

@@ -6,8 +6,8 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::{Request, Response};
 use mlspace_registry::{
-    Body, Client, Completeness, Image, ManualClock, Outcome, Registry, Repository, Sending, Timestamp, Token,
-    Transport, Uuid,
+    Body, Client, Completeness, ManualClock, Outcome, Repository, Sending, Timestamp, Token, Transport, Uuid,
+    sample,
 };
 use mlspace_registry_simulator::{ExistingTag, Fault, NewImage, Quirk, Seed, Simulator};
 use nightly::{Policy, run, victims};
@@ -75,14 +75,14 @@ async fn a_night_with_faults_is_accounted_for() {
 
 #[test]
 fn what_is_young_kept_or_of_unknown_age_stays() {
-    let repository = Repository::sample("app");
+    let repository = sample::repository("app");
     let at = |text: &str| text.parse::<Timestamp>().ok();
-    let old = Image::sample(&repository, "v1").push_time(at("2026-01-01T00:00:00Z"));
+    let old = sample::image(&repository, "v1").push_time(at("2026-01-01T00:00:00Z"));
     let images = [
         old.clone(),
-        Image::sample(&repository, "stable").push_time(at("2026-01-01T00:00:00Z")),
-        Image::sample(&repository, "unknown").push_time(None),
-        Image::sample(&repository, "new").push_time(at("2026-11-01T00:00:00Z")),
+        sample::image(&repository, "stable").push_time(at("2026-01-01T00:00:00Z")),
+        sample::image(&repository, "unknown").push_time(None),
+        sample::image(&repository, "new").push_time(at("2026-11-01T00:00:00Z")),
     ];
     let now = at("2026-11-02T00:00:00Z").unwrap();
     assert_eq!(victims(now, &policy(), &repository, &images), [old.id]);
@@ -96,10 +96,10 @@ struct Cut(Repository);
 impl Transport for Cut {
     fn send<'a>(&'a self, operation: &'static str, _: Request<Bytes>) -> Sending<'a> {
         let answer = match operation {
-            "registry_get" => serde_json::to_string(&Registry::sample().repositories_count(1)),
+            "registry_get" => serde_json::to_string(&sample::registry().repositories_count(1)),
             "repository_list" => serde_json::to_string(&[&self.0]),
             "repository_get" => serde_json::to_string(&self.0),
-            _ => serde_json::to_string(&[Image::sample(&self.0, "v1")]),
+            _ => serde_json::to_string(&[sample::image(&self.0, "v1")]),
         };
         Box::pin(async move { Ok(Response::new(Body::from(answer.unwrap()))) })
     }
@@ -107,7 +107,7 @@ impl Transport for Cut {
 
 #[tokio::test]
 async fn of_a_list_in_doubt_nothing_is_deleted() {
-    let cut = Cut(Repository::sample("app").images_count(2));
+    let cut = Cut(sample::repository("app").images_count(2));
     let client = Client::builder().token_source(Token::new("t")).workspace(Uuid::nil()).api_key("k");
     let client = client.transport(move |_network| cut).build().unwrap();
     let policy = Policy { keep_newest: 0, older_than: Duration::ZERO, ..policy() };

@@ -6,8 +6,8 @@ use std::sync::Mutex;
 use bytes::Bytes;
 use http::{Request, Response};
 use mlspace_registry::{
-    ApiError, Body, BulkReport, Client, Completeness, Error, Image, ManualClock, Outcome, Registry,
-    Repository, Sending, Token, Transport, Uuid,
+    ApiError, Body, BulkReport, Client, Completeness, Error, ManualClock, Outcome, Sending, Token, Transport,
+    Uuid, sample,
 };
 use serde_json::{Value, json};
 
@@ -39,10 +39,10 @@ impl Transport for Scripted {
 
 #[tokio::test]
 async fn a_program_is_tested_without_a_socket() {
-    let repository = Repository::sample("train/base").images_count(2);
-    let images = [Image::sample(&repository, "v1"), Image::sample(&repository, "v2").tags([])];
+    let repository = sample::repository("train/base").images_count(2);
+    let images = [sample::image(&repository, "v1"), sample::image(&repository, "v2").tags([])];
     let script = Scripted::default()
-        .on("registry_get", Registry::sample().repositories_count(1))
+        .on("registry_get", sample::registry().repositories_count(1))
         .on("repository_list", [&repository])
         .on("repository_get", &repository)
         .on("image_list", &images);
