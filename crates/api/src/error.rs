@@ -52,3 +52,9 @@ impl From<progenitor_client::Error<()>> for Error {
         }
     }
 }
+
+impl From<http::header::InvalidHeaderValue> for Error {
+    fn from(_: http::header::InvalidHeaderValue) -> Self {
+        Self::InvalidRequest("a value holds characters that no header can carry".into())
+    }
+}
